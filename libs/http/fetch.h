@@ -1,0 +1,28 @@
+// One blocking request on a connection of its own: for tools, tests and the simulator's control
+// API. Not for the hot path (a connection and a thread each).
+//
+// Thread safety: free functions without state. Blocks: up to `timeout`.
+// Errors: INVALID_ARGUMENT (URL), UNAVAILABLE (nothing was sent), UNKNOWN (sent, but no complete
+// response came), DEADLINE_EXCEEDED. Any HTTP status is a Response, not an error.
+#ifndef KABAR_LIBS_HTTP_FETCH_H_
+#define KABAR_LIBS_HTTP_FETCH_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "libs/http/message.h"
+
+namespace kabar::http {
+
+absl::StatusOr<Response> Fetch(absl::string_view method, absl::string_view url, Headers headers,
+                               std::string body, absl::Duration timeout = absl::Seconds(10));
+
+absl::StatusOr<Response> Get(absl::string_view url, absl::Duration timeout = absl::Seconds(10));
+absl::StatusOr<Response> PostJson(absl::string_view url, std::string json,
+                                  absl::Duration timeout = absl::Seconds(10));
+
+}  // namespace kabar::http
+
+#endif  // KABAR_LIBS_HTTP_FETCH_H_
