@@ -1,0 +1,112 @@
+// The message and its state machine: knows neither proto nor SQL nor Redis.
+//
+//   QUEUED -> SENDING -> SENT -> DELIVERED -> READ
+//   SENDING -> QUEUED     unsent (certainly no byte written) or to be tried again (error table)
+//   SENDING -> UNKNOWN    nobody knows whether the provider took the attempt
+//   UNKNOWN -> QUEUED     `resend` policy, on evidence only
+//   SENDING | SENT -> FAILED, and DELIVERED beats FAILED in any order
+//   QUEUED -> CANCELLED | EXPIRED | SUPPRESSED
+//
+// Thread safety: values and pure functions. Nothing blocks.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace kabar::dispatcher {
+
+// The numbers are stored in the ledger: never renumber. Equal to kabar.events.v1.MessageState.
+enum class MessageState : std::int16_t {
+  kNone = 0,
+  kQueued = 1,
+  kSending = 2,
+  kSent = 3,
+  kDelivered = 4,
+  kRead = 5,
+  kFailed = 6,
+  kUnknown = 7,
+  kCancelled = 8,
+  kExpired = 9,
+  kSuppressed = 10,
+};
+
+// Equal to kabar.events.v1.LaneState.
+enum class LaneState : std::int16_t {
+  kNone = 0,
+  kRunning = 1,
+  kPaused = 2,
+  kCancelled = 3,
+  kExpired = 4,
+  kClosed = 5,
+};
+
+absl::string_view Name(MessageState state);
+absl::string_view Name(LaneState state);
+
+// What the provider said of one attempt, weakest first. kReturned: certainly not written.
+enum class AttemptState : std::int16_t {
+  kStarted = 0,
+  kReturned = 1,
+  kAmbiguous = 2,
+  kAccepted = 3,  // 200 with a provider id, or a webhook `sent`
+  kFailed = 4,    // Graph error, or a webhook `failed`
+  kDelivered = 5,
+  kRead = 6,
+};
+
+// True if an attempt in `now` moves to `then`: only forward, and DELIVERED/READ beat FAILED.
+bool AttemptAdvances(AttemptState now, AttemptState then);
+
+// A provider template with its parameters in order.
+struct ProviderForm {
+  std::string name;
+  std::string language;
+  std::vector<std::string> parameters;
+  bool empty() const { return name.empty(); }
+};
+
+// What Enqueue brings, validated.
+struct NewMessage {
+  std::string id;  // base::MakeMessageId
+  std::int64_t ordinal = 0;
+  std::string contact_id;
+  std::string subject;
+  std::string phone;  // E.164 with '+', or empty
+  std::string bsuid;  // or empty
+  std::string text;
+  ProviderForm form;
+  absl::Time rendered_at;
+  MessageState refusal = MessageState::kNone;  // kFailed or kSuppressed: recorded, never sent
+  std::string reason;
+};
+
+// A message whose right to send this worker holds: returned by Store::StartAttempts.
+struct StartedMessage {
+  std::string id;
+  std::int32_t attempt = 0;
+  std::int64_t recipient_id = 0;
+  std::string phone;
+  std::string bsuid;
+  std::string text;
+  ProviderForm form;
+  bool window_open = false;  // the customer wrote to this number within the last 24 h
+};
+
+// How an attempt ended, as the worker saw it.
+struct Outcome {
+  std::string message_id;
+  std::int32_t attempt = 0;
+  AttemptState state = AttemptState::kAmbiguous;
+  std::string provider_id;          // kAccepted
+  std::string reason;               // GRAPH_131026, TIMEOUT, WINDOW_CLOSED, ...
+  bool retry = false;               // kFailed: QUEUED again at `not_before`, while tries are left
+  absl::Time not_before = absl::InfinitePast();
+  absl::Time started_at = absl::InfinitePast();  // when the bytes were written; past: never
+};
+
+}  // namespace kabar::dispatcher

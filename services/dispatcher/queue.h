@@ -1,0 +1,79 @@
+// The seam to order and limits (Redis). Holds no rights: a duplicate, a stale id, an emptied or
+// rolled-back Redis are all harmless, because only Store::StartAttempts gives the right to send.
+//
+// Thread safety: all methods may be called from any thread. All block on Redis, at most until
+// `deadline`. Errors: UNAVAILABLE (without Redis nothing is sent), FAILED_PRECONDITION with reason
+// QUEUE_NOT_BUILT when this Redis has not been built from the ledger (new, restarted, emptied).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "services/dispatcher/store.h"
+
+namespace kabar::dispatcher {
+
+// One message popped, with the slot in which its request may start.
+struct ClaimedEntry {
+  QueueEntry entry;
+  // On this process's CLOCK_BOOTTIME, in microseconds, converted on the safe side of the clock
+  // difference to the Redis server: not before the first, not after the second (slot + J).
+  std::int64_t start_not_before_us = 0;
+  std::int64_t start_not_after_us = 0;
+};
+
+struct Claim {
+  std::string lane_id;    // empty: nothing to send now
+  std::string sender_id;
+  std::vector<ClaimedEntry> entries;
+  // When to ask again for this portfolio if nothing wakes us (BOOTTIME us); 0: at once.
+  std::int64_t next_claim_us = 0;
+};
+
+class Queue {
+ public:
+  virtual ~Queue() = default;
+
+  // Pops up to `max` messages of the best lane of the portfolio that can send within `hold`:
+  // priority first, then the lane whose turn it is; checks lane rate, sender throughput, pair and
+  // portfolio on the server's clock; whoever must wait goes to the delayed set.
+  virtual absl::StatusOr<Claim> ClaimNext(const std::string& portfolio_id, int max,
+                                          absl::Duration hold, absl::Time deadline) = 0;
+  // New slots for messages still held (lease valid) whose slot passed before they could start.
+  virtual absl::StatusOr<std::vector<ClaimedEntry>> Reslot(const std::string& portfolio_id,
+                                                           const std::string& lane_id,
+                                                           const std::vector<QueueEntry>& entries,
+                                                           absl::Time deadline) = 0;
+  // Appends to the lane's list or the delayed set and wakes the workers.
+  virtual absl::Status Push(const Lane& lane, const std::vector<QueueEntry>& entries,
+                            absl::Time deadline) = 0;
+  // Makes the lane's parameters and state in Redis equal to `lane` (also removes it when final).
+  virtual absl::Status PutLane(const Lane& lane, absl::Time deadline) = 0;
+  virtual absl::Status PutSender(const Sender& sender, absl::Time deadline) = 0;
+  virtual absl::Status PutPortfolio(const Portfolio& portfolio, absl::Time deadline) = 0;
+  // A customer wrote: messages to him on this number are inside the window now.
+  virtual absl::Status OpenWindow(const std::string& portfolio_id, const std::string& sender_id,
+                                  std::int64_t recipient_id, absl::Time last_inbound,
+                                  absl::Time deadline) = 0;
+  // 130429: the number sends at most `fraction` of its throughput for `duration`.
+  virtual absl::Status SlowSender(const std::string& portfolio_id, const std::string& sender_id,
+                                  double fraction, absl::Duration duration,
+                                  absl::Time deadline) = 0;
+  // How many ids the lane holds in Redis (list and delayed).
+  virtual absl::StatusOr<std::int64_t> LaneLength(const Lane& lane, absl::Time deadline) = 0;
+  // Replaces the lane's list by `entries` in one step (sweeper, rebuild).
+  virtual absl::Status ReplaceLane(const Lane& lane, const std::vector<QueueEntry>& entries,
+                                   absl::Time deadline) = 0;
+  // Builds a portfolio's keys anew from the ledger, on the safe side: every bucket empty, every
+  // pair blocked for its interval, the 24-hour set from the ledger. Nothing is claimed meanwhile.
+  virtual absl::Status Rebuild(const Portfolio& portfolio, const std::vector<Sender>& senders,
+                               const std::vector<Lane>& lanes, Store& store,
+                               absl::Time deadline) = 0;
+};
+
+}  // namespace kabar::dispatcher
