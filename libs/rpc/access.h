@@ -2,7 +2,8 @@
 //
 // An outlet key has one of the three human roles; a service key (SERVICE) acts for the outlet it
 // names in the metadata `x-kabar-outlet`. Pure values: thread safe, nothing blocks, no errors.
-#pragma once
+#ifndef KABAR_LIBS_RPC_ACCESS_H_
+#define KABAR_LIBS_RPC_ACCESS_H_
 
 #include <optional>
 
@@ -26,3 +27,5 @@ std::optional<Role> ParseRole(absl::string_view name);
 bool Allows(Role role, Access access);
 
 }  // namespace kabar::rpc
+
+#endif  // KABAR_LIBS_RPC_ACCESS_H_

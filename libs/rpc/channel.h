@@ -9,7 +9,8 @@
 //   absl::Status status = rpc::ToAbsl(stub->CountSegment(&context, request, &response));
 //
 // Thread safety: Caller is immutable; a ClientContext belongs to one call. Nothing blocks.
-#pragma once
+#ifndef KABAR_LIBS_RPC_CHANNEL_H_
+#define KABAR_LIBS_RPC_CHANNEL_H_
 
 #include <memory>
 #include <string>
@@ -57,3 +58,5 @@ class Caller {
 };
 
 }  // namespace kabar::rpc
+
+#endif  // KABAR_LIBS_RPC_CHANNEL_H_

@@ -16,7 +16,8 @@
 // (OUTLET_MISSING), DEADLINE_EXCEEDED (DEADLINE_PASSED), RESOURCE_EXHAUSTED (SERVER_BUSY),
 // UNAVAILABLE (SERVER_DRAINING); else what the body returned. An exception out of the body is
 // logged and becomes INTERNAL.
-#pragma once
+#ifndef KABAR_LIBS_RPC_GUARD_H_
+#define KABAR_LIBS_RPC_GUARD_H_
 
 #include <grpcpp/support/status.h>
 
@@ -33,9 +34,6 @@
 
 namespace grpc {
 class ServerContext;
-}
-namespace prometheus {
-class Registry;
 }
 
 namespace kabar::rpc {
@@ -64,9 +62,9 @@ class Guard {
     absl::Duration default_timeout = absl::Seconds(30);  // where the caller set no deadline
   };
 
-  // `keys` and `registry` outlive the guard. Metrics:
-  // kabar_<service>_rpc_duration_seconds{method,code}, kabar_<service>_rpc_streams{method}.
-  Guard(Options options, const KeyFile& keys, prometheus::Registry& registry);
+  // `keys` outlives the guard. Metrics: kabar_<service>_rpc_duration_seconds{method,code},
+  // kabar_<service>_rpc_streams{method}.
+  Guard(Options options, const KeyFile& keys);
   ~Guard();
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;
@@ -79,6 +77,11 @@ class Guard {
                             absl::FunctionRef<absl::Status(const Call&)>, const char*);
   friend grpc::Status ServeStream(grpc::ServerContext*, Guard&, Access,
                                   absl::FunctionRef<absl::Status(const Call&)>, const char*);
+  grpc::Status Handle(grpc::ServerContext* context, Access access, bool stream,
+                      absl::FunctionRef<absl::Status(const Call&)> body, const char* method);
+  absl::Status Work(const Call& call, bool stream,
+                    absl::FunctionRef<absl::Status(const Call&)> body, const char* method);
+
   struct State;
   std::unique_ptr<State> state_;
 };
@@ -95,3 +98,5 @@ grpc::Status ServeStream(grpc::ServerContext* context, Guard& guard, Access acce
                          const char* method = __builtin_FUNCTION());
 
 }  // namespace kabar::rpc
+
+#endif  // KABAR_LIBS_RPC_GUARD_H_

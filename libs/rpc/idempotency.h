@@ -18,7 +18,8 @@
 // Thread safety: pure function of its arguments. Blocks: as its callbacks do. Errors: those of the
 // callbacks and the work; INVALID_ARGUMENT REQUEST_ID_REUSED when the id came with another request,
 // and for an id longer than 128 bytes.
-#pragma once
+#ifndef KABAR_LIBS_RPC_IDEMPOTENCY_H_
+#define KABAR_LIBS_RPC_IDEMPOTENCY_H_
 
 #include <functional>
 #include <optional>
@@ -54,3 +55,5 @@ absl::Status RunOnce(absl::string_view request_id, absl::string_view method,
                      const RequestLog& log, absl::FunctionRef<absl::Status()> work);
 
 }  // namespace kabar::rpc
+
+#endif  // KABAR_LIBS_RPC_IDEMPOTENCY_H_

@@ -10,7 +10,8 @@
 // Thread safety: safe for concurrent use. Blocks: Find may read the file (microseconds).
 // Errors: Open and Parse: INVALID_ARGUMENT or NOT_FOUND that name the file and the entry. Find:
 // nullopt for a key that nobody has.
-#pragma once
+#ifndef KABAR_LIBS_RPC_KEY_FILE_H_
+#define KABAR_LIBS_RPC_KEY_FILE_H_
 
 #include <memory>
 #include <optional>
@@ -51,3 +52,5 @@ class KeyFile {
 std::string HashKey(absl::string_view key);
 
 }  // namespace kabar::rpc
+
+#endif  // KABAR_LIBS_RPC_KEY_FILE_H_

@@ -19,7 +19,8 @@
 // Thread safety: Register, OnStop, Start, Drain from one thread; SetServing, RequestShutdown, port
 // from any. Blocks: WaitForSignal until SIGTERM or SIGINT; Drain up to pause + callbacks +
 // shutdown_grace. Errors: Start: UNAVAILABLE when the address cannot be bound.
-#pragma once
+#ifndef KABAR_LIBS_RPC_SERVER_RUNNER_H_
+#define KABAR_LIBS_RPC_SERVER_RUNNER_H_
 
 #include <functional>
 #include <memory>
@@ -41,6 +42,8 @@ class Guard;
 void BlockShutdownSignals();
 // Blocks until one of them comes; its number. Call BlockShutdownSignals first.
 int WaitForShutdownSignal();
+// The same for at most `timeout`; true if one came.
+bool WaitForShutdownSignal(absl::Duration timeout);
 // As if SIGTERM had come (a loop that cannot go on).
 void RequestShutdown();
 
@@ -79,3 +82,5 @@ class ServerRunner {
 };
 
 }  // namespace kabar::rpc
+
+#endif  // KABAR_LIBS_RPC_SERVER_RUNNER_H_

@@ -3,7 +3,8 @@
 // BadRequest), which every gRPC client can decode (Python: proto/google/rpc).
 //
 // Thread safety: pure functions. Nothing blocks.
-#pragma once
+#ifndef KABAR_LIBS_RPC_STATUS_H_
+#define KABAR_LIBS_RPC_STATUS_H_
 
 #include <grpcpp/support/status.h>
 
@@ -15,3 +16,5 @@ grpc::Status ToGrpc(const absl::Status& status);
 absl::Status ToAbsl(const grpc::Status& status);
 
 }  // namespace kabar::rpc
+
+#endif  // KABAR_LIBS_RPC_STATUS_H_
