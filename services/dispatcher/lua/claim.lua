@@ -1,0 +1,92 @@
+-- ARGV: run id, max ids, hold (us), lead (us), allowance J (us).
+-- Answers {status, server time, next time (0: none known), lane, sender, id, recipient, slot, ...}.
+-- Slots lie in [now + lead, now + lead + hold]; each may start until slot + J.
+local run_id, max = ARGV[1], tonumber(ARGV[2])
+local hold, lead, allowance = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+if not built(run_id) then return {'REBUILD'} end
+local now = clock()
+local portfolio = hash(P .. 'p')
+
+-- Ids whose wait is over go to the front of their lanes.
+local function move_due(s)
+  for _, lane in ipairs(redis.call('ZRANGEBYSCORE', P .. 'later:' .. s, '-inf', int(now), 'LIMIT', 0, 20)) do
+    local due = redis.call('ZRANGEBYSCORE', P .. 'd:' .. lane, '-inf', int(now), 'LIMIT', 0, 200)
+    for i = #due, 1, -1 do
+      redis.call('LPUSH', P .. 'q:' .. lane, due[i])
+      redis.call('ZREM', P .. 'd:' .. lane, due[i])
+    end
+    set_later(lane, s)
+    set_ready(lane, now, lead)
+  end
+end
+
+local function best_lane(s)
+  for _, prio in ipairs(redis.call('ZRANGE', P .. 'prios:' .. s, 0, -1)) do
+    local key = P .. 'ready:' .. s .. ':' .. prio
+    local r = redis.call('ZRANGEBYSCORE', key, '-inf', int(now), 'LIMIT', 0, 1)
+    if r[1] then return r[1] end
+    if redis.call('EXISTS', key) == 0 then redis.call('ZREM', P .. 'prios:' .. s, prio) end
+  end
+  return nil
+end
+
+local function claim_from(s, lane, answer)
+  local sh, lh = hash(P .. 's:' .. s), hash(P .. 'l:' .. lane)
+  local pair_iv, lane_iv = num(sh.pair_iv), num(lh.iv)
+  local s_tat, l_tat = num(sh.tat), num(lh.tat)
+  local tolerance = (math.max(1, num(lh.burst)) - 1) * lane_iv
+  local taken, looked = 0, 0
+  while taken < max and looked < max + 200 do
+    local t = math.max(now + lead, s_tat, l_tat - tolerance)
+    if t > now + lead + hold then break end
+    local item = redis.call('LPOP', P .. 'q:' .. lane)
+    if not item then break end
+    looked = looked + 1
+    local id, r = string.match(item, '^(%S+) (%d+)$')
+    local at = wait_of_recipient(s, r, t, portfolio)
+    if at > t then
+      redis.call('ZADD', P .. 'd:' .. lane, int(at), item)
+    else
+      spend_recipient(s, r, t, allowance, pair_iv)
+      s_tat = t + sender_interval(sh, t)
+      l_tat = math.max(l_tat, t) + lane_iv
+      taken = taken + 1
+      answer[#answer + 1] = id
+      answer[#answer + 1] = r
+      answer[#answer + 1] = int(t)
+    end
+  end
+  redis.call('HSET', P .. 's:' .. s, 'tat', int(s_tat))
+  redis.call('HSET', P .. 'l:' .. lane, 'tat', int(l_tat))
+  redis.call('ZREMRANGEBYSCORE', P .. 'pair:' .. s, '-inf', int(now))
+  set_later(lane, s)
+  -- Its next turn: after everybody who waits already.
+  redis.call('HSET', P .. 'l:' .. lane, 'tat', int(l_tat))
+  local ready_at = math.max(now, l_tat - tolerance - lead)
+  if redis.call('LLEN', P .. 'q:' .. lane) > 0 then
+    redis.call('ZADD', P .. 'ready:' .. s .. ':' .. lh.prio, int(ready_at), lane)
+  else
+    redis.call('ZREM', P .. 'ready:' .. s .. ':' .. lh.prio, lane)
+  end
+  return taken
+end
+
+for _ = 1, 8 do
+  local due = redis.call('ZRANGEBYSCORE', P .. 'agenda', '-inf', int(now), 'LIMIT', 0, 1)
+  local s = due[1]
+  if not s then break end
+  move_due(s)
+  local lane = best_lane(s)
+  local answer, taken = {'OK', int(now), '0', lane or '', s}, 0
+  if lane then taken = claim_from(s, lane, answer) end
+  local at = set_agenda(s, lead)
+  if taken > 0 then
+    local first = redis.call('ZRANGE', P .. 'agenda', 0, 0, 'WITHSCORES')
+    answer[3] = first[2] or '0'
+    return answer
+  end
+  -- Nothing came of it and it still says now: look again soon, but let the others go first.
+  if at and at <= now then redis.call('ZADD', P .. 'agenda', int(now + 1), s) end
+end
+local first = redis.call('ZRANGE', P .. 'agenda', 0, 0, 'WITHSCORES')
+return {'OK', int(now), first[2] or '0', '', ''}

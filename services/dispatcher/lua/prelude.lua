@@ -1,0 +1,117 @@
+-- Put before each script of this folder. KEYS[1] is the portfolio's prefix "kabar:{<portfolio>}:";
+-- all keys carry that hash tag, so one script is right on Redis Cluster too. Times are microseconds
+-- of the server's clock. Nothing here is a right to send, and nothing here is personal data.
+--
+--   gen               run id of the Redis process that was built from the ledger
+--   p                 hash: limit (unique recipients in 24 h, 0 unlimited), pair_block (us)
+--   agenda            zset: sender -> when it may have something to send
+--   s:<sender>        hash: iv, tat, pair_iv, active, slow_iv, slow_until
+--   prios:<sender>    zset of the priorities in use
+--   ready:<sender>:<priority>  zset: running lanes with ids -> next turn
+--   later:<sender>    zset: lane -> earliest time in its delayed set
+--   l:<lane>          hash: sender, prio, iv, burst, tat, running
+--   q:<lane>          list of "<message id> <recipient>"
+--   d:<lane>          zset: the same, by the time until which each must wait
+--   pair:<sender>     zset: recipient -> when he may get the next message of that number
+--   uniq              zset: recipient -> last use outside a window, of the last 24 h
+--   win:<sender>      zset: recipient -> end of his 24-hour window
+local P = KEYS[1]
+local DAY = 86400000000
+
+local function clock()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000000 + tonumber(t[2])
+end
+
+local function int(v) return string.format('%.0f', v) end
+
+local function num(v) return tonumber(v or '0') or 0 end
+
+local function built(run_id) return redis.call('GET', P .. 'gen') == run_id end
+
+-- When the sender may next have something to send, from its lanes; nil: nothing at all.
+local function next_of_sender(s, lead)
+  local first
+  for _, prio in ipairs(redis.call('ZRANGE', P .. 'prios:' .. s, 0, -1)) do
+    local r = redis.call('ZRANGE', P .. 'ready:' .. s .. ':' .. prio, 0, 0, 'WITHSCORES')
+    if r[2] and (not first or tonumber(r[2]) < first) then first = tonumber(r[2]) end
+  end
+  local d = redis.call('ZRANGE', P .. 'later:' .. s, 0, 0, 'WITHSCORES')
+  if d[2] and (not first or tonumber(d[2]) < first) then first = tonumber(d[2]) end
+  if not first then return nil end
+  return math.max(first, num(redis.call('HGET', P .. 's:' .. s, 'tat')) - lead)
+end
+
+local function set_agenda(s, lead)
+  local at
+  if redis.call('HGET', P .. 's:' .. s, 'active') == '1' then at = next_of_sender(s, lead) end
+  if at then
+    redis.call('ZADD', P .. 'agenda', int(at), s)
+  else
+    redis.call('ZREM', P .. 'agenda', s)
+  end
+  return at
+end
+
+-- Puts a running lane that has ids among those that wait for their turn; else takes it out.
+local function set_ready(lane, now, lead)
+  local l = redis.call('HMGET', P .. 'l:' .. lane, 'sender', 'prio', 'tat', 'running')
+  if not l[1] then return end
+  local key = P .. 'ready:' .. l[1] .. ':' .. l[2]
+  if l[4] == '1' and redis.call('LLEN', P .. 'q:' .. lane) > 0 then
+    redis.call('ZADD', key, int(math.max(now, num(l[3]) - lead)), lane)
+    redis.call('ZADD', P .. 'prios:' .. l[1], l[2], l[2])
+  else
+    redis.call('ZREM', key, lane)
+  end
+end
+
+-- The lane's earliest delayed id tells its sender when to look.
+local function set_later(lane, s)
+  local d = redis.call('ZRANGE', P .. 'd:' .. lane, 0, 0, 'WITHSCORES')
+  if d[2] then
+    redis.call('ZADD', P .. 'later:' .. s, d[2], lane)
+  else
+    redis.call('ZREM', P .. 'later:' .. s, lane)
+  end
+end
+
+-- Of a sender at t: the interval in force (a slowed number recovers by itself).
+local function sender_interval(h, t)
+  if num(h.slow_until) > t then return math.max(num(h.iv), num(h.slow_iv)) end
+  return num(h.iv)
+end
+
+local function hash(key)
+  local flat, h = redis.call('HGETALL', key), {}
+  for i = 1, #flat, 2 do h[flat[i]] = flat[i + 1] end
+  return h
+end
+
+-- When the recipient may get a message of this number, looking from t: t itself if now.
+-- Spends nothing.
+local function wait_of_recipient(s, r, t, portfolio)
+  local pair = num(redis.call('ZSCORE', P .. 'pair:' .. s, r))
+  local at = math.max(t, pair, num(portfolio.pair_block))
+  if at > t then return at end
+  local limit = num(portfolio.limit)
+  if limit > 0 and num(redis.call('ZSCORE', P .. 'win:' .. s, r)) <= t then
+    local used = redis.call('ZSCORE', P .. 'uniq', r)
+    if not used or tonumber(used) <= t - DAY then
+      redis.call('ZREMRANGEBYSCORE', P .. 'uniq', '-inf', int(t - DAY))
+      if redis.call('ZCARD', P .. 'uniq') >= limit then
+        local oldest = redis.call('ZRANGE', P .. 'uniq', 0, 0, 'WITHSCORES')
+        return tonumber(oldest[2]) + DAY + 1
+      end
+    end
+  end
+  return t
+end
+
+-- Spends the recipient's limits for a start within [t, t + allowance].
+local function spend_recipient(s, r, t, allowance, pair_iv)
+  redis.call('ZADD', P .. 'pair:' .. s, int(t + pair_iv), r)
+  if num(redis.call('ZSCORE', P .. 'win:' .. s, r)) <= t + allowance then
+    redis.call('ZADD', P .. 'uniq', int(t + allowance), r)
+  end
+end

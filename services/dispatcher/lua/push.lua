@@ -1,0 +1,26 @@
+-- ARGV: run id, lane, lead (us), replace (1: the list becomes just these), then id, recipient,
+-- wait (us from now, 0: none), ...  Wakes the workers. Answers {status}.
+local run_id, lane, lead = ARGV[1], ARGV[2], tonumber(ARGV[3])
+if not built(run_id) then return {'REBUILD'} end
+local now = clock()
+local s = redis.call('HGET', P .. 'l:' .. lane, 'sender')
+if not s then return {'NO_LANE'} end
+if ARGV[4] == '1' then redis.call('DEL', P .. 'q:' .. lane, P .. 'd:' .. lane) end
+for i = 5, #ARGV, 3 do
+  local item = ARGV[i] .. ' ' .. ARGV[i + 1]
+  local wait = tonumber(ARGV[i + 2])
+  if wait > 0 then
+    redis.call('ZADD', P .. 'd:' .. lane, int(now + wait), item)
+  else
+    redis.call('RPUSH', P .. 'q:' .. lane, item)
+  end
+end
+set_later(lane, s)
+-- A lane that waits for its turn already keeps it.
+local prio = redis.call('HGET', P .. 'l:' .. lane, 'prio')
+if not redis.call('ZSCORE', P .. 'ready:' .. s .. ':' .. prio, lane) or ARGV[4] == '1' then
+  set_ready(lane, now, lead)
+end
+set_agenda(s, lead)
+redis.call('PUBLISH', 'kabar:wake', P)
+return {'OK'}
