@@ -38,8 +38,8 @@ inline constexpr int kMaxMessageBytes = 16 * 1024 * 1024;
 class Caller {
  public:
   struct Options {
-    std::string outlet;      // acted for; empty for outlet-less internal calls and outlet keys
-    std::string request_id;  // passes on the log's request id; empty: a new one there
+    std::string outlet = {};      // acted for; empty for outlet-less internal calls and outlet keys
+    std::string request_id = {};  // passes on the log's request id; empty: a new one there
     absl::Duration timeout = absl::Seconds(10);  // InfiniteDuration for long streams
     bool wait_for_ready = false;  // wait for the server (up to the deadline) instead of failing
   };

@@ -40,12 +40,12 @@ namespace kabar::rpc {
 
 // One call as its handler sees it.
 struct Call {
-  std::string outlet;  // the tenant; empty only under Access::kService
+  std::string outlet = {};  // the tenant; empty only under Access::kService
   Role role = Role::kViewer;
-  std::string key_name;
-  std::string request_id;  // of the log: the caller's `x-kabar-request-id`, or a new one
+  std::string key_name = {};
+  std::string request_id = {};  // of the log: the caller's `x-kabar-request-id`, or a new one
   absl::Time deadline = absl::InfiniteFuture();  // never infinite for Serve
-  std::stop_token stop;  // asked to stop when the server drains: long streams end then
+  std::stop_token stop = {};  // asked to stop when the server drains: long streams end then
   grpc::ServerContext* context = nullptr;
 
   // The caller hung up, the deadline passed, or the server drains. Streams ask between messages.
@@ -55,10 +55,10 @@ struct Call {
 class Guard {
  public:
   struct Options {
-    std::string service;    // "campaigns": prefix of the metrics
-    int max_calls = 64;     // unary calls at work
-    int max_waiting = 128;  // unary calls waiting for a place; one more is refused at once
-    int max_streams = 64;   // open streams; one more is refused at once
+    std::string service = {};  // "campaigns": prefix of the metrics
+    int max_calls = 64;        // unary calls at work
+    int max_waiting = 128;     // unary calls waiting for a place; one more is refused at once
+    int max_streams = 64;      // open streams; one more is refused at once
     absl::Duration default_timeout = absl::Seconds(30);  // where the caller set no deadline
   };
 

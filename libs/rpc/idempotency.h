@@ -37,15 +37,16 @@ class Message;
 namespace kabar::rpc {
 
 struct RequestRecord {
-  std::string method;
-  std::string fingerprint;  // SHA-256 of the request's bytes, 32 bytes
-  std::string response;     // serialised answer
+  std::string method = {};
+  std::string fingerprint = {};  // SHA-256 of the request's bytes, 32 bytes
+  std::string response = {};     // serialised answer
 };
 
 struct RequestLog {
   // Reserves the id for this request; the record of the earlier call if there was one.
-  std::function<absl::StatusOr<std::optional<RequestRecord>>(const RequestRecord& mine)> reserve;
-  std::function<absl::Status(const std::string& response)> save;
+  std::function<absl::StatusOr<std::optional<RequestRecord>>(const RequestRecord& mine)> reserve =
+      {};
+  std::function<absl::Status(const std::string& response)> save = {};
 };
 
 // Runs `work`, which fills `response`, at most once per request_id; an empty request_id (allowed)

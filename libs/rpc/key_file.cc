@@ -24,7 +24,6 @@ namespace kabar::rpc {
 namespace {
 
 constexpr size_t kHashDigits = 64;
-constexpr absl::Duration kLookAgainAfter = absl::Seconds(1);
 
 // Found by the hash of the key: how long a lookup takes says nothing about the key itself, because
 // nobody can steer a SHA-256 byte by byte.
@@ -125,6 +124,7 @@ absl::StatusOr<Keys> ReadKeys(const std::string& path) {
 
 struct KeyFile::State {
   std::string path;  // empty: from text, never reloaded
+  absl::Duration look_again_after;
   absl::Mutex mutex;
   Keys keys ABSL_GUARDED_BY(mutex);
   FileVersion version ABSL_GUARDED_BY(mutex);
@@ -133,7 +133,7 @@ struct KeyFile::State {
   void ReloadIfChanged() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     const absl::Time now = absl::Now();
     if (now < look_again) return;
-    look_again = now + kLookAgainAfter;
+    look_again = now + look_again_after;
     absl::StatusOr<FileVersion> seen = LookAt(path);
     if (seen.ok() && *seen == version) return;
     absl::StatusOr<Keys> fresh = seen.ok() ? ReadKeys(path) : seen.status();
@@ -153,9 +153,11 @@ struct KeyFile::State {
 KeyFile::KeyFile(std::unique_ptr<State> state) : state_(std::move(state)) {}
 KeyFile::~KeyFile() = default;
 
-absl::StatusOr<std::unique_ptr<KeyFile>> KeyFile::Open(absl::string_view path) {
+absl::StatusOr<std::unique_ptr<KeyFile>> KeyFile::Open(absl::string_view path,
+                                                       absl::Duration look_again_after) {
   auto state = std::make_unique<State>();
   state->path = std::string(path);
+  state->look_again_after = look_again_after;
   // The version before the content: a write in between is seen at the next look.
   absl::StatusOr<FileVersion> version = LookAt(state->path);
   if (!version.ok()) return version.status();
@@ -165,7 +167,7 @@ absl::StatusOr<std::unique_ptr<KeyFile>> KeyFile::Open(absl::string_view path) {
     absl::MutexLock lock(&state->mutex);
     state->version = *version;
     state->keys = *std::move(keys);
-    state->look_again = absl::Now() + kLookAgainAfter;
+    state->look_again = absl::Now() + look_again_after;
   }
   return std::unique_ptr<KeyFile>(new KeyFile(std::move(state)));
 }

@@ -19,20 +19,22 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "libs/rpc/access.h"
 
 namespace kabar::rpc {
 
 // Who a key belongs to.
 struct Identity {
-  std::string key_name;  // for logs; never the key itself
-  std::string outlet;    // empty only for SERVICE keys
+  std::string key_name = {};  // for logs; never the key itself
+  std::string outlet = {};    // empty only for SERVICE keys
   Role role = Role::kViewer;
 };
 
 class KeyFile {
  public:
-  static absl::StatusOr<std::unique_ptr<KeyFile>> Open(absl::string_view path);
+  static absl::StatusOr<std::unique_ptr<KeyFile>> Open(
+      absl::string_view path, absl::Duration look_again_after = absl::Seconds(1));
   // From text instead of a file, never reloaded.
   static absl::StatusOr<std::unique_ptr<KeyFile>> Parse(absl::string_view json);
 

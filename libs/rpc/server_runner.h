@@ -50,8 +50,8 @@ void RequestShutdown();
 class ServerRunner {
  public:
   struct Options {
-    std::string address;    // "127.0.0.1:7001", port 0: any free one; or "unix:/path"
-    int max_threads = 512;  // bound of the thread pool; well above the Guard's places
+    std::string address = {};  // "127.0.0.1:7001", port 0: any free one; or "unix:/path"
+    int max_threads = 512;     // bound of the thread pool; well above the Guard's places
     absl::Duration drain_pause = absl::Seconds(1);
     absl::Duration shutdown_grace = absl::Seconds(10);
     absl::Duration max_connection_age = absl::Minutes(5);  // so that clients find new pods
