@@ -1,0 +1,81 @@
+// Template text to program; private to this library.
+#ifndef KABAR_LIBS_TEMPLATE_LANG_COMPILER_H_
+#define KABAR_LIBS_TEMPLATE_LANG_COMPILER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "libs/template_lang/builder.h"
+#include "libs/template_lang/scanner.h"
+
+namespace kabar::template_lang {
+
+class Compiler {
+ public:
+  // `source` must outlive the compiler; `program` must be empty.
+  Compiler(absl::string_view source, Program* program);
+
+  // False: error() says why.
+  bool Run();
+  const ParseError& error() const { return builder_.error(); }
+
+ private:
+  // A stretch of text that is taken as a whole: the template itself, or one branch of an if.
+  struct Block {
+    Position start;
+    bool names_provider = false;  // on some path through what has been read of it
+    std::vector<Note> gaps;       // the paths that do not, if names_provider
+    size_t shortest = 0;          // fixed text, in characters
+    size_t longest = 0;
+  };
+  // An if whose {{/if}} has not come yet.
+  struct Frame {
+    size_t offset = 0;
+    Position start;
+    bool has_else = false;
+    std::vector<uint32_t> to_next;  // jumps to the next branch
+    std::vector<uint32_t> to_end;   // jumps behind the {{/if}}
+    Block outer;                    // what stood before the if
+    bool names_provider = false;    // in some finished branch
+    std::vector<Note> gaps;         // of the finished branches
+    size_t shortest = SIZE_MAX;     // of the finished branches
+    size_t longest = 0;
+  };
+
+  bool FlushText(size_t end);
+  void AddFixedText(absl::string_view text);
+  bool CompileTag(size_t brace);
+  bool CompileHash();
+  bool CompileSlash();
+  bool CompileElse();
+  bool CompilePrint();
+  bool CompileText();
+  bool CompileProvider();
+  bool CompileProviderName(ProviderMapping* mapping);
+  bool CompileProviderParameter(ProviderMapping* mapping, std::vector<Parameter>* parameters);
+  bool CompileSingleBrace(size_t brace, bool* is_variable);
+  bool RefuseSecondProvider(size_t offset);
+  bool CloseTag(absl::string_view expected);
+  void FinishBranch();
+  void NoteLiteralBrace(size_t brace);
+  bool Finish();
+  bool Advance();
+  bool IsWord(absl::string_view word) const;
+
+  absl::string_view source_;
+  Builder builder_;
+  Scanner scanner_;
+  Token token_;
+  size_t text_start_ = 0;  // fixed text not emitted yet begins here
+  size_t at_ = 0;
+  size_t tag_ = 0;  // where the tag in hand begins
+  Block block_;
+  std::vector<Frame> frames_;
+};
+
+}  // namespace kabar::template_lang
+
+#endif  // KABAR_LIBS_TEMPLATE_LANG_COMPILER_H_

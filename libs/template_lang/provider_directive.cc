@@ -1,0 +1,134 @@
+// The part of the compiler that reads {{provider "name" "language" parameters...}}.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "libs/template_lang/compiler.h"
+#include "libs/template_lang/parameter_text.h"
+
+namespace kabar::template_lang {
+namespace {
+
+constexpr size_t kMaxProviderNameBytes = 512;
+
+bool IsProviderName(absl::string_view name) {
+  return !name.empty() && name.size() <= kMaxProviderNameBytes &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           const auto byte = static_cast<unsigned char>(c);
+           return absl::ascii_islower(byte) || absl::ascii_isdigit(byte) || c == '_';
+         });
+}
+
+// "id", "en_US", "zh_CN": a language of two or three letters, perhaps a region of two to four.
+bool IsLanguage(absl::string_view code) {
+  const auto letters = [](absl::string_view part, size_t least, size_t most) {
+    return part.size() >= least && part.size() <= most &&
+           std::all_of(part.begin(), part.end(),
+                       [](char c) { return absl::ascii_isalpha(static_cast<unsigned char>(c)); });
+  };
+  const size_t underscore = code.find('_');
+  if (underscore == absl::string_view::npos) return letters(code, 2, 3);
+  return letters(code.substr(0, underscore), 2, 3) && letters(code.substr(underscore + 1), 2, 4);
+}
+
+}  // namespace
+
+// `token_` is the template's name.
+bool Compiler::CompileProvider() {
+  if (!RefuseSecondProvider(tag_)) return false;
+  ProviderMapping mapping;
+  mapping.position = builder_.At(tag_);
+  std::vector<Parameter> parameters;
+  if (!CompileProviderName(&mapping)) return false;
+  while (token_.kind != TokenKind::kEnd) {
+    if (!CompileProviderParameter(&mapping, &parameters)) return false;
+  }
+  Program& program = builder_.program();
+  const auto index = static_cast<uint32_t>(program.providers.size());
+  if (!builder_.Add(Op{Code::kProvider, true, index, 0, 0}, tag_)) return false;
+  program.providers.push_back(std::move(mapping));
+  program.parameters.push_back(std::move(parameters));
+  block_.names_provider = true;
+  at_ = scanner_.offset();
+  // A directive on a line of its own leaves no empty line behind.
+  if (absl::StartsWith(source_.substr(at_), "\r\n")) {
+    at_ += 2;
+  } else if (absl::StartsWith(source_.substr(at_), "\n")) {
+    at_ += 1;
+  }
+  return true;
+}
+
+bool Compiler::RefuseSecondProvider(size_t offset) {
+  const bool named = block_.names_provider ||
+                     std::any_of(frames_.begin(), frames_.end(),
+                                 [](const Frame& frame) { return frame.outer.names_provider; });
+  if (!named) return true;
+  return builder_.Fail(offset,
+                       "a provider template has been named before on the way to here, and a "
+                       "message goes out as one: put each {{provider}} in a branch of its own");
+}
+
+bool Compiler::CompileProviderName(ProviderMapping* mapping) {
+  if (!IsProviderName(token_.text)) {
+    return builder_.Fail(token_.offset,
+                         "the name of a provider template is made of small letters, digits and _");
+  }
+  mapping->name = token_.text;
+  if (!Advance()) return false;
+  if (token_.kind != TokenKind::kString || !IsLanguage(token_.text)) {
+    return builder_.Fail(token_.offset,
+                         "after the provider template's name comes its language in "
+                         "quotes, such as \"id\" or \"en_US\"");
+  }
+  mapping->language = token_.text;
+  return Advance();
+}
+
+bool Compiler::CompileProviderParameter(ProviderMapping* mapping,
+                                        std::vector<Parameter>* parameters) {
+  const Token first = token_;
+  if (parameters->size() >= kMaxProviderParameters) {
+    return builder_.Fail(first.offset, absl::StrCat("a provider template takes at most ",
+                                                    kMaxProviderParameters, " parameters"));
+  }
+  const bool is_text = first.kind == TokenKind::kString;
+  if (!is_text && (first.kind != TokenKind::kName || IsReserved(first.text))) {
+    return builder_.Fail(first.offset,
+                         "the parameters of a provider template are variables, each "
+                         "perhaps with | \"default\", and texts in quotes");
+  }
+  Parameter parameter;
+  Token text = first;
+  if (!Advance()) return false;
+  if (!is_text) {
+    parameter.slot = builder_.Slot(first.text, first.offset, /*printed=*/true);
+    mapping->parameters.push_back(builder_.program().variables[parameter.slot].name);
+    if (token_.kind == TokenKind::kPipe) {
+      if (!Advance()) return false;
+      text = token_;
+      if (text.kind != TokenKind::kString) {
+        return builder_.Fail(text.offset,
+                             "after | comes the default text in quotes, such as "
+                             "estimasi | \"segera\"");
+      }
+      if (!Advance()) return false;
+    }
+  } else {
+    mapping->parameters.push_back(absl::StrCat("\"", first.text, "\""));
+  }
+  if (text.kind == TokenKind::kString) {
+    std::string cleaned;
+    AppendParameterText(text.text, &cleaned);
+    if (IsBlank(cleaned)) {
+      return builder_.Fail(text.offset, "a parameter of a provider template may not be empty");
+    }
+    parameter.text = builder_.AddText(cleaned);
+  }
+  parameters->push_back(parameter);
+  return true;
+}
+
+}  // namespace kabar::template_lang
