@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "libs/base/status.h"
 
 namespace kabar::phone {
 namespace {
@@ -19,14 +19,11 @@ namespace {
 using i18n::phonenumbers::PhoneNumber;
 using i18n::phonenumbers::PhoneNumberUtil;
 
-constexpr absl::string_view kReasonUrl = "kabar.phone/reason";
 // More than any number with its country code doubled and its separators.
 constexpr size_t kMaxRawBytes = 64;
 
 absl::Status PhoneError(absl::string_view reason, absl::string_view text) {
-  absl::Status status = absl::InvalidArgumentError(text);
-  status.SetPayload(kReasonUrl, absl::Cord(reason));
-  return status;
+  return base::Error(absl::StatusCode::kInvalidArgument, reason, text);
 }
 
 const PhoneNumberUtil& Util() { return *PhoneNumberUtil::GetInstance(); }
@@ -321,11 +318,6 @@ absl::StatusOr<std::string> NormalizePhone(absl::string_view raw, absl::string_v
   }
   if (first->valid) return E164(first->number);
   return WhyNot(*first, *digits);
-}
-
-std::string PhoneErrorReason(const absl::Status& status) {
-  const auto payload = status.GetPayload(kReasonUrl);
-  return payload ? std::string(*payload) : "";
 }
 
 }  // namespace kabar::phone

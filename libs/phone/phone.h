@@ -2,7 +2,7 @@
 //
 // Thread safety: free functions, safe from any thread; the first call loads libphonenumber's tables
 // (some ms). Nothing blocks. Errors: INVALID_ARGUMENT whose text says what is wrong and what to do,
-// and which carries a named reason (PhoneErrorReason) for reports and programs:
+// and which carries a named reason (base::GetReason) for reports and programs:
 //   EMPTY                nothing but spaces or signs
 //   NOT_A_NUMBER         letters or signs that no phone number has, or no number of any country
 //   SEVERAL_NUMBERS      "0812.../0813...": two numbers in one field
@@ -15,7 +15,6 @@
 
 #include <string>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -24,9 +23,6 @@ namespace kabar::phone {
 // The number as "+6281234567890". `region` is the ISO country a number without country code belongs
 // to. Landlines pass: WhatsApp runs on them too.
 absl::StatusOr<std::string> NormalizePhone(absl::string_view raw, absl::string_view region = "ID");
-
-// The named reason of an error of NormalizePhone; "" for any other status.
-std::string PhoneErrorReason(const absl::Status& status);
 
 }  // namespace kabar::phone
 

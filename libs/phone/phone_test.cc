@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "libs/base/status.h"
+
 namespace kabar::phone {
 namespace {
 
@@ -134,13 +136,12 @@ TEST_CASE("NormalizePhone: refusals carry a named reason and say what to do", "[
     const auto got = NormalizePhone(row.raw);
     REQUIRE_FALSE(got.ok());
     INFO(got.status().ToString());
-    CHECK(PhoneErrorReason(got.status()) == row.reason);
+    CHECK(base::GetReason(got.status()) == row.reason);
     CHECK(got.status().code() == absl::StatusCode::kInvalidArgument);
   }
   const auto excel = NormalizePhone("8.12345E+11");
   CHECK(std::string(excel.status().message()).find("format the column as text") !=
         std::string::npos);
-  CHECK(PhoneErrorReason(absl::InternalError("x")).empty());
 }
 
 TEST_CASE("NormalizePhone: its own output and garbage bytes", "[phone]") {

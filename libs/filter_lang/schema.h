@@ -1,0 +1,100 @@
+// The fields a filter may name, and the check of a parsed filter against them.
+//
+// Thread safety: a Schema is immutable and may be shared; Check is a pure function. Nothing blocks.
+// Errors: FilterError with the position of the field, operator or value at fault.
+#ifndef KABAR_LIBS_FILTER_LANG_SCHEMA_H_
+#define KABAR_LIBS_FILTER_LANG_SCHEMA_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "libs/filter_lang/ast.h"
+
+namespace kabar::filter_lang {
+
+enum class FieldType {
+  kText,       // = != : <...>, without regard to case; `*` is a wildcard
+  kExactText,  // the same with regard to case: ids, phones, codes; an index can serve it
+  kNumber,     // = != < <= > >=
+  kBool,       // = !=, true/false, ya/tidak
+  kTime,       // all comparisons; a date alone means that whole day in Schema's zone
+  kEnum,       // = !=, one of enum_values without regard to case
+  kTextSet,    // `tags:vip` has the element (= means the same); != has it not
+  kTextMap,    // `attributes.color = "red"`; each key is a text field
+};
+
+struct Field {
+  std::string name;  // canonical, dotted: "city", "shipment.status"
+  FieldType type = FieldType::kText;
+  std::vector<std::string> enum_values = {};
+  // Brings a value into its stored form ("0812-..." -> "+62812..."); for text types without
+  // wildcards, under = and != only. Its error becomes the filter's, with the value's position.
+  std::function<absl::StatusOr<std::string>(absl::string_view)> normalize = nullptr;
+};
+
+class Schema {
+ public:
+  // `canonical` turns a written name into a canonical one ("kota" -> "city") or leaves it.
+  using Canonical = std::function<std::string(absl::string_view written)>;
+
+  explicit Schema(std::vector<Field> fields, Canonical canonical = nullptr,
+                  absl::TimeZone zone = absl::UTCTimeZone());
+
+  // The field and, for a map, the key within it; nullptr if there is none.
+  const Field* Find(absl::string_view written, std::string* key) const;
+  // The names a person could have meant by `written`, for the error's text.
+  std::string Suggest(absl::string_view written) const;
+
+  absl::TimeZone zone() const { return zone_; }
+
+ private:
+  std::vector<Field> fields_;
+  Canonical canonical_;
+  absl::TimeZone zone_;
+};
+
+// A comparison's right side, by the field's type.
+struct TextPattern {
+  std::string text;
+  std::vector<std::size_t> stars;  // wildcards; empty: the text itself
+};
+struct Number {
+  std::string digits;  // -?[0-9]+(.[0-9]+)?
+};
+struct TimeSpan {  // from <= t < to: a day, or the microsecond of a moment
+  absl::Time from;
+  absl::Time to;
+};
+struct Present {};  // `field:*`
+
+using TypedValue = std::variant<TextPattern, Number, bool, TimeSpan, Present>;
+
+struct Comparison {
+  const Field* field = nullptr;  // lives as long as the schema
+  std::string key;               // kTextMap only
+  Op op = Op::kEqual;
+  TypedValue value;
+  Position position;
+};
+
+struct Checked {
+  NodeKind kind = NodeKind::kComparison;
+  std::vector<std::unique_ptr<Checked>> children;
+  Comparison comparison;
+};
+
+// `schema` must outlive the result. A null `node` (the empty filter) gives a null pointer.
+absl::StatusOr<std::unique_ptr<Checked>> Check(const Node* node, const Schema& schema);
+
+// Calls `visit` for every comparison, in the order of the text.
+void ForEachComparison(const Checked* node, const std::function<void(const Comparison&)>& visit);
+
+}  // namespace kabar::filter_lang
+
+#endif  // KABAR_LIBS_FILTER_LANG_SCHEMA_H_
