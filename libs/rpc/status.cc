@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -94,12 +95,17 @@ absl::Status ToAbsl(const grpc::Status& status) {
   for (const auto& [key, value] : info.metadata()) {
     result = base::WithMeta(std::move(result), key, value);
   }
+  // By way of a second status, because AddFieldViolation also writes into the message, which has
+  // them already.
+  absl::Status fields(code, "");
   for (const auto& detail : details.details()) {
     if (!detail.UnpackTo(&bad)) continue;
     for (const auto& violation : bad.field_violations()) {
-      base::AddFieldViolation(result, violation.field(), violation.description());
+      base::AddFieldViolation(fields, violation.field(), violation.description());
     }
   }
+  fields.ForEachPayload(
+      [&](absl::string_view url, const absl::Cord& payload) { result.SetPayload(url, payload); });
   return result;
 }
 

@@ -19,7 +19,7 @@ TEST_CASE("ToGrpc and ToAbsl: reason, metadata and violations survive the way", 
 
   const absl::Status back = ToAbsl(ToGrpc(status));
   CHECK(back.code() == absl::StatusCode::kFailedPrecondition);
-  CHECK(back.message() == "the campaign is finished; copy it");
+  CHECK(back.message() == status.message());
   CHECK(base::GetReason(back) == "CAMPAIGN_FINISHED");
   CHECK(base::GetMeta(back, "campaign") == "cmp_1");
   CHECK(base::GetFieldViolations(back) == base::GetFieldViolations(status));
