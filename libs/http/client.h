@@ -52,6 +52,7 @@ enum class Reason {
   kStopped,         // kNotSent or kAmbiguous: Stop()
   kBadResponse,     // kAmbiguous: not HTTP, or over max_response_bytes
   kTooManyWaiting,  // kNotSent: max_waiting reached
+  kBadRequest,      // kNotSent: a line break in the method, the target or a header
 };
 absl::string_view ReasonName(Reason reason);
 

@@ -1,13 +1,11 @@
 #include "libs/http/wire.h"
 
-#include <time.h>
-
 #include <limits>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "libs/base/clock.h"
 
 namespace kabar::http {
 namespace {
@@ -22,11 +20,7 @@ void AppendFields(const Headers& headers, std::string* out) {
 
 }  // namespace
 
-std::int64_t BootMicros() {
-  timespec now{};
-  clock_gettime(CLOCK_BOOTTIME, &now);
-  return static_cast<std::int64_t>(now.tv_sec) * 1000000 + now.tv_nsec / 1000;
-}
+std::int64_t BootMicros() { return base::SystemClock().BoottimeMicros(); }
 
 std::int64_t ToBootMicros(absl::Time deadline) {
   constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();

@@ -33,9 +33,9 @@ using Tcp = asio::ip::tcp;
 // The concrete executor instead of the polymorphic default: one virtual call less an operation.
 using Socket = asio::basic_stream_socket<Tcp, asio::io_context::executor_type>;
 
-// Microseconds on a clock that neither jumps nor stands still during suspension.
+// Microseconds of base::SystemClock()'s boot time: real sockets keep real time.
 std::int64_t BootMicros();
-// An absl::Time deadline on that clock; InfiniteFuture stays INT64_MAX.
+// An absl::Time deadline on that clock; InfiniteFuture is INT64_MAX.
 std::int64_t ToBootMicros(absl::Time deadline);
 
 // "HTTP/1.1 200 OK\r\n...\r\n\r\n": the head only, response.body is not looked at.

@@ -1,0 +1,52 @@
+#include "libs/http/fetch.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "libs/http/client.h"
+
+namespace kabar::http {
+
+absl::StatusOr<Response> Fetch(absl::string_view method, absl::string_view url, Headers headers,
+                               std::string body, absl::Duration timeout) {
+  auto parts = ParseUrl(url);
+  if (!parts.ok()) return parts.status();
+  ClientOptions options;
+  options.base_url = std::string(url.substr(0, url.size() - parts->target.size()));
+  options.connect_timeout = timeout;
+  options.max_response_bytes = 256 * 1024 * 1024;  // the simulator's record of a long run
+  auto client = Client::Create(std::move(options));
+  if (!client.ok()) return client.status();
+
+  if (parts->target.empty() || parts->target[0] != '/') parts->target.insert(0, "/");
+  Completion completion;
+  absl::Notification finished;
+  (*client)->Post(ClientRequest{.method = std::string(method),
+                                .target = std::move(parts->target),
+                                .headers = std::move(headers),
+                                .body = std::move(body),
+                                .deadline = absl::Now() + timeout},
+                  nullptr, [&](Completion result) {
+                    completion = std::move(result);
+                    finished.Notify();
+                  });
+  finished.WaitForNotification();
+  if (completion.outcome == Outcome::kResponse) return std::move(completion.response);
+  const std::string what = absl::StrCat(method, " ", url, ": ", completion.detail);
+  if (completion.reason == Reason::kDeadline) return absl::DeadlineExceededError(what);
+  if (completion.reason == Reason::kBadRequest) return absl::InvalidArgumentError(what);
+  if (completion.outcome == Outcome::kNotSent) return absl::UnavailableError(what);
+  return absl::UnknownError(what);
+}
+
+absl::StatusOr<Response> Get(absl::string_view url, absl::Duration timeout) {
+  return Fetch("GET", url, {}, "", timeout);
+}
+
+absl::StatusOr<Response> PostJson(absl::string_view url, std::string json, absl::Duration timeout) {
+  return Fetch("POST", url, {{"Content-Type", "application/json"}}, std::move(json), timeout);
+}
+
+}  // namespace kabar::http
