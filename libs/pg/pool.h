@@ -4,8 +4,9 @@
 //
 // A connection is opened when first needed, dropped when it breaks or when its state is unknown,
 // and never reconnected silently. Every session: search_path = the schema only, UTC,
-// synchronous_commit as the server has it (an "off" is refused), idle transactions ended by the
-// server (a stopped process must not hold a lane's lock).
+// synchronous_commit never off, idle transactions ended by the server (a stopped process must not
+// hold a lane's lock). Metrics: kabar_pg_query_duration_seconds{query},
+// kabar_pg_query_errors_total{query,code}, kabar_pg_pool_wait_seconds{schema}.
 //
 // Thread safety: safe for concurrent use; outlives all its users. Blocks: acquiring waits for a
 // free connection, or connects, until the deadline. Errors: UNAVAILABLE (no connection to be had),
@@ -20,10 +21,6 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-namespace prometheus {
-class Registry;
-}
-
 namespace kabar::pg {
 
 struct PoolOptions {
@@ -37,12 +34,9 @@ struct PoolOptions {
   absl::Duration default_timeout = absl::Seconds(10);
   // The server ends a transaction whose client is silent for so long.
   absl::Duration idle_in_transaction_timeout = absl::Seconds(15);
-  // Where kabar_pg_query_duration_seconds{query} etc. go; none: not measured. Outlives the pool.
-  prometheus::Registry* registry = nullptr;
 };
 
-class Session;    // one connection; session.h, internal
-class PgMetrics;  // metrics.h, internal
+class Session;  // one connection; session.h, internal
 
 class Pool {
  public:
@@ -81,7 +75,6 @@ class Pool {
     std::unique_ptr<Session> session_;
   };
   absl::StatusOr<Lease> Acquire(absl::Time deadline);
-  PgMetrics* metrics() const;
 
  private:
   void Return(std::unique_ptr<Session> session);

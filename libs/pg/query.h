@@ -62,9 +62,9 @@ std::string Bytes(absl::string_view bytes);
 
 // timestamptz as PostgreSQL reads and writes it in a UTC session: microseconds (finer parts are
 // cut towards the past), infinity and -infinity.
-std::string FormatTime(absl::Time time);
+std::string TimeText(absl::Time time);
 // nullopt: not a timestamptz of the years 1 to 9999 (or beyond) in UTC.
-std::optional<absl::Time> ParseTime(absl::string_view text);
+std::optional<absl::Time> ParseTimeText(absl::string_view text);
 
 // bytea as PostgreSQL writes it (hex form). nullopt: not that form.
 std::optional<std::string> ParseBytes(absl::string_view text);

@@ -76,9 +76,9 @@ class Transaction {
   pqxx::result ExecScript(const char* name, const std::string& sql);
 
   // COPY ... FROM STDIN: the quick way for many rows, into a temporary table (COPY knows no ON
-  // CONFLICT). `fill` calls the row function once per row with one Param per column. Rows copied.
-  // `table` and `columns` are constants of the code, not input.
-  using RowSink = absl::FunctionRef<void(absl::Span<const Param>)>;
+  // CONFLICT). `fill` calls the row function once per row, row({id, name}), with one Param per
+  // column. Rows copied. `table` and `columns` are constants of the code, not input.
+  using RowSink = absl::FunctionRef<void(const std::vector<Param>&)>;
   int64_t CopyIn(const char* name, absl::string_view table,
                  std::initializer_list<absl::string_view> columns,
                  absl::FunctionRef<void(RowSink)> fill);
@@ -99,6 +99,10 @@ class Transaction {
                                absl::FunctionRef<absl::Status(Transaction&)>);
   struct State;
   explicit Transaction(State* state) : state_(state) {}
+
+  static absl::Status TryOnce(Pool& pool, absl::string_view name, const TransactOptions& options,
+                              absl::FunctionRef<absl::Status(Transaction&)> body);
+  absl::Status RunBody(absl::FunctionRef<absl::Status(Transaction&)> body);
 
   pqxx::result ExecPrepared(const Query& query, std::initializer_list<Param> params);
   static std::optional<pqxx::row> MaybeRow(const Query& query, const pqxx::result& rows);
