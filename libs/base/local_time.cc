@@ -99,7 +99,7 @@ absl::string_view DisplayName(absl::string_view iana) {
 }
 
 absl::Time AtTimeOfDay(absl::CivilDay day, const TimeOfDay& time, absl::TimeZone zone) {
-  // A time that a change of clocks skips becomes the moment just as far after the change.
+  // A time that a change of clocks skips becomes the moment of the change.
   return absl::FromCivil(
       absl::CivilSecond(day.year(), day.month(), day.day(), time.hour, time.minute, time.second),
       zone);

@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <map>
 
 #include "absl/strings/ascii.h"
@@ -89,7 +88,12 @@ absl::Status ReadSecret(const std::string& value, std::string* target) {
     return absl::OkStatus();
   }
   std::ifstream file(std::string(path), std::ios::binary);
-  std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  // Read in blocks: stream iterators would throw where `path` is a folder.
+  std::string content;
+  char block[4096];
+  while (file.read(block, sizeof(block)) || file.gcount() > 0) {
+    content.append(block, static_cast<std::size_t>(file.gcount()));
+  }
   if (!file.is_open() || file.bad()) {
     return Refuse(absl::StrCat("file ", path, " cannot be read; give @ and a readable file"));
   }
