@@ -28,7 +28,7 @@ struct ClaimedEntry {
 };
 
 struct Claim {
-  std::string lane_id;    // empty: nothing to send now
+  std::string lane_id;  // empty: nothing to send now
   std::string sender_id;
   std::vector<ClaimedEntry> entries;
   // When to ask again for this portfolio if nothing wakes us (BOOTTIME us); 0: at once.
@@ -69,6 +69,12 @@ class Queue {
   // Replaces the lane's list by `entries` in one step (sweeper, rebuild).
   virtual absl::Status ReplaceLane(const Lane& lane, const std::vector<QueueEntry>& entries,
                                    absl::Time deadline) = 0;
+  // True if this Redis process was built from the ledger and has not been emptied since.
+  virtual absl::StatusOr<bool> IsBuilt(const std::string& portfolio_id, absl::Time deadline) = 0;
+  // Blocks until something was pushed for one of the portfolios (its id) or `timeout` passed
+  // (empty). One waiter is woken by a push; the others find out by themselves, within a second.
+  virtual absl::StatusOr<std::string> WaitForWake(const std::vector<std::string>& portfolio_ids,
+                                                  absl::Duration timeout) = 0;
   // Builds a portfolio's keys anew from the ledger, on the safe side: every bucket empty, every
   // pair blocked for its interval, the 24-hour set from the ledger. Nothing is claimed meanwhile.
   virtual absl::Status Rebuild(const Portfolio& portfolio, const std::vector<Sender>& senders,

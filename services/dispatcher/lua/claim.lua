@@ -59,9 +59,9 @@ local function claim_from(s, lane, answer)
   redis.call('HSET', P .. 's:' .. s, 'tat', int(s_tat))
   redis.call('HSET', P .. 'l:' .. lane, 'tat', int(l_tat))
   redis.call('ZREMRANGEBYSCORE', P .. 'pair:' .. s, '-inf', int(now))
+  redis.call('ZREMRANGEBYSCORE', P .. 'win:' .. s, '-inf', int(now))
   set_later(lane, s)
   -- Its next turn: after everybody who waits already.
-  redis.call('HSET', P .. 'l:' .. lane, 'tat', int(l_tat))
   local ready_at = math.max(now, l_tat - tolerance - lead)
   if redis.call('LLEN', P .. 'q:' .. lane) > 0 then
     redis.call('ZADD', P .. 'ready:' .. s .. ':' .. lh.prio, int(ready_at), lane)

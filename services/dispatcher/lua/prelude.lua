@@ -15,6 +15,7 @@
 --   pair:<sender>     zset: recipient -> when he may get the next message of that number
 --   uniq              zset: recipient -> last use outside a window, of the last 24 h
 --   win:<sender>      zset: recipient -> end of his 24-hour window
+--   wake              list of at most one token, for which an idle worker waits (BLPOP)
 local P = KEYS[1]
 local DAY = 86400000000
 
@@ -114,4 +115,9 @@ local function spend_recipient(s, r, t, allowance, pair_iv)
   if num(redis.call('ZSCORE', P .. 'win:' .. s, r)) <= t + allowance then
     redis.call('ZADD', P .. 'uniq', int(t + allowance), r)
   end
+end
+
+local function wake()
+  redis.call('DEL', P .. 'wake')
+  redis.call('RPUSH', P .. 'wake', '1')
 end

@@ -22,5 +22,5 @@ if not redis.call('ZSCORE', P .. 'ready:' .. s .. ':' .. prio, lane) or ARGV[4] 
   set_ready(lane, now, lead)
 end
 set_agenda(s, lead)
-redis.call('PUBLISH', 'kabar:wake', P)
+wake()
 return {'OK'}

@@ -1,5 +1,5 @@
 -- ARGV: run id, lane, sender, priority, interval (us, 0: no rate), burst, running (1/0), lead (us),
--- final (1: the lane is over, its keys go). Keeps what the lane has spent. Answers {status}.
+-- final (1: the lane is over, its ids go). Keeps what the lane has spent. Answers {status}.
 local run_id, lane, sender, prio = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local lead = tonumber(ARGV[8])
 if not built(run_id) then return {'REBUILD'} end
@@ -11,8 +11,12 @@ if old[1] and (old[1] ~= sender or old[2] ~= prio or ARGV[9] == '1') then
   redis.call('ZREM', P .. 'later:' .. old[1], lane)
 end
 if ARGV[9] == '1' then
-  redis.call('DEL', key, P .. 'q:' .. lane, P .. 'd:' .. lane)
+  -- What it has spent stays for a day: a retry may open the lane again within its window.
+  redis.call('DEL', P .. 'q:' .. lane, P .. 'd:' .. lane)
+  redis.call('HSET', key, 'running', '0')
+  redis.call('EXPIRE', key, 86400)
 else
+  redis.call('PERSIST', key)
   redis.call('HSET', key, 'sender', sender, 'prio', prio, 'iv', ARGV[5], 'burst', ARGV[6],
     'running', ARGV[7])
   set_later(lane, sender)
@@ -20,5 +24,5 @@ else
 end
 if old[1] and old[1] ~= sender then set_agenda(old[1], lead) end
 set_agenda(sender, lead)
-redis.call('PUBLISH', 'kabar:wake', P)
+wake()
 return {'OK'}

@@ -1,0 +1,52 @@
+#include "services/dispatcher/pacer.h"
+
+#include <limits>
+#include <utility>
+
+namespace kabar::dispatcher {
+namespace {
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+}
+
+Pacer::Pacer(base::Clock& clock)
+    : clock_(clock), thread_([this](std::stop_token stop) { Run(stop); }) {}
+
+Pacer::~Pacer() {
+  thread_.request_stop();
+  thread_.join();
+  std::int64_t next = 0;
+  for (auto& action : TakeDue(kNever, &next)) action();
+}
+
+void Pacer::At(std::int64_t boottime_us, absl::AnyInvocable<void()> action) {
+  bool first = false;
+  {
+    std::lock_guard lock(mutex_);
+    first = items_.empty() || boottime_us < items_.top().at;
+    items_.push({boottime_us, order_++, std::move(action)});
+  }
+  if (first) wakeup_.Notify();
+}
+
+std::vector<absl::AnyInvocable<void()>> Pacer::TakeDue(std::int64_t now, std::int64_t* next) {
+  std::vector<absl::AnyInvocable<void()>> due;
+  std::lock_guard lock(mutex_);
+  while (!items_.empty() && items_.top().at <= now) {
+    due.push_back(std::move(items_.top().action));
+    items_.pop();
+  }
+  *next = items_.empty() ? kNever : items_.top().at;
+  return due;
+}
+
+void Pacer::Run(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    std::int64_t next = kNever;
+    for (auto& action : TakeDue(clock_.BoottimeMicros(), &next)) action();
+    const absl::Duration wait = next == kNever ? absl::InfiniteDuration()
+                                               : absl::Microseconds(next - clock_.BoottimeMicros());
+    if (wait > absl::ZeroDuration()) clock_.Wait(wakeup_, wait, stop);
+  }
+}
+
+}  // namespace kabar::dispatcher

@@ -1,0 +1,98 @@
+#include "services/dispatcher/queue_keeper.h"
+
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "libs/base/status.h"
+#include "libs/log/log.h"
+#include "libs/metrics/metrics.h"
+#include "prometheus/counter.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+constexpr absl::Duration kTimeout = absl::Seconds(10);
+constexpr absl::Duration kRebuildTimeout = absl::Minutes(5);
+
+template <typename T, typename F>
+std::vector<T> Filter(const std::vector<T>& all, F keep) {
+  std::vector<T> kept;
+  for (const auto& one : all) {
+    if (keep(one)) kept.push_back(one);
+  }
+  return kept;
+}
+
+}  // namespace
+
+QueueKeeper::QueueKeeper(QueueKeeperOptions options, Queue& queue, Store& store, base::Clock& clock)
+    : options_(options), queue_(queue), store_(store), clock_(clock) {}
+
+void QueueKeeper::Start() {
+  thread_ = std::jthread([this](std::stop_token stop) {
+    static log::Throttle throttle(absl::Seconds(10));
+    do {
+      if (absl::Status status = Round(); !status.ok()) {
+        log::Warn(throttle, "queue not kept", {{"error", status}});
+      }
+    } while (clock_.SleepFor(options_.interval, stop));
+  });
+}
+
+void QueueKeeper::Stop() {
+  thread_.request_stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+absl::Status QueueKeeper::Round() {
+  KABAR_ASSIGN_OR_RETURN(auto portfolios, store_.ListAllPortfolios(clock_.Now() + kTimeout));
+  KABAR_ASSIGN_OR_RETURN(auto lanes, store_.ListOpenLanes(clock_.Now() + kTimeout));
+  for (const auto& portfolio : portfolios) {
+    KABAR_ASSIGN_OR_RETURN(const bool built, queue_.IsBuilt(portfolio.id, clock_.Now() + kTimeout));
+    if (built) continue;
+    KABAR_ASSIGN_OR_RETURN(auto senders, store_.ListAllSenders(clock_.Now() + kTimeout));
+    const auto mine = [&](const auto& x) { return x.portfolio_id == portfolio.id; };
+    const auto its_lanes = Filter(lanes, mine);
+    KABAR_RETURN_IF_ERROR(queue_.Rebuild(portfolio, Filter(senders, mine), its_lanes, store_,
+                                         clock_.Now() + kRebuildTimeout));
+    metrics::GetCounter("kabar_dispatcher_queue_rebuilds_total",
+                        "Portfolios built anew in Redis from the ledger.")
+        .Increment();
+    log::Info("queue built from the ledger",
+              {{"portfolio_id", portfolio.id}, {"lanes", its_lanes.size()}});
+    for (const auto& lane : its_lanes) swept_[lane.id] = clock_.Now();
+  }
+  std::set<std::string> open;
+  for (const auto& lane : lanes) {
+    open.insert(lane.id);
+    KABAR_RETURN_IF_ERROR(SweepLane(lane));
+  }
+  std::erase_if(swept_, [&](const auto& entry) { return !open.contains(entry.first); });
+  std::erase_if(put_, [&](const auto& entry) { return !open.contains(entry.first); });
+  return absl::OkStatus();
+}
+
+absl::Status QueueKeeper::SweepLane(const Lane& lane) {
+  const absl::Time deadline = clock_.Now() + kTimeout;
+  auto told = put_.find(lane.id);
+  if (told == put_.end() || told->second != lane.state) {
+    KABAR_RETURN_IF_ERROR(queue_.PutLane(lane, deadline));
+    put_[lane.id] = lane.state;
+  }
+  if (lane.state != LaneState::kRunning) return absl::OkStatus();
+  auto [swept, added] = swept_.try_emplace(lane.id, clock_.Now());
+  const absl::Duration since = clock_.Now() - swept->second;
+  if (added || since < options_.sweep_empty) return absl::OkStatus();
+  KABAR_ASSIGN_OR_RETURN(const std::int64_t length, queue_.LaneLength(lane, deadline));
+  if (length > 0 && since < options_.sweep) return absl::OkStatus();
+  swept->second = clock_.Now();
+  KABAR_ASSIGN_OR_RETURN(auto queued, store_.ListQueued(lane.id, deadline));
+  if (static_cast<std::int64_t>(queued.size()) <= length) return absl::OkStatus();
+  static auto& counter = metrics::GetCounter("kabar_dispatcher_swept_messages_total",
+                                             "Ids that Redis had lost and the sweeper pushed.");
+  counter.Increment(static_cast<double>(queued.size()) - static_cast<double>(length));
+  return queue_.ReplaceLane(lane, queued, deadline);
+}
+
+}  // namespace kabar::dispatcher

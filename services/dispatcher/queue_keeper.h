@@ -1,0 +1,49 @@
+// Keeps Redis equal to the ledger: builds it when it is new, restarted or emptied; puts lanes,
+// senders and portfolios into it; pushes ids that the ledger has QUEUED and Redis has lost (the
+// sweeper). Runs in one process at a time (the keeper role).
+//
+// Thread safety: Start/Stop from one thread. Round() is one pass, for tests. Errors: logged and
+// tried again at the next pass.
+#pragma once
+
+#include <map>
+#include <string>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "libs/base/clock.h"
+#include "services/dispatcher/queue.h"
+#include "services/dispatcher/store.h"
+
+namespace kabar::dispatcher {
+
+struct QueueKeeperOptions {
+  absl::Duration interval = absl::Milliseconds(250);  // how soon a lost Redis is noticed
+  // A lane whose list in Redis is empty is compared with the ledger this often, any other at
+  // `sweep`: between an enqueue's commit and its push the two differ rightly.
+  absl::Duration sweep_empty = absl::Seconds(3);
+  absl::Duration sweep = absl::Seconds(30);
+};
+
+class QueueKeeper {
+ public:
+  QueueKeeper(QueueKeeperOptions options, Queue& queue, Store& store, base::Clock& clock);
+
+  void Start();
+  void Stop();
+  absl::Status Round();
+
+ private:
+  absl::Status SweepLane(const Lane& lane);
+
+  const QueueKeeperOptions options_;
+  Queue& queue_;
+  Store& store_;
+  base::Clock& clock_;
+  std::map<std::string, absl::Time> swept_;  // lane -> when it was last compared
+  std::map<std::string, LaneState> put_;     // lane -> the state that Redis was told
+  std::jthread thread_;
+};
+
+}  // namespace kabar::dispatcher

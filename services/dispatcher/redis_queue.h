@@ -1,0 +1,64 @@
+// The queue on Redis: the scripts of lua/ with their arguments made and their answers read.
+// What it promises stands in queue.h.
+//
+// Thread safety: safe for concurrent use. Blocks: every call, at most until its deadline.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "libs/base/clock.h"
+#include "services/dispatcher/queue.h"
+
+namespace kabar::dispatcher {
+
+struct RedisQueueOptions {
+  std::string url;  // may hold a password: never logged
+  int max_connections = 8;
+  // J: how long after its slot a request may still start. Every limit is spaced by
+  // (window + J) / limit, so that a start within [slot, slot + J] never overfills a window.
+  absl::Duration allowance = absl::Milliseconds(10);
+  // A slot lies at least this far ahead of its claim: time for the compare-and-set.
+  absl::Duration lead = absl::Milliseconds(15);
+  // The longest `hold` that any claim asks for; what a rebuild must leave free.
+  absl::Duration max_hold = absl::Milliseconds(50);
+};
+
+class RedisQueue : public Queue {
+ public:
+  RedisQueue(RedisQueueOptions options, base::Clock& clock);
+  ~RedisQueue() override;
+
+  absl::StatusOr<Claim> ClaimNext(const std::string& portfolio_id, int max, absl::Duration hold,
+                                  absl::Time deadline) override;
+  absl::StatusOr<std::vector<ClaimedEntry>> Reslot(const std::string& portfolio_id,
+                                                   const std::string& lane_id,
+                                                   const std::vector<QueueEntry>& entries,
+                                                   absl::Time deadline) override;
+  absl::Status Push(const Lane& lane, const std::vector<QueueEntry>& entries,
+                    absl::Time deadline) override;
+  absl::Status PutLane(const Lane& lane, absl::Time deadline) override;
+  absl::Status PutSender(const Sender& sender, absl::Time deadline) override;
+  absl::Status PutPortfolio(const Portfolio& portfolio, absl::Time deadline) override;
+  absl::Status OpenWindow(const std::string& portfolio_id, const std::string& sender_id,
+                          std::int64_t recipient_id, absl::Time last_inbound,
+                          absl::Time deadline) override;
+  absl::Status SlowSender(const std::string& portfolio_id, const std::string& sender_id,
+                          double fraction, absl::Duration duration, absl::Time deadline) override;
+  absl::StatusOr<std::int64_t> LaneLength(const Lane& lane, absl::Time deadline) override;
+  absl::Status ReplaceLane(const Lane& lane, const std::vector<QueueEntry>& entries,
+                           absl::Time deadline) override;
+  absl::StatusOr<bool> IsBuilt(const std::string& portfolio_id, absl::Time deadline) override;
+  absl::Status Rebuild(const Portfolio& portfolio, const std::vector<Sender>& senders,
+                       const std::vector<Lane>& lanes, Store& store, absl::Time deadline) override;
+  absl::StatusOr<std::string> WaitForWake(const std::vector<std::string>& portfolio_ids,
+                                          absl::Duration timeout) override;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace kabar::dispatcher

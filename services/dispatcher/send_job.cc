@@ -1,0 +1,120 @@
+#include "services/dispatcher/send_job.h"
+
+#include <utility>
+#include <variant>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "libs/base/message_id.h"
+#include "libs/base/status.h"
+#include "libs/whatsapp/payload.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+using whatsapp::ErrorAction;
+using whatsapp::SendOutcome;
+
+whatsapp::Template ToTemplate(const ProviderForm& form) {
+  whatsapp::Template t{.name = form.name, .language = form.language};
+  for (const auto& parameter : form.parameters) {
+    whatsapp::TemplateParameter p;
+    p.text = parameter;
+    t.body.push_back(std::move(p));
+  }
+  return t;
+}
+
+// A refusal proves that the provider did not take the attempt. What the number or the account is to
+// blame for does not count as a try of the message.
+void Refused(const SendJob& job, const whatsapp::ErrorDecision& decision,
+             const base::BackoffPolicy& retry, absl::Time now, Outcome* outcome) {
+  outcome->state = AttemptState::kFailed;
+  switch (decision.action) {
+    case ErrorAction::kRetryBackoffSlowSender:
+      outcome->retry = true;
+      outcome->not_before = now + base::BackoffDelay(retry, job.attempt);
+      return;
+    case ErrorAction::kRetryRecipient:
+      outcome->retry = true;
+      outcome->not_before = now + whatsapp::PairRetryDelay(job.attempt);
+      return;
+    case ErrorAction::kPauseSender:
+    case ErrorAction::kStopSender:
+    case ErrorAction::kStopAccount:
+      outcome->state = AttemptState::kReturned;
+      outcome->not_before = now + absl::Seconds(10);
+      return;
+    case ErrorAction::kWindowClosed:
+      // The provider knows better than our ledger: the next try goes as a template.
+      outcome->retry = job.free_text && job.has_form;
+      outcome->not_before = now;
+      return;
+    case ErrorAction::kAmbiguous:
+      outcome->state = AttemptState::kAmbiguous;
+      return;
+    default:
+      return;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> BuildBody(const StartedMessage& message, bool* free_text) {
+  whatsapp::Message out;
+  out.to.phone = std::string(absl::StripPrefix(message.phone, "+"));
+  out.to.bsuid = message.bsuid;
+  out.callback_data = base::FormatAttemptTag(message.id, message.attempt);
+  *free_text = message.window_open && !message.text.empty();
+  if (*free_text) {
+    out.content = whatsapp::Text{.body = message.text};
+  } else if (!message.form.empty()) {
+    out.content = ToTemplate(message.form);
+  } else {
+    return base::Error(absl::StatusCode::kFailedPrecondition, "WINDOW_CLOSED_NO_TEMPLATE",
+                       "the customer has not written within 24 h and the text's branch names no "
+                       "provider template");
+  }
+  if (absl::Status status = whatsapp::ValidateMessage(out); !status.ok()) {
+    return base::Error(absl::StatusCode::kInvalidArgument, whatsapp::FaultName(status),
+                       status.message());
+  }
+  return whatsapp::BuildSendBody(out);
+}
+
+Reaction React(const SendJob& job, const SendOutcome& result, const whatsapp::ErrorPolicy& policy,
+               const base::BackoffPolicy& retry, absl::Time now) {
+  Reaction reaction;
+  Outcome& outcome = reaction.outcome;
+  outcome.message_id = job.message_id;
+  outcome.attempt = job.attempt;
+  outcome.started_at = result.written_at;
+  switch (result.kind) {
+    case SendOutcome::Kind::kNotSent:
+      outcome.state = AttemptState::kReturned;
+      outcome.reason = result.gate_refused ? "TOO_LATE_FOR_SLOT" : "NOT_CONNECTED";
+      outcome.not_before = result.gate_refused ? now : now + base::BackoffDelay(retry, 1);
+      outcome.started_at = absl::InfinitePast();
+      return reaction;
+    case SendOutcome::Kind::kAccepted:
+      outcome.state = AttemptState::kAccepted;
+      outcome.provider_id = result.wamid;
+      return reaction;
+    case SendOutcome::Kind::kAmbiguous:
+      outcome.state = AttemptState::kAmbiguous;
+      outcome.reason = "NO_ANSWER";
+      return reaction;
+    case SendOutcome::Kind::kRejected: {
+      const whatsapp::ErrorDecision decision = policy.For(result.error.code);
+      outcome.reason = absl::StrCat("GRAPH_", result.error.code);
+      Refused(job, decision, retry, now, &outcome);
+      reaction.action = decision.action;
+      reaction.alert = decision.alert;
+      return reaction;
+    }
+  }
+  return reaction;
+}
+
+}  // namespace kabar::dispatcher

@@ -1,0 +1,66 @@
+// Claims and sends. One Worker serves all portfolios; any number of processes may run one.
+//
+// Threads: `claimers` take a portfolio whose time has come, claim in Redis, take the right to send
+// in the ledger, and hand the messages to the pacer, which starts each request in its slot; the
+// HTTP client's own threads complete them. Order of events for one message: README.md.
+//
+// Thread safety: Start and Stop from one thread. Stop() claims no more, waits for what is in
+// flight and writes its outcomes, at most until `deadline`. The HTTP client below `client` must be
+// stopped before the Worker is destroyed. Errors: none; failures of Redis, ledger
+// or provider are logged, counted, and everything goes on when they are back.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "libs/base/clock.h"
+#include "libs/whatsapp/client.h"
+#include "libs/whatsapp/error_policy.h"
+#include "services/dispatcher/queue.h"
+#include "services/dispatcher/store.h"
+
+namespace kabar::dispatcher {
+
+// What a request needs of its sender; the token is opened, so never logged.
+struct SenderCredentials {
+  std::string phone_number_id;
+  std::string access_token;
+};
+
+struct WorkerOptions {
+  std::string name;  // in leases and logs
+  int claimers = 4;
+  int max_claim = 200;                                  // ids a claim
+  int max_in_flight = 2000;                             // claimed, not finished
+  absl::Duration claim_ahead = absl::Milliseconds(50);  // slots of one claim span at most this
+  // No request starts later than this after its compare-and-set was sent: what makes pause and
+  // cancel exact. Must stay well under 1 s.
+  absl::Duration hold = absl::Milliseconds(500);
+  absl::Duration lease = absl::Seconds(60);  // longer than hold + request_timeout
+  absl::Duration request_timeout = absl::Seconds(20);
+  absl::Duration retry_initial = absl::Seconds(2);
+  absl::Duration retry_max = absl::Minutes(5);
+};
+
+class Worker {
+ public:
+  using Credentials = std::function<absl::StatusOr<SenderCredentials>(const std::string& sender)>;
+
+  Worker(WorkerOptions options, Queue& queue, Store& store, Credentials credentials,
+         whatsapp::Client& client, const whatsapp::ErrorPolicy& policy, base::Clock& clock);
+  ~Worker();
+
+  void Start();
+  // False if something was still in flight at the deadline; the log names it.
+  bool Stop(absl::Time deadline);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace kabar::dispatcher
