@@ -29,7 +29,7 @@ namespace kabar::http {
 
 struct ClientRequest {
   std::string method = "POST";
-  std::string target;    // appended to the base URL's path: "/v23.0/123/messages"
+  std::string target = {};    // appended to the base URL's path: "/v23.0/123/messages"
   Headers headers = {};  // Host, Content-Length and Connection are written by the client
   std::string body = {};
   absl::Time deadline = absl::InfiniteFuture();  // for everything, waiting included
@@ -71,7 +71,7 @@ using BeforeWrite = absl::AnyInvocable<bool()>;
 using OnComplete = absl::AnyInvocable<void(Completion)>;
 
 struct ClientOptions {
-  std::string base_url;  // http://host:port[/prefix] or https://... (certificate is verified)
+  std::string base_url = {};  // http://host:port[/prefix] or https://... (certificate is verified)
   int threads = 1;       // connections are divided among them
   int max_connections = 64;
   int max_connecting = 8;            // connections being established at the same time

@@ -44,8 +44,8 @@ void CompleteNotSent(Pending* pending, Reason reason, absl::string_view detail);
 // Where all connections of a client go.
 struct Destination {
   Url url;
-  std::string prefix;      // the base URL's path without a slash at its end
-  std::string host_field;  // value of the Host field
+  std::string prefix = {};      // the base URL's path without a slash at its end
+  std::string host_field = {};  // value of the Host field
   std::unique_ptr<asio::ssl::context> tls;
 };
 
@@ -53,8 +53,8 @@ struct LoopLimits {
   int max_connections = 0;
   int max_connecting = 0;
   std::size_t max_waiting = 0;
-  absl::Duration connect_timeout;
-  absl::Duration idle_timeout;
+  absl::Duration connect_timeout = {};
+  absl::Duration idle_timeout = {};
   std::size_t max_response_bytes = 0;
 };
 

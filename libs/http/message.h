@@ -47,10 +47,10 @@ class Headers {
 // What a server hands to its handler. `body` is exactly what came over the wire (chunks joined),
 // so a signature over it can be checked.
 struct Request {
-  std::string method;  // "GET", "POST", ... in capitals as sent
-  std::string target;  // path and query as sent: "/webhook?hub.mode=subscribe"
-  Headers headers;
-  std::string body;
+  std::string method = {};  // "GET", "POST", ... in capitals as sent
+  std::string target = {};  // path and query as sent: "/webhook?hub.mode=subscribe"
+  Headers headers = {};
+  std::string body = {};
 
   absl::string_view path() const;   // the target before '?'
   absl::string_view query() const;  // the target after '?', still percent-encoded
@@ -74,9 +74,9 @@ absl::string_view ReasonPhrase(int status);
 
 struct Url {
   bool tls = false;
-  std::string host;  // without brackets for IPv6
+  std::string host = {};  // without brackets for IPv6
   std::uint16_t port = 80;
-  std::string target;  // path and query; empty when the URL ends after the authority
+  std::string target = {};  // path and query; empty when the URL ends after the authority
 };
 
 // http://host[:port][/path] or https://...; user information and fragments are refused.

@@ -17,9 +17,9 @@
 namespace kabar::whatsapp {
 
 struct SendRequest {
-  std::string phone_number_id;  // the provider's id of the sending number
-  std::string token;            // Bearer; never logged
-  std::string body;             // BuildSendBody()
+  std::string phone_number_id = {};  // the provider's id of the sending number
+  std::string token = {};            // Bearer; never logged
+  std::string body = {};             // BuildSendBody()
   absl::Time deadline = absl::InfiniteFuture();
 };
 

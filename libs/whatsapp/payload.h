@@ -39,7 +39,7 @@ struct Recipient {
 };
 
 struct Text {
-  std::string body;
+  std::string body = {};
   bool preview_url = false;
 };
 
@@ -61,8 +61,8 @@ struct TemplateButton {
 
 // Parameters are positional: the first fills {{1}}.
 struct Template {
-  std::string name;
-  std::string language;  // "id", "en_US"
+  std::string name = {};
+  std::string language = {};  // "id", "en_US"
   std::vector<TemplateParameter> header = {};
   std::vector<TemplateParameter> body = {};
   std::vector<TemplateButton> buttons = {};
@@ -85,21 +85,21 @@ struct Location {
 };
 
 struct ReplyButton {
-  std::string id;
-  std::string title;
+  std::string id = {};
+  std::string title = {};
 };
 
 // Interactive message with up to three reply buttons.
 struct Buttons {
   std::string header = {};  // text, optional
-  std::string body;
+  std::string body = {};
   std::string footer = {};
   std::vector<ReplyButton> buttons = {};
 };
 
 struct ListRow {
-  std::string id;
-  std::string title;
+  std::string id = {};
+  std::string title = {};
   std::string description = {};
 };
 
@@ -111,22 +111,22 @@ struct ListSection {
 // Interactive message with a list to choose from.
 struct List {
   std::string header = {};
-  std::string body;
+  std::string body = {};
   std::string footer = {};
-  std::string button;  // the label that opens the list
+  std::string button = {};  // the label that opens the list
   std::vector<ListSection> sections = {};
 };
 
 struct Reaction {
-  std::string message_id;
-  std::string emoji;  // empty takes the reaction back
+  std::string message_id = {};
+  std::string emoji = {};  // empty takes the reaction back
 };
 
 using Content = std::variant<Text, Template, Media, Location, Buttons, List, Reaction>;
 
 struct Message {
-  Recipient to;
-  Content content;
+  Recipient to = {};
+  Content content = {};
   std::string context_message_id = {};  // makes it a reply to that message
   std::string callback_data = {};       // biz_opaque_callback_data: "<message id>.<attempt>"
 };

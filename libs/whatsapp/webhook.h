@@ -41,8 +41,8 @@ struct Pricing {
 };
 
 struct StatusUpdate {
-  std::string phone_number_id;
-  std::string wamid;
+  std::string phone_number_id = {};
+  std::string wamid = {};
   MessageStatus status = MessageStatus::kSent;
   absl::Time timestamp = absl::InfinitePast();
   std::string recipient = {};      // phone digits, may be empty
@@ -75,8 +75,8 @@ enum class InboundKind {
 absl::string_view InboundKindName(InboundKind kind);  // "text", "button_reply", ...
 
 struct Inbound {
-  std::string phone_number_id;
-  std::string wamid;
+  std::string phone_number_id = {};
+  std::string wamid = {};
   std::string from = {};   // phone digits; empty when the customer hides the phone
   std::string bsuid = {};  // user_id; at least one of both is there
   std::string profile_name = {};
@@ -92,16 +92,16 @@ struct Inbound {
 
 // Something we do not take apart: a field other than `messages`, or a status we have no name for.
 struct UnknownPart {
-  std::string field;    // "account_update", "messages.statuses:deleted"
-  std::string account;  // the entry's id (WhatsApp business account)
+  std::string field = {};    // "account_update", "messages.statuses:deleted"
+  std::string account = {};  // the entry's id (WhatsApp business account)
   std::string phone_number_id = {};
-  std::string raw;  // minified JSON
+  std::string raw = {};  // minified JSON
 };
 
 struct WebhookError {
-  std::string where;  // "entry[0].changes[2].value.statuses[1].id"
-  std::string what;
-  std::string raw;  // the smallest part that was lost, minified
+  std::string where = {};  // "entry[0].changes[2].value.statuses[1].id"
+  std::string what = {};
+  std::string raw = {};  // the smallest part that was lost, minified
 };
 
 struct Webhook {
