@@ -41,14 +41,11 @@ HttpParser::Result HttpParser::Parse(char* data, size_t size, HttpRequest* reque
   size_t end = head_end_ + content_length_;
   if (chunked_) {
     const Result result = ReadChunks(data, size, &end);
+    if (result == Result::kNeedMore) return NeedMore(size);
     if (result != Result::kRequest) return result;
   } else if (size < end) {
     missing_ = end - size;
-    if (expects_continue_ && !continued_ && size == head_end_) {
-      continued_ = true;
-      return Result::kContinue;
-    }
-    return Result::kNeedMore;
+    return NeedMore(size);
   }
   const size_t body_end = chunked_ ? chunk_write_ : end;
   request->method = method_.In(data);
@@ -59,6 +56,12 @@ HttpParser::Result HttpParser::Parse(char* data, size_t size, HttpRequest* reque
   request->keep_alive = keep_alive_;
   *consumed = end;
   return Result::kRequest;
+}
+
+HttpParser::Result HttpParser::NeedMore(size_t size) {
+  if (!expects_continue_ || continued_ || size != head_end_) return Result::kNeedMore;
+  continued_ = true;
+  return Result::kContinue;
 }
 
 bool HttpParser::ParseHead(absl::string_view head) {

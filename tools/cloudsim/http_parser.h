@@ -51,6 +51,7 @@ class HttpParser {
   bool ParseHead(absl::string_view head);
   bool ParseRequestLine(absl::string_view line);
   bool ParseField(const char* data, absl::string_view line);
+  Result NeedMore(size_t size);
   Result ReadChunks(char* data, size_t size, size_t* end);
   Result Bad(int status) {
     bad_status_ = status;

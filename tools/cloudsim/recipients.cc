@@ -1,0 +1,126 @@
+#include "tools/cloudsim/recipients.h"
+
+#include <charconv>
+#include <cstdio>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+
+namespace kabar::cloudsim {
+namespace {
+
+constexpr size_t kMinDigits = 7;
+constexpr size_t kMaxDigits = 15;
+// Odd, hence invertible modulo 2^64; kInverse * kScramble == 1.
+constexpr uint64_t kScramble = 0x9e3779b97f4a7c15ULL;
+constexpr uint64_t Inverse(uint64_t odd) {
+  uint64_t x = odd;
+  for (int i = 0; i < 6; ++i) x *= 2 - odd * x;  // Newton: each step doubles the right bits
+  return x;
+}
+constexpr uint64_t kInverse = Inverse(kScramble);
+static_assert(kScramble * kInverse == 1);
+
+// Separators people type inside a phone number.
+bool IsSeparator(char c) {
+  return c == '+' || c == ' ' || c == '-' || c == '(' || c == ')' || c == '.';
+}
+
+const char* Country(absl::string_view digits) {
+  if (absl::StartsWith(digits, "62")) return "ID";
+  if (absl::StartsWith(digits, "60")) return "MY";
+  if (absl::StartsWith(digits, "65")) return "SG";
+  if (absl::StartsWith(digits, "1")) return "US";
+  return "ZZ";
+}
+
+}  // namespace
+
+std::string PhoneDigits(absl::string_view text) {
+  std::string digits;
+  for (const char c : text) {
+    if (absl::ascii_isdigit(static_cast<unsigned char>(c))) {
+      digits.push_back(c);
+    } else if (!IsSeparator(c)) {
+      return "";
+    }
+  }
+  return digits.size() < kMinDigits || digits.size() > kMaxDigits ? "" : digits;
+}
+
+std::string DeriveUserId(absl::string_view phone_digits) {
+  // A leading 1 keeps leading zeros and makes the number one-to-one with the text.
+  uint64_t number = 1;
+  for (const char c : phone_digits) number = number * 10 + static_cast<uint64_t>(c - '0');
+  number *= kScramble;
+  number ^= number >> 32;
+  char text[32];
+  snprintf(text, sizeof(text), "%s.%020llu", Country(phone_digits),
+           static_cast<unsigned long long>(number));
+  return text;
+}
+
+std::string PhoneOfUserId(absl::string_view user_id) {
+  uint64_t number = 0;
+  if (user_id.size() != 23 || !absl::SimpleAtoi(user_id.substr(3), &number)) return "";
+  number ^= number >> 32;
+  number *= kInverse;
+  const std::string digits = std::to_string(number);
+  if (digits[0] != '1' || digits.size() < kMinDigits + 1 || digits.size() > kMaxDigits + 1) {
+    return "";
+  }
+  const std::string phone = digits.substr(1);
+  return DeriveUserId(phone) == user_id ? phone : "";
+}
+
+bool LooksLikeUserId(absl::string_view text) {
+  return text.size() > 3 && text.size() <= 131 && absl::ascii_isupper(static_cast<unsigned char>(text[0])) &&
+         absl::ascii_isupper(static_cast<unsigned char>(text[1])) && text[2] == '.';
+}
+
+uint32_t Recipients::FindPhone(absl::string_view digits) const {
+  const auto found = by_phone_.find(digits);
+  return found == by_phone_.end() ? kNobody : found->second;
+}
+
+uint32_t Recipients::ByPhone(absl::string_view digits) {
+  const auto found = by_phone_.find(digits);
+  if (found != by_phone_.end()) return found->second;
+  const auto recipient = static_cast<uint32_t>(phones_.size());
+  phones_.emplace_back(digits);
+  by_phone_.emplace(phones_.back(), recipient);
+  return recipient;
+}
+
+uint32_t Recipients::ByUserId(absl::string_view user_id) {
+  const auto found = by_user_id_.find(user_id);
+  if (found != by_user_id_.end()) return found->second;
+  const std::string phone = PhoneOfUserId(user_id);
+  if (phone.empty()) return kNobody;
+  const uint32_t recipient = ByPhone(phone);
+  // Somebody with a BSUID of his own does not answer to the derived one.
+  const CustomerSetup* const traits = Traits(recipient);
+  return traits != nullptr && !traits->user_id.empty() ? kNobody : recipient;
+}
+
+std::string Recipients::UserId(uint32_t recipient) const {
+  const CustomerSetup* const traits = Traits(recipient);
+  if (traits != nullptr && !traits->user_id.empty()) return traits->user_id;
+  return DeriveUserId(phones_[recipient]);
+}
+
+const CustomerSetup* Recipients::Traits(uint32_t recipient) const {
+  if (traits_.empty()) return nullptr;
+  const auto found = traits_.find(recipient);
+  return found == traits_.end() ? nullptr : &found->second;
+}
+
+uint32_t Recipients::Describe(const CustomerSetup& customer) {
+  const uint32_t recipient = ByPhone(PhoneDigits(customer.phone));
+  if (!customer.user_id.empty()) by_user_id_[customer.user_id] = recipient;
+  traits_[recipient] = customer;
+  return recipient;
+}
+
+}  // namespace kabar::cloudsim

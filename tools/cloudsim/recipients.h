@@ -1,0 +1,55 @@
+// Who the customers are: phone numbers and business-scoped user ids (BSUID) resolved to one index.
+//
+// Every phone has a BSUID derived from it by a reversible scramble, so that any BSUID the simulator
+// ever handed out resolves again without a table; customers of the set-up may bring their own.
+// Not thread-safe (the loop's thread owns it), never blocks, no errors.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "tools/cloudsim/setup.h"
+
+namespace kabar::cloudsim {
+
+// The digits of a phone in any spelling; empty when it is none.
+std::string PhoneDigits(absl::string_view text);
+
+// The BSUID of a phone, e.g. "ID.08237465019283746501".
+std::string DeriveUserId(absl::string_view phone_digits);
+// The phone behind a derived BSUID; empty when it was not derived by DeriveUserId().
+std::string PhoneOfUserId(absl::string_view user_id);
+
+bool LooksLikeUserId(absl::string_view text);
+
+class Recipients {
+ public:
+  static constexpr uint32_t kNobody = UINT32_MAX;
+
+  // The customer with these digits, added when new.
+  uint32_t ByPhone(absl::string_view digits);
+  // The customer with this BSUID; kNobody when it belongs to nobody.
+  uint32_t ByUserId(absl::string_view user_id);
+  uint32_t FindPhone(absl::string_view digits) const;
+
+  absl::string_view Phone(uint32_t recipient) const { return phones_[recipient]; }
+  std::string UserId(uint32_t recipient) const;
+  // What the set-up says of this customer; null for an ordinary one.
+  const CustomerSetup* Traits(uint32_t recipient) const;
+  uint32_t Describe(const CustomerSetup& customer);
+
+  size_t size() const { return phones_.size(); }
+
+ private:
+  // A deque: the map's keys view these strings, which must not move.
+  std::deque<std::string> phones_;
+  absl::flat_hash_map<absl::string_view, uint32_t> by_phone_;
+  absl::flat_hash_map<std::string, uint32_t> by_user_id_;
+  absl::flat_hash_map<uint32_t, CustomerSetup> traits_;
+};
+
+}  // namespace kabar::cloudsim

@@ -1,0 +1,225 @@
+#include "tools/cloudsim/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "tools/cloudsim/draw.h"
+
+namespace kabar::cloudsim {
+namespace {
+
+constexpr absl::string_view kKindNames[kMessageKinds] = {
+    "text",    "template", "image",    "document",    "video",   "audio",
+    "sticker", "location", "contacts", "interactive", "reaction"};
+constexpr absl::string_view kAnswerNames[] = {"none", "yes", "no", "other", "stop"};
+constexpr absl::string_view kFinalNames[] = {"none", "sent", "delivered", "read", "failed"};
+
+constexpr absl::string_view kIdPrefix = "wamid.";
+// Meta's ids are base64 of a small tagged structure: who, direction, and a number in hexadecimal.
+constexpr char kOutbound = 0x11;
+constexpr char kInbound = 0x12;
+
+std::string TaggedId(absl::string_view who, char direction, uint64_t serial, uint64_t salt) {
+  char hex[24];
+  snprintf(hex, sizeof(hex), "%010llX%08X", static_cast<unsigned long long>(serial),
+           static_cast<unsigned>(Mix(salt ^ serial)));
+  std::string bytes;
+  bytes.append({0x1C, 0x18, static_cast<char>(who.size())});
+  bytes.append(who.data(), who.size());
+  bytes.append({0x15, 0x02, 0x00, direction, 0x18, 0x12});
+  bytes.append(hex, 18);
+  bytes.push_back('\0');
+  return absl::StrCat(kIdPrefix, absl::Base64Escape(bytes));
+}
+
+void CountBy(uint32_t number, std::vector<uint64_t>* counts) {
+  if (number == UINT32_MAX) return;
+  if (number >= counts->size()) counts->resize(number + 1);
+  ++(*counts)[number];
+}
+
+}  // namespace
+
+absl::string_view KindName(MessageKind kind) { return kKindNames[static_cast<int>(kind)]; }
+absl::string_view AnswerName(AnswerKind kind) { return kAnswerNames[static_cast<int>(kind)]; }
+absl::string_view FinalStatusName(FinalStatus status) {
+  return kFinalNames[static_cast<int>(status)];
+}
+
+absl::string_view MessageOfCallback(absl::string_view callback) {
+  const size_t dot = callback.rfind('.');
+  if (dot == absl::string_view::npos || dot + 1 == callback.size()) return callback;
+  for (const char c : callback.substr(dot + 1)) {
+    if (!absl::ascii_isdigit(static_cast<unsigned char>(c))) return callback;
+  }
+  return callback.substr(0, dot);
+}
+
+absl::string_view TextArena::Add(absl::string_view text) {
+  if (text.empty()) return {};
+  if (text.size() > kChunk) {
+    // A text of its own, placed before the open chunk.
+    std::unique_ptr<char[]> own(new char[text.size()]);
+    memcpy(own.get(), text.data(), text.size());
+    const absl::string_view kept(own.get(), text.size());
+    chunks_.insert(chunks_.empty() ? chunks_.end() : chunks_.end() - 1, std::move(own));
+    return kept;
+  }
+  if (used_ + text.size() > kChunk) {
+    chunks_.emplace_back(new char[kChunk]);
+    used_ = 0;
+  }
+  char* const place = chunks_.back().get() + used_;
+  memcpy(place, text.data(), text.size());
+  used_ += text.size();
+  return {place, text.size()};
+}
+
+void TextArena::Clear() {
+  chunks_.clear();
+  used_ = kChunk;
+}
+
+Record::Record(uint64_t seed, bool summary_only) : seed_(seed), summary_only_(summary_only) {}
+
+Record::~Record() {
+  if (file_ >= 0) close(file_);
+}
+
+absl::Status Record::OpenFile(const std::string& path) {
+  file_ = open(path.c_str(), O_CREAT | O_APPEND | O_RDWR | O_CLOEXEC, 0600);
+  if (file_ < 0) {
+    return absl::UnavailableError(absl::StrCat("cannot open the record file ", path, ": ",
+                                               strerror(errno), "; choose another --record-file"));
+  }
+  // Count the accepted entries of earlier runs: their numbers are taken.
+  std::string block(1 << 16, '\0');
+  std::string line;
+  for (ssize_t got = 0; (got = read(file_, block.data(), block.size())) > 0;) {
+    for (const char c : absl::string_view(block.data(), static_cast<size_t>(got))) {
+      if (c != '\n') {
+        line.push_back(c);
+        continue;
+      }
+      if (absl::StartsWith(line, "{\"n\":")) ++base_;
+      line.clear();
+    }
+  }
+  accepted_count_ = base_;
+  return absl::OkStatus();
+}
+
+void Record::AppendToFile(absl::string_view line) {
+  // A short write or a full disk must not stop the provider; the record in memory stays exact.
+  [[maybe_unused]] const ssize_t written = write(file_, line.data(), line.size());
+}
+
+uint64_t Record::Accept(const Accepted& entry, const Surroundings* around) {
+  const uint64_t number = accepted_count_++;
+  const uint64_t body_hash = HashText(entry.body);
+  content_hash_ += Mix(body_hash ^ HashText(MessageOfCallback(entry.callback)));
+  messages_.insert(HashText(MessageOfCallback(entry.callback)));
+  recipients_.insert(entry.recipient);
+  CountBy(entry.number, &accepted_by_number_);
+  if (entry.fault != FaultKind::kNone) ++faults_[static_cast<int>(entry.fault)];
+  Start start{entry.start_us, entry.number, entry.recipient, true, {}};
+  if (!summary_only_) {
+    Accepted kept = entry;
+    kept.callback = texts_.Add(entry.callback);
+    kept.body = texts_.Add(entry.body);
+    start.callback = kept.callback;
+    entries_.push_back(kept);
+    if (around != nullptr) around_.emplace(number, *around);
+  }
+  CountStart(start);
+  return number;
+}
+
+void Record::Refuse(const Refused& entry) {
+  ++refused_by_code_[entry.code];
+  CountBy(entry.number, &refused_by_number_);
+  if (entry.fault != FaultKind::kNone) ++faults_[static_cast<int>(entry.fault)];
+  Start start{entry.start_us, entry.number, entry.recipient, false, {}};
+  if (!summary_only_) {
+    Refused kept = entry;
+    kept.callback = texts_.Add(entry.callback);
+    start.callback = kept.callback;
+    refused_.push_back(kept);
+  }
+  CountStart(start);
+}
+
+void Record::CountStart(const Start& start) {
+  if (start.number != UINT32_MAX) starts_.push_back(start);
+}
+
+void Record::MarkSeen(uint64_t number) {
+  if (summary_only_ || number < base_ || number - base_ >= entries_.size()) return;
+  entries_[number - base_].seen = true;
+}
+
+const Surroundings* Record::around(uint64_t number) const {
+  const auto found = around_.find(number);
+  return found == around_.end() ? nullptr : &found->second;
+}
+
+std::string Record::MessageId(uint64_t entry, absl::string_view recipient) const {
+  return TaggedId(recipient, kOutbound, entry, seed_);
+}
+
+std::string Record::InboundId(uint64_t inbound, absl::string_view sender) const {
+  return TaggedId(sender, kInbound, inbound, seed_ ^ 0x1B);
+}
+
+bool Record::FindMessage(absl::string_view message_id, uint64_t* entry) const {
+  std::string bytes;
+  if (!absl::StartsWith(message_id, kIdPrefix) ||
+      !absl::Base64Unescape(message_id.substr(kIdPrefix.size()), &bytes) || bytes.size() < 28) {
+    return false;
+  }
+  const absl::string_view serial = absl::string_view(bytes).substr(bytes.size() - 19, 10);
+  uint64_t number = 0;
+  for (const char c : serial) {
+    if (!absl::ascii_isxdigit(static_cast<unsigned char>(c))) return false;
+    number = number * 16 + static_cast<uint64_t>(c <= '9' ? c - '0' : c - 'A' + 10);
+  }
+  if (number < base_ || number - base_ >= entries_.size()) return false;
+  *entry = number;
+  return true;
+}
+
+uint64_t Record::accepted_of(uint32_t number) const {
+  return number < accepted_by_number_.size() ? accepted_by_number_[number] : 0;
+}
+
+uint64_t Record::refused_of(uint32_t number) const {
+  return number < refused_by_number_.size() ? refused_by_number_[number] : 0;
+}
+
+void Record::Reset() {
+  // Numbers go on, so that no message id is ever given out twice.
+  base_ = accepted_count_;
+  entries_.clear();
+  around_.clear();
+  refused_.clear();
+  starts_.clear();
+  messages_.clear();
+  recipients_.clear();
+  refused_by_code_.clear();
+  accepted_by_number_.clear();
+  refused_by_number_.clear();
+  std::fill(std::begin(faults_), std::end(faults_), 0);
+  content_hash_ = 0;
+  texts_.Clear();
+}
+
+}  // namespace kabar::cloudsim
