@@ -13,6 +13,8 @@ namespace {
 
 constexpr size_t kMaxProviderNameBytes = 512;
 
+}  // namespace
+
 bool IsProviderName(absl::string_view name) {
   return !name.empty() && name.size() <= kMaxProviderNameBytes &&
          std::all_of(name.begin(), name.end(), [](char c) {
@@ -32,8 +34,6 @@ bool IsLanguage(absl::string_view code) {
   if (underscore == absl::string_view::npos) return letters(code, 2, 3);
   return letters(code.substr(0, underscore), 2, 3) && letters(code.substr(underscore + 1), 2, 4);
 }
-
-}  // namespace
 
 // `token_` is the template's name.
 bool Compiler::CompileProvider() {

@@ -137,6 +137,10 @@ class Template {
   std::shared_ptr<const Program> program_;
 };
 
+// The provider's rules for names ("sampai_v2") and languages ("id", "en_US") of its templates.
+bool IsProviderName(absl::string_view name);
+bool IsLanguage(absl::string_view code);
+
 // If it fails and `error` is given, that holds the position apart from the message.
 absl::StatusOr<Template> Compile(absl::string_view text, ParseError* error = nullptr);
 

@@ -1,0 +1,79 @@
+// gRPC kabar.templates.v1.TemplatesService: checks requests, calls domain and store, answers.
+//
+// Thread safety: safe for concurrent use. Blocks: as the store, until the call's deadline. Errors:
+// those of libs/rpc/guard.h, of store.h, and INVALID_ARGUMENT with field violations.
+#ifndef KABAR_SERVICES_TEMPLATES_HANDLER_H_
+#define KABAR_SERVICES_TEMPLATES_HANDLER_H_
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "kabar/templates/v1/templates.grpc.pb.h"
+#include "services/templates/compiled_templates.h"
+#include "services/templates/review.h"
+#include "services/templates/store.h"
+
+namespace kabar::base {
+class Clock;
+}
+namespace kabar::rpc {
+class Guard;
+struct Call;
+}  // namespace kabar::rpc
+
+namespace kabar::templates {
+
+class Handler : public v1::TemplatesService::Service {
+ public:
+  // All outlive the handler.
+  Handler(Store& store, CompiledTemplates& compiled, base::Clock& clock, rpc::Guard& guard)
+      : store_(store), compiled_(compiled), clock_(clock), guard_(guard) {}
+
+  grpc::Status CreateTemplate(grpc::ServerContext* context,
+                              const v1::CreateTemplateRequest* request,
+                              v1::Template* response) override;
+  grpc::Status GetTemplate(grpc::ServerContext* context, const v1::GetTemplateRequest* request,
+                           v1::Template* response) override;
+  grpc::Status ListTemplates(grpc::ServerContext* context, const v1::ListTemplatesRequest* request,
+                             v1::ListTemplatesResponse* response) override;
+  grpc::Status UpdateTemplate(grpc::ServerContext* context,
+                              const v1::UpdateTemplateRequest* request,
+                              v1::Template* response) override;
+  grpc::Status ArchiveTemplate(grpc::ServerContext* context,
+                               const v1::ArchiveTemplateRequest* request,
+                               v1::Template* response) override;
+  grpc::Status ListTemplateVersions(grpc::ServerContext* context,
+                                    const v1::ListTemplateVersionsRequest* request,
+                                    v1::ListTemplateVersionsResponse* response) override;
+  grpc::Status RenderBatch(grpc::ServerContext* context, const v1::RenderBatchRequest* request,
+                           v1::RenderBatchResponse* response) override;
+  grpc::Status PreviewTemplate(grpc::ServerContext* context,
+                               const v1::PreviewTemplateRequest* request,
+                               v1::PreviewTemplateResponse* response) override;
+  grpc::Status ValidateTemplate(grpc::ServerContext* context,
+                                const v1::ValidateTemplateRequest* request,
+                                v1::ValidateTemplateResponse* response) override;
+  grpc::Status RegisterProviderTemplate(grpc::ServerContext* context,
+                                        const v1::RegisterProviderTemplateRequest* request,
+                                        v1::ProviderTemplate* response) override;
+  grpc::Status ListProviderTemplates(grpc::ServerContext* context,
+                                     const v1::ListProviderTemplatesRequest* request,
+                                     v1::ListProviderTemplatesResponse* response) override;
+
+ private:
+  // Work in one transaction, at most once per request id.
+  template <typename Request, typename Response>
+  absl::Status Mutate(const rpc::Call& call, absl::string_view method, const Request& request,
+                      Response* response, absl::FunctionRef<absl::Status(Store::Unit&)> work);
+  absl::StatusOr<CompiledTemplate> PreviewSource(const rpc::Call& call,
+                                                 const v1::PreviewTemplateRequest& request);
+  absl::Time Now() const;
+
+  Store& store_;
+  CompiledTemplates& compiled_;
+  base::Clock& clock_;
+  rpc::Guard& guard_;
+};
+
+}  // namespace kabar::templates
+
+#endif  // KABAR_SERVICES_TEMPLATES_HANDLER_H_

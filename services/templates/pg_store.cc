@@ -1,0 +1,317 @@
+#include "services/templates/pg_store.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "libs/base/status.h"
+#include "libs/pg/transaction.h"
+
+namespace kabar::templates {
+namespace {
+
+// The columns that TemplateOf reads. Only the newest version shows later changes of the template.
+#define KABAR_TEMPLATE_COLUMNS                                                        \
+  "SELECT t.id, t.code, v.message, v.missing_data, v.version, t.state, v.variables, " \
+  "t.created_at, "                                                                    \
+  "CASE WHEN v.version = t.newest_version THEN t.updated_at ELSE v.created_at END "   \
+  "FROM templates t JOIN template_versions v "                                        \
+  "ON v.outlet_id = t.outlet_id AND v.template_id = t.id "
+
+constexpr pg::Query kGet{"templates.get", KABAR_TEMPLATE_COLUMNS
+                         "WHERE t.outlet_id = $1 AND t.id = $2 AND v.version = "
+                         "CASE WHEN $3 = 0 THEN t.newest_version ELSE $3 END"};
+constexpr pg::Query kGetByCode{"templates.get_by_code", KABAR_TEMPLATE_COLUMNS
+                               "WHERE t.outlet_id = $1 AND t.code = $2 AND v.version = "
+                               "CASE WHEN $3 = 0 THEN t.newest_version ELSE $3 END"};
+// The row of the template is locked apart from reading its version: a join would be evaluated anew
+// after waiting for a twin, with the new number and the old versions, and find nothing.
+constexpr pg::Query kLock{"templates.lock",
+                          "SELECT 1 FROM templates WHERE outlet_id = $1 AND id = $2 FOR UPDATE"};
+constexpr pg::Query kList{"templates.list", KABAR_TEMPLATE_COLUMNS
+                          "AND v.version = t.newest_version "
+                          "WHERE t.outlet_id = $1 AND t.code > $2 "
+                          "AND ($3 OR t.state = 'ACTIVE') "
+                          "ORDER BY t.code LIMIT $4"};
+constexpr pg::Query kListVersions{"templates.list_versions", KABAR_TEMPLATE_COLUMNS
+                                  "WHERE t.outlet_id = $1 AND t.id = $2 AND v.version < $3 "
+                                  "ORDER BY v.version DESC LIMIT $4"};
+
+constexpr pg::Query kInsert{
+    "templates.insert",
+    "INSERT INTO templates (outlet_id, id, code, state, newest_version, created_at, updated_at) "
+    "VALUES ($1, $2, $3, 'ACTIVE', $4, $5, $5)"};
+constexpr pg::Query kInsertVersion{
+    "templates.insert_version",
+    "INSERT INTO template_versions "
+    "(outlet_id, template_id, version, message, missing_data, variables, created_at) "
+    "VALUES ($1, $2, $3, $4, $5, $6::text[], $7)"};
+constexpr pg::Query kSetNewest{
+    "templates.set_newest",
+    "UPDATE templates SET newest_version = $3, updated_at = $4 WHERE outlet_id = $1 AND id = $2"};
+constexpr pg::Query kArchive{
+    "templates.archive",
+    "UPDATE templates SET state = 'ARCHIVED', updated_at = $3 WHERE outlet_id = $1 AND id = $2"};
+
+constexpr pg::Query kFindProviders{
+    "templates.find_providers",
+    "SELECT p.name, p.language, p.body, p.category, p.status, p.parameters "
+    "FROM provider_templates p "
+    "JOIN (SELECT DISTINCT * FROM unnest($2::text[], $3::text[]) AS w(name, language)) w "
+    "USING (name, language) WHERE p.outlet_id = $1"};
+constexpr pg::Query kListProviders{
+    "templates.list_providers",
+    "SELECT name, language, body, category, status, parameters FROM provider_templates "
+    "WHERE outlet_id = $1 AND (name, language) > ($2, $3) "
+    "ORDER BY name, language LIMIT $4"};
+constexpr pg::Query kPutProvider{
+    "templates.put_provider",
+    "INSERT INTO provider_templates "
+    "(outlet_id, name, language, body, category, status, parameters, created_at, updated_at) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) "
+    "ON CONFLICT (outlet_id, name, language) DO UPDATE SET body = excluded.body, "
+    "category = excluded.category, status = excluded.status, parameters = excluded.parameters, "
+    "updated_at = excluded.updated_at"};
+
+constexpr pg::Query kReserve{"templates.reserve_request",
+                             "INSERT INTO request_log (outlet_id, request_id, method, fingerprint) "
+                             "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"};
+constexpr pg::Query kReserved{"templates.reserved_request",
+                              "SELECT method, fingerprint, response FROM request_log "
+                              "WHERE outlet_id = $1 AND request_id = $2"};
+constexpr pg::Query kSaveResponse{
+    "templates.save_response",
+    "UPDATE request_log SET response = $3 WHERE outlet_id = $1 AND request_id = $2"};
+constexpr pg::Query kForget{
+    "templates.forget_requests",
+    "DELETE FROM request_log WHERE (outlet_id, request_id) IN "
+    "(SELECT outlet_id, request_id FROM request_log WHERE created_at < $1 LIMIT $2 "
+    "FOR UPDATE SKIP LOCKED)"};
+
+MessageTemplate TemplateOf(const pqxx::row& row) {
+  MessageTemplate found;
+  found.id = pg::TextField(row[0]);
+  found.code = pg::TextField(row[1]);
+  found.message = pg::TextField(row[2]);
+  found.missing_data = MissingDataOfName(pg::TextField(row[3]));
+  found.version = row[4].as<int32_t>();
+  found.state = StateOfName(pg::TextField(row[5]));
+  found.variables = pg::TextArrayField(row[6]);
+  found.create_time = pg::TimeField(row[7]);
+  found.update_time = pg::TimeField(row[8]);
+  return found;
+}
+
+std::vector<MessageTemplate> TemplatesOf(const pqxx::result& rows) {
+  std::vector<MessageTemplate> found;
+  for (const pqxx::row& row : rows) found.push_back(TemplateOf(row));
+  return found;
+}
+
+std::vector<ProviderTemplate> ProviderTemplatesOf(const pqxx::result& rows) {
+  std::vector<ProviderTemplate> found;
+  for (const pqxx::row& row : rows) {
+    found.push_back({pg::TextField(row[0]), pg::TextField(row[1]), pg::TextField(row[2]),
+                     pg::TextField(row[3]), pg::TextField(row[4]), row[5].as<int32_t>()});
+  }
+  return found;
+}
+
+absl::Status NotFound(absl::string_view id_or_code, int32_t version) {
+  if (version == 0) {
+    return base::Error(absl::StatusCode::kNotFound, "TEMPLATE_NOT_FOUND",
+                       absl::StrCat("this outlet has no template ", id_or_code,
+                                    ": list its templates to see which there are"));
+  }
+  return base::Error(absl::StatusCode::kNotFound, "VERSION_NOT_FOUND",
+                     absl::StrCat("this outlet has no template ", id_or_code, " with version ",
+                                  version, ": list its versions to see which there are"));
+}
+
+std::vector<ProviderTemplate> FindProviders(pg::Transaction& tx, const std::string& outlet,
+                                            absl::Span<const ProviderKey> keys) {
+  return ProviderTemplatesOf(tx.Exec(
+      kFindProviders, outlet, pg::ArrayOf(keys, [](const ProviderKey& key) { return key.first; }),
+      pg::ArrayOf(keys, [](const ProviderKey& key) { return key.second; })));
+}
+
+class PgUnit : public Store::Unit {
+ public:
+  PgUnit(pg::Transaction& tx, const std::string& outlet) : tx_(tx), outlet_(outlet) {}
+
+  absl::StatusOr<std::optional<rpc::RequestRecord>> ReserveRequest(
+      const std::string& request_id, const rpc::RequestRecord& mine) override;
+  absl::Status SaveResponse(const std::string& request_id, const std::string& response) override {
+    tx_.Exec(kSaveResponse, outlet_, request_id, pg::Bytes(response));
+    return absl::OkStatus();
+  }
+  absl::Status Insert(const MessageTemplate& added) override;
+  absl::StatusOr<MessageTemplate> Lock(const std::string& id) override {
+    if (!tx_.ExecMaybe(kLock, outlet_, id).has_value()) return NotFound(id, 0);
+    return TemplateOf(tx_.ExecOne(kGet, outlet_, id, 0));
+  }
+  absl::Status AddVersion(const MessageTemplate& changed) override {
+    InsertVersion(changed);
+    tx_.Exec(kSetNewest, outlet_, changed.id, changed.version, changed.update_time);
+    return absl::OkStatus();
+  }
+  absl::Status Archive(const std::string& id, absl::Time now) override {
+    tx_.Exec(kArchive, outlet_, id, now);
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::vector<ProviderTemplate>> FindProviderTemplates(
+      absl::Span<const ProviderKey> keys) override {
+    return FindProviders(tx_, outlet_, keys);
+  }
+  absl::Status PutProviderTemplate(const ProviderTemplate& put, absl::Time now) override {
+    tx_.Exec(kPutProvider, outlet_, put.name, put.language, put.body, put.category, put.status,
+             put.parameters, now);
+    return absl::OkStatus();
+  }
+
+ private:
+  void InsertVersion(const MessageTemplate& added) {
+    tx_.Exec(kInsertVersion, outlet_, added.id, added.version, added.message,
+             MissingDataName(added.missing_data), pg::TextArray(added.variables),
+             added.update_time);
+  }
+
+  pg::Transaction& tx_;
+  const std::string& outlet_;
+};
+
+absl::StatusOr<std::optional<rpc::RequestRecord>> PgUnit::ReserveRequest(
+    const std::string& request_id, const rpc::RequestRecord& mine) {
+  const pqxx::result reserved =
+      tx_.Exec(kReserve, outlet_, request_id, mine.method, pg::Bytes(mine.fingerprint));
+  if (reserved.affected_rows() == 1) return std::optional<rpc::RequestRecord>();
+  const pqxx::row row = tx_.ExecOne(kReserved, outlet_, request_id);
+  return std::optional<rpc::RequestRecord>(
+      {pg::TextField(row[0]), pg::BytesField(row[1]), pg::BytesField(row[2])});
+}
+
+absl::Status PgUnit::Insert(const MessageTemplate& added) {
+  const absl::Status inserted = tx_.Savepoint([&]() -> absl::Status {
+    tx_.Exec(kInsert, outlet_, added.id, added.code, added.version, added.create_time);
+    return absl::OkStatus();
+  });
+  if (pg::IsDuplicate(inserted, "templates_code_unique")) {
+    return base::Error(absl::StatusCode::kAlreadyExists, "TEMPLATE_CODE_TAKEN",
+                       absl::StrCat("this outlet has a template with the code ", added.code,
+                                    " (perhaps archived): update that one or take another code"));
+  }
+  KABAR_RETURN_IF_ERROR(inserted);
+  InsertVersion(added);
+  return absl::OkStatus();
+}
+
+pg::TransactOptions ReadOnly(absl::Time deadline) {
+  pg::TransactOptions options;
+  options.deadline = deadline;
+  options.read_only = true;
+  return options;
+}
+
+}  // namespace
+
+absl::Status PgStore::Write(const std::string& outlet, absl::string_view operation,
+                            absl::Time deadline, absl::FunctionRef<absl::Status(Unit&)> work) {
+  pg::TransactOptions options;
+  options.deadline = deadline;
+  options.attempts = 3;
+  return pg::Transact(pool_, operation, options, [&](pg::Transaction& tx) -> absl::Status {
+    PgUnit unit(tx, outlet);
+    return work(unit);
+  });
+}
+
+absl::StatusOr<MessageTemplate> PgStore::Get(const std::string& outlet, const std::string& id,
+                                             int32_t version, absl::Time deadline) {
+  MessageTemplate found;
+  KABAR_RETURN_IF_ERROR(pg::Transact(
+      pool_, "GetTemplate", ReadOnly(deadline), [&](pg::Transaction& tx) -> absl::Status {
+        const std::optional<pqxx::row> row = tx.ExecMaybe(kGet, outlet, id, version);
+        if (!row.has_value()) return NotFound(id, version);
+        found = TemplateOf(*row);
+        return absl::OkStatus();
+      }));
+  return found;
+}
+
+absl::StatusOr<MessageTemplate> PgStore::GetByCode(const std::string& outlet,
+                                                   const std::string& code, int32_t version,
+                                                   absl::Time deadline) {
+  MessageTemplate found;
+  KABAR_RETURN_IF_ERROR(pg::Transact(
+      pool_, "GetTemplateByCode", ReadOnly(deadline), [&](pg::Transaction& tx) -> absl::Status {
+        const std::optional<pqxx::row> row = tx.ExecMaybe(kGetByCode, outlet, code, version);
+        if (!row.has_value()) return NotFound(code, version);
+        found = TemplateOf(*row);
+        return absl::OkStatus();
+      }));
+  return found;
+}
+
+absl::StatusOr<std::vector<MessageTemplate>> PgStore::List(const std::string& outlet,
+                                                           const std::string& after_code,
+                                                           bool show_archived, int limit,
+                                                           absl::Time deadline) {
+  std::vector<MessageTemplate> found;
+  KABAR_RETURN_IF_ERROR(pg::Transact(
+      pool_, "ListTemplates", ReadOnly(deadline), [&](pg::Transaction& tx) -> absl::Status {
+        found = TemplatesOf(tx.Exec(kList, outlet, after_code, show_archived, limit));
+        return absl::OkStatus();
+      }));
+  return found;
+}
+
+absl::StatusOr<std::vector<MessageTemplate>> PgStore::ListVersions(const std::string& outlet,
+                                                                   const std::string& id,
+                                                                   int32_t below_version, int limit,
+                                                                   absl::Time deadline) {
+  std::vector<MessageTemplate> found;
+  KABAR_RETURN_IF_ERROR(pg::Transact(
+      pool_, "ListTemplateVersions", ReadOnly(deadline), [&](pg::Transaction& tx) -> absl::Status {
+        found = TemplatesOf(tx.Exec(kListVersions, outlet, id, below_version, limit));
+        // An empty page of an existing template is the end; without a template it is a mistake.
+        if (found.empty() && !tx.ExecMaybe(kGet, outlet, id, 0).has_value()) return NotFound(id, 0);
+        return absl::OkStatus();
+      }));
+  return found;
+}
+
+absl::StatusOr<std::vector<ProviderTemplate>> PgStore::FindProviderTemplates(
+    const std::string& outlet, absl::Span<const ProviderKey> keys, absl::Time deadline) {
+  std::vector<ProviderTemplate> found;
+  if (keys.empty()) return found;
+  KABAR_RETURN_IF_ERROR(pg::Transact(pool_, "FindProviderTemplates", ReadOnly(deadline),
+                                     [&](pg::Transaction& tx) -> absl::Status {
+                                       found = FindProviders(tx, outlet, keys);
+                                       return absl::OkStatus();
+                                     }));
+  return found;
+}
+
+absl::StatusOr<std::vector<ProviderTemplate>> PgStore::ListProviderTemplates(
+    const std::string& outlet, const ProviderKey& after, int limit, absl::Time deadline) {
+  std::vector<ProviderTemplate> found;
+  KABAR_RETURN_IF_ERROR(pg::Transact(
+      pool_, "ListProviderTemplates", ReadOnly(deadline), [&](pg::Transaction& tx) -> absl::Status {
+        found =
+            ProviderTemplatesOf(tx.Exec(kListProviders, outlet, after.first, after.second, limit));
+        return absl::OkStatus();
+      }));
+  return found;
+}
+
+absl::StatusOr<int64_t> PgStore::ForgetRequests(absl::Time time, int limit, absl::Time deadline) {
+  int64_t forgotten = 0;
+  KABAR_RETURN_IF_ERROR(
+      pg::Transact(pool_, "ForgetRequests", deadline, [&](pg::Transaction& tx) -> absl::Status {
+        forgotten = static_cast<int64_t>(tx.Exec(kForget, time, limit).affected_rows());
+        return absl::OkStatus();
+      }));
+  return forgotten;
+}
+
+}  // namespace kabar::templates

@@ -1,0 +1,91 @@
+// The seam between the templates service and its database.
+//
+// Thread safety: a Store is safe for concurrent use; a Unit belongs to the thread of its function.
+// Blocks: every call, until the deadline at most. Errors: NOT_FOUND (TEMPLATE_NOT_FOUND,
+// VERSION_NOT_FOUND), ALREADY_EXISTS (TEMPLATE_CODE_TAKEN), and those of the database
+// (UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNKNOWN after a lost COMMIT). What belongs
+// to another outlet is not found.
+#ifndef KABAR_SERVICES_TEMPLATES_STORE_H_
+#define KABAR_SERVICES_TEMPLATES_STORE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "libs/rpc/idempotency.h"
+#include "services/templates/message_template.h"
+#include "services/templates/provider_template.h"
+
+namespace kabar::templates {
+
+class Store {
+ public:
+  // One transaction, for one outlet. Committed when its function returns OK.
+  class Unit {
+   public:
+    virtual ~Unit() = default;
+
+    // The two statements of libs/rpc/idempotency.h.
+    virtual absl::StatusOr<std::optional<rpc::RequestRecord>> ReserveRequest(
+        const std::string& request_id, const rpc::RequestRecord& mine) = 0;
+    virtual absl::Status SaveResponse(const std::string& request_id,
+                                      const std::string& response) = 0;
+
+    // A new template with its version 1.
+    virtual absl::Status Insert(const MessageTemplate& added) = 0;
+    // The newest version; nobody else changes the template before the unit ends.
+    virtual absl::StatusOr<MessageTemplate> Lock(const std::string& id) = 0;
+    // `changed` is a locked template with its next version.
+    virtual absl::Status AddVersion(const MessageTemplate& changed) = 0;
+    virtual absl::Status Archive(const std::string& id, absl::Time now) = 0;
+
+    virtual absl::StatusOr<std::vector<ProviderTemplate>> FindProviderTemplates(
+        absl::Span<const ProviderKey> keys) = 0;
+    virtual absl::Status PutProviderTemplate(const ProviderTemplate& put, absl::Time now) = 0;
+  };
+
+  virtual ~Store() = default;
+
+  // The function may run again after a conflict, so it sets its results anew each time.
+  virtual absl::Status Write(const std::string& outlet, absl::string_view operation,
+                             absl::Time deadline, absl::FunctionRef<absl::Status(Unit&)> work) = 0;
+
+  // `version` 0: the newest.
+  virtual absl::StatusOr<MessageTemplate> Get(const std::string& outlet, const std::string& id,
+                                              int32_t version, absl::Time deadline) = 0;
+  virtual absl::StatusOr<MessageTemplate> GetByCode(const std::string& outlet,
+                                                    const std::string& code, int32_t version,
+                                                    absl::Time deadline) = 0;
+  // Newest versions by code, those behind `after_code` only.
+  virtual absl::StatusOr<std::vector<MessageTemplate>> List(const std::string& outlet,
+                                                            const std::string& after_code,
+                                                            bool show_archived, int limit,
+                                                            absl::Time deadline) = 0;
+  // Newest first, those below `below_version` only.
+  virtual absl::StatusOr<std::vector<MessageTemplate>> ListVersions(const std::string& outlet,
+                                                                    const std::string& id,
+                                                                    int32_t below_version,
+                                                                    int limit,
+                                                                    absl::Time deadline) = 0;
+  virtual absl::StatusOr<std::vector<ProviderTemplate>> FindProviderTemplates(
+      const std::string& outlet, absl::Span<const ProviderKey> keys, absl::Time deadline) = 0;
+  // By name and language, those behind `after` only.
+  virtual absl::StatusOr<std::vector<ProviderTemplate>> ListProviderTemplates(
+      const std::string& outlet, const ProviderKey& after, int limit, absl::Time deadline) = 0;
+
+  // Forgets requests of all outlets from before `time`, at most `limit`; how many they were.
+  virtual absl::StatusOr<int64_t> ForgetRequests(absl::Time time, int limit,
+                                                 absl::Time deadline) = 0;
+};
+
+}  // namespace kabar::templates
+
+#endif  // KABAR_SERVICES_TEMPLATES_STORE_H_
