@@ -1,0 +1,45 @@
+#include "services/analytics/config.h"
+
+#include <vector>
+
+#include "libs/config/config.h"
+#include "libs/log/log.h"
+
+namespace kabar::analytics {
+
+Config ParseConfigOrExit(int argc, const char* const* argv) {
+  Config config;
+  config::Parser parser("analytics");
+  parser.String("listen", &config.listen, "address of the gRPC server").Required();
+  parser.String("metrics-listen", &config.metrics_listen, "address of /metrics").Required();
+  parser
+      .Secret("database-url", &config.database_url,
+              "PostgreSQL, as a libpq connection string or URI; it may hold a password")
+      .Required();
+  parser.Int("database-connections", &config.database_connections, 3, 64,
+             "connections to PostgreSQL at most");
+  parser.String("key-file", &config.key_file, "JSON file with the hashes of all API keys")
+      .Required();
+  parser.Secret("service-key", &config.service_key, "this service's own API key, or @file")
+      .Required();
+  parser.String("dispatcher-address", &config.dispatcher_address, "whose events are counted")
+      .Required();
+  parser.String("triggers-address", &config.triggers_address, "whose answers are counted")
+      .Required();
+  parser.Duration("drain-pause", &config.drain_pause, absl::ZeroDuration(), absl::Minutes(1),
+                  "from health NOT_SERVING to refusing calls");
+  parser.String("log-level", &config.log_level, "debug, info, warn or error")
+      .OneOf({"debug", "info", "warn", "error"});
+  parser.ParseOrExit(argc, argv);
+
+  log::Level level = log::Level::kInfo;
+  log::ParseLevel(config.log_level, &level);
+  log::Init({.service = "analytics", .level = level});
+  std::vector<log::Field> fields;
+  const auto values = parser.Values();
+  for (const auto& [name, value] : values) fields.emplace_back(name, value);
+  log::Write(log::Level::kInfo, "configuration", fields);
+  return config;
+}
+
+}  // namespace kabar::analytics
