@@ -36,6 +36,10 @@ bool HasKey(const Field* fields, std::size_t count, absl::string_view key) {
   return false;
 }
 
+std::string FormatUtc(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E6SZ", time, absl::UTCTimeZone());
+}
+
 bool IsShadowed(const std::vector<ScopeField>& scope, std::size_t at) {
   for (std::size_t inner = at + 1; inner < scope.size(); ++inner) {
     if (scope[inner].key == scope[at].key) return true;
@@ -68,35 +72,36 @@ bool IsRedactedKey(absl::string_view key) {
   return false;
 }
 
-Value::Value(absl::Duration value) : data_(absl::FormatDuration(value)) {}
+Value::Value(absl::Duration value) : kind_(Kind::kOwned), owned_(absl::FormatDuration(value)) {}
 
-Value::Value(absl::Time value)
-    : data_(absl::FormatTime("%Y-%m-%d%ET%H:%M:%E6SZ", value, absl::UTCTimeZone())) {}
+Value::Value(absl::Time value) : kind_(Kind::kOwned), owned_(FormatUtc(value)) {}
 
-Value::Value(const absl::Status& value) {
+Value::Value(const absl::Status& value)
+    : kind_(Kind::kOwned), owned_(absl::StatusCodeToString(value.code())) {
   std::string reason = base::GetReason(value);
-  std::string text(absl::StatusCodeToString(value.code()));
-  if (!value.message().empty()) absl::StrAppend(&text, ": ", value.message());
-  if (!reason.empty()) absl::StrAppend(&text, " [", reason, "]");
-  data_ = std::move(text);
+  if (!value.message().empty()) absl::StrAppend(&owned_, ": ", value.message());
+  if (!reason.empty()) absl::StrAppend(&owned_, " [", reason, "]");
 }
 
 std::string FormatValue(const Value& value) {
   std::string out;
-  std::visit(
-      [&out](const auto& held) {
-        using Held = std::decay_t<decltype(held)>;
-        if constexpr (std::is_same_v<Held, bool>) {
-          out = held ? "true" : "false";
-        } else if constexpr (std::is_integral_v<Held>) {
-          absl::StrAppend(&out, held);
-        } else if constexpr (std::is_same_v<Held, double>) {
-          AppendJsonNumber(held, out);
-        } else {
-          AppendJsonString(held, out);
-        }
-      },
-      value.data_);
+  switch (value.kind_) {
+    case Value::Kind::kBool:
+      return value.signed_ != 0 ? "true" : "false";
+    case Value::Kind::kSigned:
+      return absl::StrCat(value.signed_);
+    case Value::Kind::kUnsigned:
+      return absl::StrCat(value.unsigned_);
+    case Value::Kind::kReal:
+      AppendJsonNumber(value.real_, out);
+      return out;
+    case Value::Kind::kView:
+      AppendJsonString(value.view_, out);
+      return out;
+    case Value::Kind::kOwned:
+      AppendJsonString(value.owned_, out);
+      return out;
+  }
   return out;
 }
 
@@ -108,9 +113,8 @@ std::string RenderValue(const Field& field) {
 std::string RenderLine(absl::Time time, Level level, absl::string_view service,
                        absl::string_view message, const std::vector<ScopeField>& scope,
                        const Field* fields, std::size_t count) {
-  std::string line = absl::StrCat(
-      "{\"ts\":\"", absl::FormatTime("%Y-%m-%d%ET%H:%M:%E6SZ", time, absl::UTCTimeZone()),
-      "\",\"level\":\"", kLevelNames[static_cast<std::size_t>(level)], "\"");
+  std::string line = absl::StrCat("{\"ts\":\"", FormatUtc(time), "\",\"level\":\"",
+                                  kLevelNames[static_cast<std::size_t>(level)], "\"");
   absl::StrAppend(&line, ",\"service\":");
   AppendJsonString(service, line);
   absl::StrAppend(&line, ",\"msg\":");
