@@ -1,0 +1,112 @@
+// Rules of templates, provider templates and pages.
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "libs/base/status.h"
+#include "libs/testing/status_matchers.h"
+#include "services/templates/message_template.h"
+#include "services/templates/paging.h"
+#include "services/templates/provider_template.h"
+
+namespace kabar::templates {
+namespace {
+
+using testing::HasFieldViolation;
+using testing::IsOk;
+using testing::ReasonIs;
+
+TEST_CASE("CheckCode: letters, digits, dot, dash and underscore", "[templates]") {
+  for (const char* good : {"a", "morning-update", "PAGI_01", "v2.1", "0"}) {
+    INFO(good);
+    CHECK_THAT(CheckCode(good), IsOk());
+  }
+  CHECK_THAT(CheckCode(std::string(64, 'a')), IsOk());
+  for (const char* bad : {"", "pagi hari", "pagi/1", "pàgi", "a\nb"}) {
+    INFO(bad);
+    CHECK_THAT(CheckCode(bad), HasFieldViolation("template.code"));
+  }
+  CHECK_THAT(CheckCode(std::string(65, 'a')), HasFieldViolation("template.code"));
+}
+
+TEST_CASE("CheckActive: an archived template stays as it is", "[templates]") {
+  MessageTemplate one;
+  one.code = "pagi";
+  CHECK_THAT(CheckActive(one), IsOk());
+  one.state = State::kArchived;
+  CHECK_THAT(CheckActive(one), ReasonIs("TEMPLATE_ARCHIVED"));
+}
+
+TEST_CASE("names of states and modes come back", "[templates]") {
+  for (const State state : {State::kActive, State::kArchived}) {
+    CHECK(StateOfName(StateName(state)) == state);
+  }
+  for (const auto mode : {template_lang::Mode::kStrict, template_lang::Mode::kLenient}) {
+    CHECK(MissingDataOfName(MissingDataName(mode)) == mode);
+  }
+}
+
+TEST_CASE("CountParameters: numbers without a gap", "[templates]") {
+  const auto count = [](absl::string_view body) { return CountParameters(body).value_or(-1); };
+  CHECK(count("Halo") == 0);
+  CHECK(count("Halo {{1}}, paket {{2}}.") == 2);
+  CHECK(count("{{2}} {{ 1 }} {{2}}") == 2);
+  CHECK(count("{1}") == 0);
+  CHECK(count("{{2}}") == -1);
+  CHECK(count("{{1}} {{3}}") == -1);
+  CHECK(count("{{0}}") == -1);
+  CHECK(count("{{nama}}") == -1);
+  CHECK(count("{{1") == -1);
+  CHECK(count("{{65}}") == -1);
+  CHECK_THAT(std::string(CountParameters("{{1}} {{nama}}").status().message()),
+             Catch::Contains("{{nama}}"));
+}
+
+ProviderTemplate Good() {
+  ProviderTemplate one;
+  one.name = "paket_terkirim";
+  one.language = "id";
+  one.body = "Halo {{1}}, paket {{2}} sudah diterima.";
+  one.category = "UTILITY";
+  one.status = "APPROVED";
+  return one;
+}
+
+TEST_CASE("Complete: counts parameters and tells every fault at once", "[templates]") {
+  ProviderTemplate good = Good();
+  REQUIRE_THAT(Complete(&good), IsOk());
+  CHECK(good.parameters == 2);
+
+  ProviderTemplate bad;
+  bad.name = "Paket Terkirim";
+  bad.body = "{{7}}";
+  const absl::Status status = Complete(&bad);
+  for (const char* field : {"name", "language", "category", "status", "body"}) {
+    CHECK_THAT(status, HasFieldViolation(std::string("provider_template.") + field));
+  }
+  ProviderTemplate large = Good();
+  large.body = std::string(1025, 'x');
+  CHECK_THAT(Complete(&large), HasFieldViolation("provider_template.body"));
+  large.body = std::string(1024, 'x');
+  CHECK_THAT(Complete(&large), IsOk());
+}
+
+TEST_CASE("page tokens: only for the list they came from", "[templates]") {
+  const std::string token = MakePageToken("templates", "morning-update");
+  CHECK(LastOfPageToken("templates", token).value_or("?") == "morning-update");
+  CHECK(LastOfPageToken("templates", "").value_or("?").empty());
+  CHECK_THAT(LastOfPageToken("all-templates", token), HasFieldViolation("page_token"));
+  CHECK_THAT(LastOfPageToken("templates", "morning-update"), HasFieldViolation("page_token"));
+  CHECK_THAT(LastOfPageToken("templates", "%%%"), HasFieldViolation("page_token"));
+  CHECK_THAT(LastOfPageToken("templates", MakePageToken("templates", std::string(1, '\0'))),
+             HasFieldViolation("page_token"));
+}
+
+TEST_CASE("PageSize: bounded", "[templates]") {
+  CHECK(PageSize(0).value_or(-1) == 50);
+  CHECK(PageSize(7).value_or(-1) == 7);
+  CHECK(PageSize(100000).value_or(-1) == 100);
+  CHECK_THAT(PageSize(-1), HasFieldViolation("page_size"));
+}
+
+}  // namespace
+}  // namespace kabar::templates
