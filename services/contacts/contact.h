@@ -1,0 +1,143 @@
+// The domain's values: contacts, shipments, consents, segments, audiences. Knows neither proto nor
+// SQL.
+//
+// Thread safety: plain values; the functions are pure. Nothing blocks. Errors of the Check
+// functions: INVALID_ARGUMENT with a violation per field, naming it as the API does.
+#ifndef KABAR_SERVICES_CONTACTS_CONTACT_H_
+#define KABAR_SERVICES_CONTACTS_CONTACT_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace kabar::contacts {
+
+struct Contact {
+  std::string id;
+  std::string phone;  // E.164; may be empty where only the BSUID is known
+  std::string bsuid;  // business-scoped user id
+  std::string name;
+  std::string address;
+  std::string city;
+  std::string province;
+  std::string service_type;
+  bool vip = false;
+  std::string preferred_time;
+  std::string notes;
+  std::map<std::string, std::string> attributes;
+  std::vector<std::string> tags;
+  std::optional<absl::Time> last_inbound_at;
+  absl::Time created_at;
+  absl::Time updated_at;
+};
+
+struct Shipment {
+  std::string id;
+  std::string tracking_number;
+  std::string contact_id;
+  std::string status;
+  std::string location;
+  std::string estimate;
+  std::string driver_name;
+  std::string driver_phone;
+  std::string destination_address;
+  int64_t cod_amount = 0;  // rupiah
+  bool cod_paid = false;
+  std::string delay_reason;
+  std::string new_estimate;
+  absl::Time updated_at;
+};
+
+// What a file says about a contact; nullopt: nothing, so that what is known stays.
+struct ContactPatch {
+  std::optional<std::string> name;
+  std::optional<std::string> address;
+  std::optional<std::string> city;
+  std::optional<std::string> province;
+  std::optional<std::string> service_type;
+  std::optional<bool> vip;
+  std::optional<std::string> preferred_time;
+  std::optional<std::string> notes;
+  std::map<std::string, std::string> attributes;  // added to those known
+  std::vector<std::string> tags;                  // added to those known
+};
+
+// What a file says about a shipment; nullopt: its column is not in the file.
+struct ShipmentPatch {
+  std::optional<std::string> status;
+  std::optional<std::string> location;
+  std::optional<std::string> estimate;
+  std::optional<std::string> driver_name;
+  std::optional<std::string> driver_phone;
+  std::optional<std::string> destination_address;
+  std::optional<int64_t> cod_amount;
+  std::optional<bool> cod_paid;
+  std::optional<std::string> delay_reason;
+  std::optional<std::string> new_estimate;
+  std::optional<absl::Time> updated_at;
+};
+
+enum class Purpose { kDeliveryUpdates, kMarketing };
+inline constexpr Purpose kAllPurposes[] = {Purpose::kDeliveryUpdates, Purpose::kMarketing};
+absl::string_view PurposeName(Purpose purpose);  // "DELIVERY_UPDATES", "MARKETING"
+
+struct Consent {
+  std::string contact_id;
+  Purpose purpose = Purpose::kDeliveryUpdates;
+  bool opted_out = false;
+  std::string source;
+  absl::Time changed_at;
+};
+
+struct Segment {
+  std::string id;
+  std::string name;
+  std::string filter;
+  absl::Time created_at;
+};
+
+enum class Subject { kContact, kShipment };
+
+// One row of a run's audience with the values of the fields asked for, as they are now.
+struct AudienceMember {
+  int64_t ordinal = 0;
+  std::string contact_id;
+  std::string subject;  // tracking number; empty for Subject::kContact
+  std::string phone;
+  std::string bsuid;
+  bool opted_out = false;
+  bool gone = false;
+  std::vector<std::string> values;
+};
+
+// Text at the door: no zero bytes, at most so many characters.
+inline constexpr std::size_t kMaxShortText = 200;  // names, cities, statuses, tags, keys
+inline constexpr std::size_t kMaxLongText = 4000;  // addresses, notes, attribute values
+inline constexpr std::size_t kMaxTags = 50;
+inline constexpr std::size_t kMaxAttributes = 100;
+
+// "" if `text` may be stored, else what is wrong with it.
+std::string TextFault(absl::string_view text, std::size_t max_characters);
+
+// Checks and brings into stored form: phones to E.164, tags trimmed and unique. `prefix` stands
+// before the fields' names in violations ("contact.").
+absl::Status NormalizeContact(absl::string_view prefix, Contact& contact);
+absl::Status NormalizeShipment(absl::string_view prefix, Shipment& shipment);
+
+// Trimmed, without the apostrophe and the ".0" that spreadsheets add; the reason of a refusal in
+// *fault ("" if fine).
+std::string NormalizeTrackingNumber(absl::string_view raw, std::string* fault);
+
+// Splits at comma, semicolon and bar; trimmed, unique without regard to case, first spelling wins.
+std::vector<std::string> NormalizeTags(const std::vector<std::string>& tags);
+std::vector<std::string> SplitTags(absl::string_view cell);
+
+}  // namespace kabar::contacts
+
+#endif  // KABAR_SERVICES_CONTACTS_CONTACT_H_

@@ -1,0 +1,44 @@
+// What the columns of a file mean: headers through the table of libs/fields, or as the caller maps
+// them.
+//
+// Thread safety: immutable once made. Nothing blocks. Errors (the file is refused whole, before any
+// row): INVALID_ARGUMENT with reason HEADER_NO_PHONE, HEADER_AMBIGUOUS,
+// HEADER_NOT_TEXT, MAPPING_UNKNOWN_COLUMN, MAPPING_UNKNOWN_FIELD. Header texts stand in no message
+// (in a file without header they are a customer's data); the mapping's do.
+#ifndef KABAR_SERVICES_CONTACTS_IMPORT_COLUMNS_H_
+#define KABAR_SERVICES_CONTACTS_IMPORT_COLUMNS_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "libs/fields/fields.h"
+
+namespace kabar::contacts {
+
+struct ImportColumn {
+  enum class Kind { kIgnored, kField, kBsuid, kTags, kAttribute };
+  Kind kind = Kind::kIgnored;
+  std::string header;     // as written, trimmed
+  fields::Field field;    // kField: of a contact or shipment
+  std::string attribute;  // kAttribute: its name
+};
+
+class ImportColumns {
+ public:
+  // `mapping`: header as written -> canonical name, one of its aliases, "bsuid", "tags",
+  // "attributes.<name>", or "" to leave the column out. It goes before the table.
+  static absl::StatusOr<ImportColumns> Resolve(const std::vector<std::string>& header,
+                                               const std::map<std::string, std::string>& mapping);
+
+  const std::vector<ImportColumn>& columns() const { return columns_; }
+  std::vector<std::string> Ignored() const;  // headers of columns that nothing takes up
+
+ private:
+  std::vector<ImportColumn> columns_;
+};
+
+}  // namespace kabar::contacts
+
+#endif  // KABAR_SERVICES_CONTACTS_IMPORT_COLUMNS_H_

@@ -1,0 +1,229 @@
+#include "services/contacts/import_row.h"
+
+#include <cstddef>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "libs/base/status.h"
+#include "libs/base/text.h"
+#include "libs/phone/phone.h"
+#include "services/contacts/cell_values.h"
+
+namespace kabar::contacts {
+namespace {
+
+using Kind = ImportColumn::Kind;
+using OptionalText = std::optional<std::string>;
+
+// Where a text field's value goes, and how long it may be.
+struct TextTarget {
+  OptionalText ContactPatch::*contact = nullptr;
+  OptionalText ShipmentPatch::*shipment = nullptr;
+  std::size_t max = kMaxShortText;
+};
+
+const TextTarget* FindTextTarget(absl::string_view name) {
+  using C = ContactPatch;
+  using S = ShipmentPatch;
+  static const auto* const kTargets = new absl::flat_hash_map<absl::string_view, TextTarget>{
+      {"name", {&C::name, nullptr, kMaxShortText}},
+      {"address", {&C::address, nullptr, kMaxLongText}},
+      {"city", {&C::city, nullptr, kMaxShortText}},
+      {"province", {&C::province, nullptr, kMaxShortText}},
+      {"service_type", {&C::service_type, nullptr, kMaxShortText}},
+      {"preferred_time", {&C::preferred_time, nullptr, kMaxShortText}},
+      {"notes", {&C::notes, nullptr, kMaxLongText}},
+      {"status", {nullptr, &S::status, kMaxShortText}},
+      {"location", {nullptr, &S::location, kMaxLongText}},
+      {"estimate", {nullptr, &S::estimate, kMaxShortText}},
+      {"driver_name", {nullptr, &S::driver_name, kMaxShortText}},
+      {"destination_address", {nullptr, &S::destination_address, kMaxLongText}},
+      {"delay_reason", {nullptr, &S::delay_reason, kMaxLongText}},
+      {"new_estimate", {nullptr, &S::new_estimate, kMaxShortText}},
+  };
+  const auto found = kTargets->find(name);
+  return found == kTargets->end() ? nullptr : &found->second;
+}
+
+// Why a cell is refused; an empty reason: it is not.
+struct Fault {
+  std::string reason;
+  std::string message;
+};
+
+class RowBuilder {
+ public:
+  RowBuilder(absl::TimeZone zone, ImportRow* row) : zone_(zone), row_(row) {}
+
+  Fault Take(const ImportColumn& column, absl::string_view cell) {
+    const std::string not_text = TextFault(cell, kMaxLongText);
+    if (!not_text.empty()) {
+      const bool too_long = base::IsValidUtf8(cell) && cell.find('\0') == absl::string_view::npos;
+      return {too_long ? "TOO_LONG" : "NOT_TEXT", not_text};
+    }
+    switch (column.kind) {
+      case Kind::kIgnored:
+        return {};
+      case Kind::kBsuid:
+        row_->bsuid = std::string(cell);
+        return CheckLength(cell, kMaxShortText);
+      case Kind::kTags:
+        row_->contact.tags = SplitTags(cell);
+        return TakeTags();
+      case Kind::kAttribute:
+        if (!cell.empty()) row_->contact.attributes[column.attribute] = std::string(cell);
+        return {};
+      case Kind::kField:
+        return TakeField(column.field, cell);
+    }
+    return {};
+  }
+
+  bool has_shipment_values() const { return has_shipment_values_; }
+
+ private:
+  static Fault CheckLength(absl::string_view cell, std::size_t max) {
+    const std::string fault = TextFault(cell, max);
+    return fault.empty() ? Fault{} : Fault{"TOO_LONG", fault};
+  }
+
+  Fault TakeTags() const {
+    if (row_->contact.tags.size() > kMaxTags) {
+      return {"TOO_LONG", absl::StrCat("has more than ", kMaxTags, " tags")};
+    }
+    for (const std::string& tag : row_->contact.tags) {
+      if (Fault fault = CheckLength(tag, kMaxShortText); !fault.reason.empty()) return fault;
+    }
+    return {};
+  }
+
+  Fault TakeField(const fields::Field& field, absl::string_view cell) {
+    if (field.owner == fields::Owner::kShipment && field.name != "tracking_number" &&
+        !cell.empty()) {
+      has_shipment_values_ = true;
+    }
+    if (const TextTarget* target = FindTextTarget(field.name)) return TakeText(*target, cell);
+    if (field.name == "phone") return TakePhone(cell);
+    if (field.name == "tracking_number") return TakeTrackingNumber(cell);
+    if (field.name == "driver_phone") return TakeDriverPhone(cell);
+    if (field.name == "vip") {
+      return cell.empty() ? Fault{} : TakeYesNo(cell, row_->contact.vip);
+    }
+    if (field.name == "cod_paid") {
+      if (!cell.empty()) return TakeYesNo(cell, row_->shipment.cod_paid);
+      row_->shipment.cod_paid = false;
+      return {};
+    }
+    if (field.name == "cod_amount") return TakeAmount(cell);
+    if (field.name == "updated_at") return TakeTime(cell);
+    return {"UNKNOWN_FIELD", absl::StrCat("the import does not know the field ", field.name)};
+  }
+
+  // An empty cell says nothing about a contact, whose data gathers over many files; about a
+  // shipment it does (a delay that is over has no reason any more).
+  Fault TakeText(const TextTarget& target, absl::string_view cell) {
+    if (target.contact != nullptr && !cell.empty()) {
+      row_->contact.*target.contact = std::string(cell);
+    }
+    if (target.shipment != nullptr) row_->shipment.*target.shipment = std::string(cell);
+    return CheckLength(cell, target.max);
+  }
+
+  Fault TakePhone(absl::string_view cell) {
+    if (cell.empty()) return {"REQUIRED", "the phone number is missing; fill it in"};
+    absl::StatusOr<std::string> phone = phone::NormalizePhone(cell);
+    if (!phone.ok()) return PhoneFault(phone.status());
+    row_->phone = *std::move(phone);
+    return {};
+  }
+
+  Fault TakeDriverPhone(absl::string_view cell) {
+    row_->shipment.driver_phone = "";
+    if (cell.empty() || cell == "-") return {};
+    absl::StatusOr<std::string> phone = phone::NormalizePhone(cell);
+    if (!phone.ok()) return PhoneFault(phone.status());
+    row_->shipment.driver_phone = *std::move(phone);
+    return {};
+  }
+
+  static Fault PhoneFault(const absl::Status& status) {
+    return {absl::StrCat("PHONE_", base::GetReason(status)), std::string(status.message())};
+  }
+
+  Fault TakeTrackingNumber(absl::string_view cell) {
+    std::string fault;
+    row_->tracking_number = NormalizeTrackingNumber(cell, &fault);
+    if (fault.empty()) return {};
+    return {"INVALID_TRACKING_NUMBER", absl::StrCat("the tracking number ", fault)};
+  }
+
+  static Fault TakeYesNo(absl::string_view cell, std::optional<bool>& target) {
+    std::string hint;
+    target = ParseYesNo(cell, &hint);
+    return target ? Fault{} : Fault{"INVALID_YES_NO", absl::StrCat("the cell ", hint)};
+  }
+
+  Fault TakeAmount(absl::string_view cell) {
+    std::string hint;
+    row_->shipment.cod_amount = cell.empty() ? 0 : ParseRupiah(cell, &hint);
+    if (row_->shipment.cod_amount) return {};
+    return {"INVALID_AMOUNT", absl::StrCat("the cell ", hint)};
+  }
+
+  Fault TakeTime(absl::string_view cell) {
+    if (cell.empty()) return {};
+    std::string hint;
+    row_->shipment.updated_at = ParseCellTime(cell, zone_, &hint);
+    if (row_->shipment.updated_at) return {};
+    return {"INVALID_TIME", absl::StrCat("the cell ", hint)};
+  }
+
+  absl::TimeZone zone_;
+  ImportRow* row_;
+  bool has_shipment_values_ = false;
+};
+
+}  // namespace
+
+std::optional<RowProblem> ReadImportRow(const CsvRecord& record, const ImportColumns& columns,
+                                        absl::TimeZone zone, ImportRow* row) {
+  *row = ImportRow();
+  auto problem = [&](absl::string_view column, Fault fault) {
+    return RowProblem{record.number, std::string(column), std::move(fault.reason),
+                      std::move(fault.message)};
+  };
+  if (record.fault == CsvFault::kBadQuotes) {
+    return problem("",
+                   {"BAD_QUOTES",
+                    "a quotation mark is not closed, or text stands behind a closing one; write "
+                    "\"\" for a quotation mark inside a quoted cell"});
+  }
+  if (record.fault == CsvFault::kRecordTooLarge) {
+    return problem("",
+                   {"ROW_TOO_LARGE", "the row is far larger than any shipment; check the line"});
+  }
+  const std::size_t width = columns.columns().size();
+  // Not even an empty cell too many: an address with a delimiter in it shifts all that follows by
+  // one, and the row would be taken with its values in the wrong columns.
+  if (record.fields.size() != width) {
+    return problem("", {"COLUMN_COUNT",
+                        absl::StrCat("the row has ", record.fields.size(), " cells, the header ",
+                                     width, "; put cells that hold the delimiter into quotes")});
+  }
+  RowBuilder builder(zone, row);
+  for (std::size_t i = 0; i < width; ++i) {
+    const ImportColumn& column = columns.columns()[i];
+    Fault fault = builder.Take(column, base::Trim(record.fields[i]));
+    if (!fault.reason.empty()) return problem(column.header, std::move(fault));
+  }
+  if (row->tracking_number.empty() && builder.has_shipment_values()) {
+    return problem("", {"TRACKING_NUMBER_MISSING",
+                        "the row says something of a shipment but has no tracking number; fill it "
+                        "in, or leave the shipment's cells empty"});
+  }
+  return std::nullopt;
+}
+
+}  // namespace kabar::contacts

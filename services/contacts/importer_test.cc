@@ -1,0 +1,214 @@
+#include "services/contacts/importer.h"
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "libs/testing/status_matchers.h"
+#include "services/contacts/import_chunk.h"
+
+namespace kabar::contacts {
+namespace {
+
+struct Imported {
+  absl::Status status;
+  ImportReport report;
+  std::vector<ImportRow> rows;
+  std::vector<std::size_t> chunks;
+};
+
+Imported Import(const std::string& file, ImportOptions options = {}) {
+  Imported out;
+  options.zone = absl::FixedTimeZone(7 * 3600);
+  Importer importer(options, [&](absl::Span<ImportRow> rows) -> absl::StatusOr<ChunkCounts> {
+    out.chunks.push_back(rows.size());
+    for (ImportRow& row : rows) out.rows.push_back(std::move(row));
+    return ChunkCounts{.contacts_created = static_cast<int64_t>(rows.size())};
+  });
+  out.status = importer.Feed(file);
+  if (out.status.ok()) out.status = importer.Finish();
+  out.report = importer.report();
+  CHECK(out.report.rows == out.report.accepted + out.report.refused);
+  return out;
+}
+
+TEST_CASE("Importer: Indonesian headers, typed cells", "[import]") {
+  const Imported got = Import(
+      "No;Nama Penerima;No. HP;Kota;VIP;No Resi;Status Pengiriman;Nilai COD;COD Lunas;"
+      "HP Kurir;Waktu Update;Tags;Warna\n"
+      "1;Budi;0812-3456-7890;Jakarta;ya;JKT001;In Transit;Rp 150.000;belum;0813 1111 2222;"
+      "22/11/2026 08.30;vip, baru;merah\n");
+  REQUIRE_THAT(got.status, testing::IsOk());
+  REQUIRE(got.rows.size() == 1);
+  const ImportRow& row = got.rows[0];
+  CHECK(row.phone == "+6281234567890");
+  CHECK(row.contact.name == "Budi");
+  CHECK(row.contact.city == "Jakarta");
+  CHECK(row.contact.vip == true);
+  CHECK(row.contact.tags == std::vector<std::string>{"vip", "baru"});
+  CHECK(row.tracking_number == "JKT001");
+  CHECK(row.shipment.status == "In Transit");
+  CHECK(row.shipment.cod_amount == 150000);
+  CHECK(row.shipment.cod_paid == false);
+  CHECK(row.shipment.driver_phone == "+6281311112222");
+  CHECK(row.shipment.updated_at == absl::FromUnixSeconds(1795311000));
+  CHECK_FALSE(row.shipment.location.has_value());
+  CHECK(got.report.delimiter == ';');
+  CHECK(got.report.ignored_columns == std::vector<std::string>{"No", "Warna"});
+  CHECK(got.report.counts.contacts_created == 1);
+}
+
+TEST_CASE("Importer: an empty cell says nothing of a contact, but something of a shipment",
+          "[import]") {
+  const Imported got =
+      Import("nama,hp,kota,resi,status,alasan_terlambat,cod\n,08123456789,,R1,Delivered,,\n");
+  REQUIRE(got.rows.size() == 1);
+  CHECK_FALSE(got.rows[0].contact.name.has_value());
+  CHECK_FALSE(got.rows[0].contact.city.has_value());
+  CHECK(got.rows[0].shipment.delay_reason == "");
+  CHECK(got.rows[0].shipment.cod_amount == 0);
+}
+
+TEST_CASE("Importer: every kind of bad row is reported and the rest goes on", "[import]") {
+  const std::string file =
+      "nama,hp,resi,status,cod,lunas,waktu update,hp kurir\n"
+      "A,081234567890,R1,Transit,,,,\n"
+      "B,,R2,Transit,,,,\n"
+      "C,0812,R3,Transit,,,,\n"
+      "D,8.12345E+11,R4,Transit,,,,\n"
+      "\n"
+      "E,081234567891,R5,Transit,lima,,,\n"
+      "F,081234567892,R6,Transit,,mungkin,,\n"
+      "G,081234567893,R7,Transit,,,kemarin,\n"
+      "H,081234567894,R8,Transit,,,,xx\n"
+      "I,081234567895,1.2E+15,Transit,,,,\n"
+      "J,081234567896,,Transit,,,,\n"
+      "K,081234567897,R9,Jl. A, No 5,,,,\n"
+      "L,081234567898,R10\n"
+      "\"M\" x,081234567899,R11,Transit,,,,\n"
+      "N\xff,081234567800,R12,Transit,,,,\n" +
+      std::string("O\0,081234567801,R13,Transit,,,,\n", 32) + "P" + std::string(300, 'x') +
+      ",081234567802,R14,Transit,,,,\n"
+      "Q,081234567803,R15,\"Transit\n2\",,,,\n";
+  const Imported got = Import(file);
+  REQUIRE_THAT(got.status, testing::IsOk());
+  CHECK(got.report.rows == 17);
+  CHECK(got.report.accepted == 2);
+  CHECK(got.report.refused == 15);
+  std::string reasons;
+  for (const RowProblem& p : got.report.problems) {
+    reasons += std::to_string(p.row) + " " + p.column + " " + p.reason + "\n";
+    CHECK_FALSE(p.message.empty());
+  }
+  CHECK(
+      reasons ==
+      "3 hp REQUIRED\n4 hp PHONE_TOO_SHORT\n5 hp PHONE_SCIENTIFIC_NOTATION\n7 cod INVALID_AMOUNT\n"
+      "8 lunas INVALID_YES_NO\n9 waktu update INVALID_TIME\n10 hp kurir PHONE_NOT_A_NUMBER\n"
+      "11 resi INVALID_TRACKING_NUMBER\n12  TRACKING_NUMBER_MISSING\n13  COLUMN_COUNT\n"
+      "14  COLUMN_COUNT\n15  BAD_QUOTES\n16 nama NOT_TEXT\n17 nama NOT_TEXT\n18 nama TOO_LONG\n");
+  CHECK(got.rows[1].shipment.status == "Transit\n2");
+}
+
+TEST_CASE("Importer: refused rows come back as a file that can be imported again", "[import]") {
+  const Imported got = Import(
+      "nama;hp;alamat\nA;081234567890;x\n\"B; \"\"b\"\"\";0812;\"Jl. C\nNo "
+      "1\"\nC;;\nD;0813;a;b;c\n");
+  CHECK(got.report.refused_csv ==
+        "nama;hp;alamat;row;column;reason\n"
+        "\"B; \"\"b\"\"\";0812;\"Jl. C\nNo 1\";3;hp;PHONE_TOO_SHORT\n"
+        "C;;;4;hp;REQUIRED\n"
+        "D;0813;a;5;;COLUMN_COUNT;b;c\n");
+  const Imported again = Import(got.report.refused_csv);
+  CHECK_THAT(again.status, testing::IsOk());
+  CHECK(again.report.rows == 3);
+  CHECK(again.report.ignored_columns == std::vector<std::string>{"row", "column", "reason"});
+  CHECK(Import("hp\n081234567890\n").report.refused_csv.empty());
+}
+
+TEST_CASE("Importer: the report is bounded, the figures are not", "[import]") {
+  std::string file = "hp,nama\n";
+  for (int i = 0; i < 500; ++i) file += "0812,someone\n";
+  const Imported got = Import(file, {.max_problems = 10, .max_refused_bytes = 400});
+  CHECK(got.report.refused == 500);
+  CHECK(got.report.problems.size() == 10);
+  CHECK(got.report.refused_csv.size() <= 400);
+  CHECK(got.report.refused_csv_truncated);
+}
+
+TEST_CASE("Importer: chunks", "[import]") {
+  std::string file = "hp\n";
+  for (int i = 0; i < 25; ++i) file += "0812345678" + std::to_string(10 + i) + "\n";
+  const Imported got = Import(file, {.chunk_rows = 10});
+  CHECK(got.chunks == std::vector<std::size_t>{10, 10, 5});
+  CHECK(got.report.counts.contacts_created == 25);
+}
+
+TEST_CASE("Importer: a file that cannot be understood is refused whole", "[import]") {
+  CHECK_THAT(Import("").status, testing::ReasonIs("FILE_EMPTY"));
+  CHECK_THAT(Import("\n\n").status, testing::ReasonIs("FILE_EMPTY"));
+  CHECK_THAT(Import("nama,resi\nA,R1\n").status, testing::ReasonIs("HEADER_NO_PHONE"));
+  CHECK_THAT(Import("Budi,081234567890,Jakarta\n").status, testing::ReasonIs("HEADER_NO_PHONE"));
+  CHECK_THAT(Import("no_hp,whatsapp\n1,2\n").status, testing::ReasonIs("HEADER_AMBIGUOUS"));
+  CHECK_THAT(Import("hp,\xff\n").status, testing::ReasonIs("HEADER_NOT_TEXT"));
+  CHECK_THAT(Import("hp,\"x\n081234567890,b\n").status, testing::ReasonIs("HEADER_NOT_TEXT"));
+  const Imported headerless = Import("Budi,081234567890,Jakarta\n");
+  CHECK(std::string(headerless.status.message()).find("0812") == std::string::npos);
+}
+
+TEST_CASE("Importer: the mapping goes before the table", "[import]") {
+  const Imported got = Import(
+      "Kontak,whatsapp,no_hp,warna\nBudi,081234567890,x,merah\n",
+      {.mapping = {{"Kontak", "nama"}, {"no_hp", ""}, {"warna", "attributes.Warna Favorit"}}});
+  REQUIRE_THAT(got.status, testing::IsOk());
+  REQUIRE(got.rows.size() == 1);
+  CHECK(got.rows[0].contact.name == "Budi");
+  CHECK(got.rows[0].phone == "+6281234567890");
+  CHECK(got.rows[0].contact.attributes ==
+        std::map<std::string, std::string>{{"Warna Favorit", "merah"}});
+  CHECK(got.report.ignored_columns == std::vector<std::string>{"no_hp"});
+  CHECK_THAT(Import("hp\n1\n", {.mapping = {{"telp", "phone"}}}).status,
+             testing::ReasonIs("MAPPING_UNKNOWN_COLUMN"));
+  CHECK_THAT(Import("hp\n1\n", {.mapping = {{"hp", "telefax"}}}).status,
+             testing::ReasonIs("MAPPING_UNKNOWN_FIELD"));
+}
+
+TEST_CASE("Importer: an error of the store says how far it came", "[import]") {
+  int calls = 0;
+  Importer importer({.chunk_rows = 1}, [&](absl::Span<ImportRow>) -> absl::StatusOr<ChunkCounts> {
+    if (++calls == 2) return absl::UnavailableError("no database");
+    return ChunkCounts{};
+  });
+  const absl::Status status = importer.Feed("hp\n081234567890\n081234567891\n081234567892\n");
+  CHECK_THAT(status, testing::StatusIs(absl::StatusCode::kUnavailable, "behind row 1"));
+}
+
+TEST_CASE("MergeRows: one upsert a phone and a tracking number, later rows win", "[import]") {
+  std::vector<ImportRow> rows(3);
+  rows[0].phone = rows[2].phone = "+622";
+  rows[1].phone = "+621";
+  rows[0].contact.name = "Budi";
+  rows[0].contact.city = "Bogor";
+  rows[0].contact.tags = {"a"};
+  rows[2].contact.name = "Budi S";
+  rows[2].contact.tags = {"b", "A"};
+  rows[0].tracking_number = rows[1].tracking_number = "R1";
+  rows[0].shipment.status = "Transit";
+  rows[0].shipment.location = "Bogor";
+  rows[1].shipment.status = "Delivered";
+  rows[2].tracking_number = "R0";
+  const ImportChunk chunk = MergeRows(absl::MakeSpan(rows));
+  REQUIRE(chunk.contacts.size() == 2);
+  CHECK(chunk.contacts[0].phone == "+621");
+  CHECK(chunk.contacts[1].patch.name == "Budi S");
+  CHECK(chunk.contacts[1].patch.city == "Bogor");
+  CHECK(chunk.contacts[1].patch.tags == std::vector<std::string>{"a", "b"});
+  REQUIRE(chunk.shipments.size() == 2);
+  CHECK(chunk.shipments[0].tracking_number == "R0");
+  CHECK(chunk.shipments[1].patch.status == "Delivered");
+  CHECK(chunk.shipments[1].patch.location == "Bogor");
+  CHECK(chunk.shipments[1].phone == "+621");
+}
+
+}  // namespace
+}  // namespace kabar::contacts

@@ -1,0 +1,127 @@
+// The seam between the service and its database. A Unit is one transaction for one outlet: what it
+// reads and writes belongs to that outlet alone, and all its writes, the consent events they cause
+// and the record of the request id become visible together or not at all.
+//
+//   store.Write(outlet, "CreateContact", deadline, [&](Store::Unit& unit) -> absl::Status {
+//     KABAR_ASSIGN_OR_RETURN(saved, unit.InsertContact(contact));
+//     ...
+//   });
+//
+// Thread safety: a Store is safe for concurrent use; a Unit belongs to the thread of its function.
+// Blocks: every call, until the deadline. Errors: those of libs/pg/status.h; NOT_FOUND
+// (CONTACT_NOT_FOUND, SHIPMENT_NOT_FOUND, SEGMENT_NOT_FOUND, RUN_NOT_FOUND); ALREADY_EXISTS
+// (CONTACT_EXISTS, with the metadata contact_id). The function may run twice after a deadlock: it
+// sets its outputs anew each time.
+#ifndef KABAR_SERVICES_CONTACTS_STORE_H_
+#define KABAR_SERVICES_CONTACTS_STORE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "libs/rpc/idempotency.h"
+#include "services/contacts/contact.h"
+#include "services/contacts/import_chunk.h"
+#include "services/contacts/importer.h"
+#include "services/contacts/segment.h"
+
+namespace kabar::contacts {
+
+struct SegmentSize {
+  int64_t contacts = 0;
+  int64_t shipments = 0;
+};
+
+struct AudienceQuery {
+  std::string run_id;
+  int64_t after_ordinal = 0;
+  int limit = 0;
+  std::vector<int64_t> ordinals;    // instead of a page
+  std::vector<std::string> fields;  // canonical, an alias, or the name of a free attribute
+  Purpose purpose = Purpose::kDeliveryUpdates;
+};
+
+class Store {
+ public:
+  class Unit {
+   public:
+    virtual ~Unit() = default;
+
+    // See libs/rpc/idempotency.h.
+    virtual absl::StatusOr<std::optional<rpc::RequestRecord>> ReserveRequest(
+        const std::string& request_id, const rpc::RequestRecord& mine) = 0;
+    virtual absl::Status SaveResponse(const std::string& request_id,
+                                      const std::string& response) = 0;
+
+    // Contacts. Ids and times are given by the store.
+    virtual absl::StatusOr<Contact> InsertContact(const Contact& contact) = 0;
+    virtual absl::StatusOr<Contact> GetContact(const std::string& id) = 0;
+    // The same, locked until the end of the unit.
+    virtual absl::StatusOr<Contact> LockContact(const std::string& id) = 0;
+    // All fields as given; phone and bsuid replace those before.
+    virtual absl::StatusOr<Contact> ReplaceContact(const Contact& contact) = 0;
+    virtual absl::Status DeleteContact(const std::string& id) = 0;
+    virtual absl::StatusOr<std::vector<Contact>> ListContacts(const SegmentFilter& filter,
+                                                              const std::string& after_id,
+                                                              int limit) = 0;
+    // The contact of this phone or, failing that, this bsuid; an empty id: none. A new identity
+    // beside a known one is added to the contact.
+    virtual absl::StatusOr<Contact> FindContact(const std::string& phone,
+                                                const std::string& bsuid) = 0;
+    // The same, made of `wanted` where there is none.
+    virtual absl::StatusOr<Contact> FindOrInsertContact(const Contact& wanted) = 0;
+    virtual absl::Status TouchInbound(const std::string& contact_id, absl::Time at) = 0;
+
+    // Shipments. An upsert replaces everything; an empty contact_id keeps the contact.
+    virtual absl::StatusOr<Shipment> UpsertShipment(const Shipment& shipment) = 0;
+    virtual absl::StatusOr<Shipment> GetShipment(const std::string& id) = 0;
+    virtual absl::StatusOr<Shipment> FindShipment(const std::string& tracking_number) = 0;
+    virtual absl::StatusOr<std::vector<Shipment>> ListShipments(const SegmentFilter& filter,
+                                                                const std::string& after_id,
+                                                                int limit) = 0;
+
+    virtual absl::StatusOr<ChunkCounts> Import(const ImportChunk& chunk) = 0;
+
+    // The consent as it is then. The same state again changes nothing and is no event.
+    virtual absl::StatusOr<Consent> SetConsent(const Consent& wanted) = 0;
+    virtual absl::StatusOr<std::vector<Consent>> ListConsents(const std::string& contact_id) = 0;
+
+    virtual absl::Status InsertSegment(const Segment& segment) = 0;
+    virtual absl::StatusOr<Segment> GetSegment(const std::string& id) = 0;
+    virtual absl::Status ReplaceSegment(const Segment& segment) = 0;
+    virtual absl::Status DeleteSegment(const std::string& id) = 0;
+    virtual absl::StatusOr<std::vector<Segment>> ListSegments(const std::string& after_id,
+                                                              int limit) = 0;
+    virtual absl::StatusOr<SegmentSize> CountSegment(const SegmentFilter& filter) = 0;
+
+    // Writes the audience unless the run has one; its size either way.
+    virtual absl::StatusOr<int64_t> CreateAudience(const std::string& run_id, Subject subject,
+                                                   const SegmentFilter& filter) = 0;
+    virtual absl::StatusOr<int64_t> AudienceSize(const std::string& run_id) = 0;
+    virtual absl::StatusOr<std::vector<AudienceMember>> ListAudience(
+        const AudienceQuery& query) = 0;
+  };
+
+  using Work = absl::FunctionRef<absl::Status(Unit&)>;
+
+  virtual ~Store() = default;
+  virtual absl::Status Write(const std::string& outlet, absl::string_view operation,
+                             absl::Time deadline, Work work) = 0;
+  virtual absl::Status Read(const std::string& outlet, absl::string_view operation,
+                            absl::Time deadline, Work work) = 0;
+
+  // Forgets up to `limit` request ids reserved before `time`; how many.
+  virtual absl::StatusOr<int64_t> ForgetRequests(absl::Time time, int limit,
+                                                 absl::Time deadline) = 0;
+};
+
+}  // namespace kabar::contacts
+
+#endif  // KABAR_SERVICES_CONTACTS_STORE_H_
