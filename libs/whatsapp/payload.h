@@ -2,8 +2,8 @@
 // their limits, and the exact JSON.
 //
 // Thread safety: values and free functions. Nothing blocks. Errors: ValidateMessage() gives
-// INVALID_ARGUMENT whose message begins with one of the names below ("TEXT_TOO_LONG: ..."), then
-// says which field, the limit, and what to do. Lengths count Unicode characters, not bytes.
+// INVALID_ARGUMENT with one of the reasons below (base::GetReason), metadata "field", and a message
+// with the limit and what to do. Lengths count Unicode code points, not bytes.
 #ifndef KABAR_LIBS_WHATSAPP_PAYLOAD_H_
 #define KABAR_LIBS_WHATSAPP_PAYLOAD_H_
 
@@ -19,6 +19,8 @@ namespace kabar::whatsapp {
 
 inline constexpr std::size_t kMaxTextChars = 4096;
 inline constexpr std::size_t kMaxTemplateChars = 1024;  // body after expansion
+inline constexpr std::size_t kMaxButtonsBodyChars = 1024;
+inline constexpr std::size_t kMaxListBodyChars = 4096;
 inline constexpr std::size_t kMaxCaptionChars = 1024;
 inline constexpr std::size_t kMaxHeaderChars = 60;
 inline constexpr std::size_t kMaxFooterChars = 60;
@@ -134,23 +136,17 @@ struct Message {
 // The provider's word: "text", "template", "image", "interactive", ...
 absl::string_view KindName(const Content& content);
 
-// OK, or the first fault. Names: TEXT_EMPTY, TEXT_TOO_LONG, NOT_UTF8, TEMPLATE_NAME,
-// TEMPLATE_LANGUAGE, PARAMETER_EMPTY, PARAMETER_WHITESPACE, PARAMETER_TOO_LONG, MEDIA_SOURCE,
-// CAPTION_NOT_ALLOWED, CAPTION_TOO_LONG, FILENAME_NOT_ALLOWED, LOCATION_RANGE, BUTTON_COUNT,
-// BUTTON_TITLE, BUTTON_ID, BUTTON_DUPLICATE, BUTTON_INDEX, HEADER_TOO_LONG, FOOTER_TOO_LONG,
-// LIST_BUTTON, LIST_ROWS, LIST_ROW, LIST_SECTION_TITLE, REACTION_TARGET, RECIPIENT,
-// CALLBACK_DATA_TOO_LONG.
+// OK, or the first fault. Reasons: TEXT_EMPTY, TEXT_TOO_LONG, NOT_UTF8, TEMPLATE_NAME,
+// TEMPLATE_LANGUAGE, PARAMETER_EMPTY, PARAMETER_WHITESPACE, PARAMETER_TOO_LONG, PARAMETER_KIND,
+// MEDIA_SOURCE, CAPTION_NOT_ALLOWED, CAPTION_TOO_LONG, FILENAME_NOT_ALLOWED, LOCATION_RANGE,
+// BUTTON_COUNT, BUTTON_TITLE, BUTTON_ID, BUTTON_DUPLICATE, BUTTON_INDEX, HEADER_TOO_LONG,
+// FOOTER_TOO_LONG, LIST_BUTTON, LIST_ROWS, LIST_ROW, LIST_SECTION_TITLE, REACTION_TARGET; and of
+// the message: RECIPIENT, CALLBACK_DATA_TOO_LONG.
 absl::Status ValidateContent(const Content& content);
-absl::Status ValidateMessage(const Message& message);  // recipient and callback data as well
+absl::Status ValidateMessage(const Message& message);
 
-// The name at the beginning of such a status: "TEXT_TOO_LONG"; empty for any other status.
-absl::string_view FaultName(const absl::Status& status);
-
-// The JSON of one send request. Does not validate; invalid UTF-8 becomes U+FFFD.
+// The JSON of one send request. Does not validate; bytes that are no UTF-8 become U+FFFD.
 std::string BuildSendBody(const Message& message);
-
-// Unicode characters in UTF-8 text, as the limits count them.
-std::size_t CharCount(absl::string_view text);
 
 // `text` as a JSON string with its quotes, appended.
 void AppendJsonString(absl::string_view text, std::string* out);

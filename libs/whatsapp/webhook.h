@@ -85,7 +85,8 @@ struct Inbound {
   std::string text = {};               // what a person would read: body, title, caption
   std::string payload = {};            // button payload or id, media id, system type
   std::string context_wamid = {};      // the message it answers
-  std::string new_wa_id = {};          // kSystem user_changed_number
+  std::string new_wa_id = {};          // kSystem user_changed_number: the new phone
+  std::string new_bsuid = {};          // and the new business-scoped user id
   double latitude = 0, longitude = 0;  // kLocation
   std::string raw = {};                // the message's own JSON, minified
 };

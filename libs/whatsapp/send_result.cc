@@ -1,0 +1,86 @@
+#include "libs/whatsapp/send_result.h"
+
+#include <limits>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "libs/whatsapp/error_policy.h"
+#include "libs/whatsapp/json_reader.h"
+
+namespace kabar::whatsapp {
+namespace {
+
+SendOutcome Ambiguous(std::string reason) {
+  return SendOutcome{.kind = SendOutcome::Kind::kAmbiguous, .reason = std::move(reason)};
+}
+
+std::optional<SendOutcome> ReadAccepted(const JsonObject& root) {
+  JsonArray messages;
+  JsonObject message;
+  if (!Find(root, "messages", &messages)) return std::nullopt;
+  if (messages.at(0).get(message) != simdjson::SUCCESS) return std::nullopt;
+  SendOutcome outcome{.kind = SendOutcome::Kind::kAccepted, .wamid = TextOf(message, "id")};
+  if (outcome.wamid.empty()) return std::nullopt;
+  JsonArray contacts;
+  JsonObject contact;
+  if (Find(root, "contacts", &contacts) && contacts.at(0).get(contact) == simdjson::SUCCESS) {
+    outcome.wa_id = TextOf(contact, "wa_id");
+    outcome.user_id = TextOf(contact, "user_id");
+  }
+  return outcome;
+}
+
+std::optional<GraphError> ReadError(const JsonObject& root, int http_status) {
+  JsonObject error;
+  if (!Find(root, "error", &error)) return std::nullopt;
+  constexpr std::int64_t kNone = -1;
+  const std::int64_t code = Integer(error, "code", kNone);
+  if (code < 0 || code > std::numeric_limits<int>::max()) return std::nullopt;
+  GraphError out{.code = static_cast<int>(code),
+                 .subcode = static_cast<int>(Integer(error, "error_subcode", 0)),
+                 .type = TextOf(error, "type"),
+                 .message = TextOf(error, "message"),
+                 .trace_id = TextOf(error, "fbtrace_id"),
+                 .http_status = http_status};
+  JsonObject data;
+  if (Find(error, "error_data", &data)) out.details = TextOf(data, "details");
+  return out;
+}
+
+}  // namespace
+
+absl::string_view SendOutcomeKindName(SendOutcome::Kind kind) {
+  switch (kind) {
+    case SendOutcome::Kind::kNotSent:
+      return "NOT_SENT";
+    case SendOutcome::Kind::kAccepted:
+      return "ACCEPTED";
+    case SendOutcome::Kind::kRejected:
+      return "REJECTED";
+    case SendOutcome::Kind::kAmbiguous:
+      return "AMBIGUOUS";
+  }
+  return "?";
+}
+
+SendOutcome ParseSendResponse(int http_status, absl::string_view body, const ErrorPolicy& policy) {
+  JsonObject root;
+  if (ThreadParser().parse(body.data(), body.size()).get(root) != simdjson::SUCCESS) {
+    return Ambiguous(absl::StrCat("HTTP ", http_status, " whose body is no JSON object"));
+  }
+  const bool success = http_status >= 200 && http_status < 300;
+  if (success) {
+    if (auto accepted = ReadAccepted(root)) return *std::move(accepted);
+  }
+  if (auto error = ReadError(root, http_status)) {
+    const bool refused = http_status >= 400 && http_status < 500;
+    if (!refused && !policy.IsKnown(error->code)) {
+      return Ambiguous(absl::StrCat("HTTP ", http_status, " with the unknown code ", error->code));
+    }
+    return SendOutcome{.kind = SendOutcome::Kind::kRejected, .error = *std::move(error)};
+  }
+  return Ambiguous(absl::StrCat("HTTP ", http_status,
+                                success ? " without a message id" : " without a Graph error"));
+}
+
+}  // namespace kabar::whatsapp
