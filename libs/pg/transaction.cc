@@ -77,9 +77,7 @@ std::string BeginText(const TransactOptions& options, absl::Duration timeout) {
 
 struct Transaction::State {
   State(Pool::Lease l, absl::string_view n, absl::Time d, const std::string& sch)
-      : lease(std::move(l)), name(n), deadline(d), schema(sch) {
-    work.emplace(lease.session().connection());
-  }
+      : lease(std::move(l)), name(n), deadline(d), schema(sch) {}
 
   ~State() {
     if (broken()) discard = true;
@@ -91,6 +89,7 @@ struct Transaction::State {
 
   absl::Status Begin(const TransactOptions& options) {
     try {
+      work.emplace(lease.session().connection());
       work->exec(BeginText(options, deadline - absl::Now()));
       return absl::OkStatus();
     } catch (...) {

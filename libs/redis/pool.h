@@ -46,6 +46,9 @@ class Pool {
   };
   absl::StatusOr<Lease> Acquire(absl::Time deadline);
 
+  // Callers in the line.
+  int waiting() const;
+
   // Acquire and Command in one.
   absl::StatusOr<Reply> Command(absl::Span<const absl::string_view> args, absl::Time deadline);
   absl::StatusOr<Reply> Command(std::initializer_list<absl::string_view> args,

@@ -10,10 +10,10 @@
 namespace kabar::redis {
 
 struct Reply {
-  enum class Kind { kNil, kText, kInteger, kArray };
+  enum class Kind { kNil, kText, kInteger, kArray, kError };
 
   Kind kind = Kind::kNil;
-  std::string text;             // kText: bulk or status
+  std::string text;             // kText: bulk or status; kError: an error inside an array
   int64_t integer = 0;          // kInteger
   std::vector<Reply> elements;  // kArray
 

@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,15 +19,17 @@
 namespace kabar::testing {
 namespace {
 
-// A word through the leash: the server's owner lives on and keeps the folder. The end of the pipe:
+// A word through the leash: the server's owner lives on and keeps the folder. The end of the leash:
 // the owner died.
 constexpr char kMinder[] = R"sh(
 pidfile=$1 signal=$2 folder=$3; shift 3
 "$@" 3<&- </dev/null &
 echo $! >"$pidfile.part" && mv "$pidfile.part" "$pidfile"
+server=$!
 read -r word <&3
-kill -"$signal" $! 2>/dev/null
-wait $!
+# Again and again: a server that is just starting may not listen to signals yet; one may be frozen.
+(while kill -"$signal" $server 2>/dev/null; do kill -CONT $server; sleep 0.1; done) 2>/dev/null &
+wait $server
 [ -n "$word" ] || rm -rf "$folder"
 )sh";
 
@@ -38,9 +41,13 @@ wait $!
 // Only what is safe between fork and exec in a program with threads. Does not return.
 void Exec(char* const* argv, const RunAs& user, const char* folder, int log, int leash) {
   setsid();
-  if (leash >= 0) dup2(leash, 3);  // without close-on-exec
   dup2(log, 1);
   dup2(log, 2);
+  if (leash == 3) {
+    fcntl(3, F_SETFD, 0);  // dup2 onto itself would leave close-on-exec set
+  } else if (leash >= 0) {
+    dup2(leash, 3);
+  }
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -114,7 +121,8 @@ ServerProcess::~ServerProcess() {
 void ServerProcess::Start() {
   if (running()) Die(options_.argv[0] + " runs already");
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) Die("pipe failed");
+  // Not a pipe: writing to a minder that is gone must not end the test by SIGPIPE.
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) Die("socketpair failed");
   const std::string pidfile = options_.folder + "/server.pid";
   std::filesystem::remove(pidfile);
   std::vector<std::string> argv = {
@@ -132,7 +140,7 @@ void ServerProcess::Start() {
 bool ServerProcess::Alive() const { return running() && Exists(server_); }
 
 void ServerProcess::EndMinder() {
-  [[maybe_unused]] const ssize_t written = write(leash_, "keep\n", 5);
+  send(leash_, "keep\n", 5, MSG_NOSIGNAL);
   close(leash_);
   leash_ = -1;
   while (waitpid(minder_, nullptr, 0) < 0 && errno == EINTR) {

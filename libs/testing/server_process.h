@@ -1,6 +1,6 @@
 // A server program of a test, with a minder beside it: a shell that ends the server and removes its
-// folder as soon as this process is gone, however it went (the minder waits on a pipe whose other
-// end only this process holds).
+// folder as soon as this process is gone, however it went (the minder waits on a socket whose
+// other end only this process holds).
 //
 // Thread safety: one thread at a time. Blocks: Stop and Kill until the server has ended. Errors:
 // the process is aborted with a message (a test cannot go on without its server).
@@ -61,7 +61,7 @@ class ServerProcess {
   Options options_;
   pid_t server_ = -1;
   pid_t minder_ = -1;
-  int leash_ = -1;  // the pipe's writing end
+  int leash_ = -1;  // our end of the socket
 };
 
 }  // namespace kabar::testing
