@@ -39,9 +39,8 @@ absl::Status Accounts::Apply(const Setup& setup) {
     for (const TemplateSetup& one : account.templates) {
       absl::StatusOr<Template> result = CompileTemplate(one);
       if (!result.ok()) {
-        return absl::InvalidArgumentError(absl::StrCat("set-up: template ", one.name, " (",
-                                                       one.language, "): ",
-                                                       result.status().message()));
+        return absl::InvalidArgumentError(absl::StrCat(
+            "set-up: template ", one.name, " (", one.language, "): ", result.status().message()));
       }
       list.push_back(*std::move(result));
     }

@@ -65,7 +65,9 @@ class Accounts {
   const PhoneNumber& number(uint32_t index) const { return *numbers_[index]; }
   const Account& account(uint32_t index) const { return *accounts_[index]; }
   const Template& template_at(uint32_t index) const { return *templates_[index]; }
+  Template& mutable_template(uint32_t index) { return *templates_[index]; }
   size_t number_count() const { return numbers_.size(); }
+  uint32_t account_count() const { return static_cast<uint32_t>(accounts_.size()); }
 
  private:
   uint32_t PortfolioIndex(const AccountSetup& setup);

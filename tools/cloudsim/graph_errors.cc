@@ -40,13 +40,13 @@ constexpr GraphErrorClass kClasses[] = {
      "There was an error related to your payment method."},
     {131045, 500, "Incorrect certificate", "Phone number registration error."},
     {131047, 400, "Re-engagement message",
-     "Message failed to send because more than 24 hours have passed since the customer last replied "
+     "Message failed to send because more than 24 hours have passed since the customer last "
+     "replied "
      "to this number."},
     {131048, 400, "Spam rate limit hit",
      "Message failed to send because there are restrictions on how many messages can be sent from "
      "this phone number."},
-    {131049, 400,
-     "This message was not delivered to maintain healthy ecosystem engagement.",
+    {131049, 400, "This message was not delivered to maintain healthy ecosystem engagement.",
      "In order to maintain a healthy ecosystem engagement, the message failed to be delivered."},
     {131050, 400, "User has stopped marketing messages from this business",
      "Unable to deliver the message. This recipient has chosen to stop receiving marketing "
@@ -62,7 +62,8 @@ constexpr GraphErrorClass kClasses[] = {
     {132000, 400, "Number of parameters does not match the expected number of params", ""},
     {132001, 404, "Template name does not exist in the translation", ""},
     {132005, 400, "Template text too long", ""},
-    {132007, 400, "Template content policy violated", "Template content violates a WhatsApp policy."},
+    {132007, 400, "Template content policy violated",
+     "Template content violates a WhatsApp policy."},
     {132012, 400, "Parameter format does not match format in the created template", ""},
     {132015, 400, "Template is paused",
      "Template is paused due to low quality so it cannot be sent in a template message."},
@@ -109,7 +110,8 @@ void AppendErrorBody(const GraphError& error, uint64_t trace, std::string* out) 
   out->append(missing_object ? ",\"type\":\"GraphMethodException\",\"code\":"
                              : ",\"type\":\"OAuthException\",\"code\":");
   AppendInt(error.code, out);
-  const absl::string_view details = error.details.empty() ? known.details : error.details;
+  const absl::string_view details =
+      error.details.empty() ? absl::string_view(known.details) : absl::string_view(error.details);
   if (!details.empty() && !missing_object) {
     out->append(",\"error_data\":{\"messaging_product\":\"whatsapp\",");
     AppendJsonField("details", details, out);

@@ -112,10 +112,10 @@ struct HttpLoop::Connection {
   ConnectionRef ref;
   uint64_t id = 0;
   uint32_t requests = 0;
-  bool waiting = false;        // a request is with the handler, or will never be answered
-  bool processing = false;     // inside OnRequest: answers must not start the next request
-  bool close_after = false;    // once everything is written
-  bool peer_done = false;      // the caller has sent its FIN
+  bool waiting = false;      // a request is with the handler, or will never be answered
+  bool processing = false;   // inside OnRequest: answers must not start the next request
+  bool close_after = false;  // once everything is written
+  bool peer_done = false;    // the caller has sent its FIN
   bool dead = false;
   HttpParser parser;
   std::unique_ptr<char[]> buffer;
@@ -482,8 +482,8 @@ void HttpLoop::Destroy(Connection* connection, bool reset) {
 std::string HttpResponse(int status, absl::string_view body, absl::string_view content_type,
                          bool close) {
   if (content_type.empty()) content_type = "application/json; charset=UTF-8";
-  return absl::StrCat("HTTP/1.1 ", status, " ", ReasonPhrase(status), "\r\nContent-Type: ",
-                      content_type, "\r\nContent-Length: ", body.size(),
+  return absl::StrCat("HTTP/1.1 ", status, " ", ReasonPhrase(status),
+                      "\r\nContent-Type: ", content_type, "\r\nContent-Length: ", body.size(),
                       close ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n", body);
 }
 

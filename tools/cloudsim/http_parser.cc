@@ -122,14 +122,15 @@ bool HttpParser::ParseField(const char* data, absl::string_view line) {
       break;
     case 13:
       if (absl::EqualsIgnoreCase(name, "authorization")) {
-        authorization_ = Span{static_cast<uint32_t>(value.data() - data),
-                              static_cast<uint32_t>(value.size())};
+        authorization_ =
+            Span{static_cast<uint32_t>(value.data() - data), static_cast<uint32_t>(value.size())};
       }
       break;
     case 14:
       if (absl::EqualsIgnoreCase(name, "content-length")) {
         uint64_t length = 0;
-        if (has_length_ || value.empty() || !absl::ascii_isdigit(static_cast<unsigned char>(value[0])) ||
+        if (has_length_ || value.empty() ||
+            !absl::ascii_isdigit(static_cast<unsigned char>(value[0])) ||
             !absl::SimpleAtoi(value, &length)) {
           return false;
         }

@@ -34,10 +34,10 @@ class SlidingWindow {
 
 // What is known of one customer on one number.
 struct PairState {
-  int64_t free_at_us = 0;         // theoretical arrival time of the pair rate
-  int64_t last_inbound_us = 0;    // 0: never
-  int64_t next_inbound_us = 0;    // the customer will write then; 0: no
-  uint32_t attempts = 0;          // requests seen
+  int64_t free_at_us = 0;       // theoretical arrival time of the pair rate
+  int64_t last_inbound_us = 0;  // 0: never
+  int64_t next_inbound_us = 0;  // the customer will write then; 0: no
+  uint32_t attempts = 0;        // requests seen
   uint32_t accepted = 0;
   uint32_t answers = 0;
 };

@@ -197,8 +197,8 @@ bool ReadList(const object& action, Outgoing* message, GraphError* error) {
   for (const element one : sections) {
     object section;
     array rows;
-    if (one.get(section) != simdjson::SUCCESS ||
-        section["rows"].get(rows) != simdjson::SUCCESS || rows.size() == 0) {
+    if (one.get(section) != simdjson::SUCCESS || section["rows"].get(rows) != simdjson::SUCCESS ||
+        rows.size() == 0) {
       return Missing(error, "interactive['action']['sections']['rows']");
     }
     for (const element item : rows) {
@@ -261,8 +261,9 @@ bool ReadParameters(const object& component, std::vector<TemplateParameter>* par
     } else if (added.type == "payload") {
       added.has_text = GetText(one, "payload", &added.text);
     } else if (added.type == "currency" || added.type == "date_time") {
-      added.has_text = GetObject(one, added.type == "currency" ? "currency" : "date_time", &value) &&
-                       GetText(value, "fallback_value", &added.text);
+      added.has_text =
+          GetObject(one, added.type == "currency" ? "currency" : "date_time", &value) &&
+          GetText(value, "fallback_value", &added.text);
     }
     parameters->push_back(added);
   }
@@ -343,8 +344,8 @@ constexpr KindRow kKinds[] = {
     {"reaction", MessageKind::kReaction},
 };
 // Types that exist on WhatsApp and cannot be sent this way.
-constexpr absl::string_view kUnsupported[] = {"system", "order", "unsupported", "button", "hsm",
-                                              "ephemeral", "poll"};
+constexpr absl::string_view kUnsupported[] = {"system", "order",     "unsupported", "button",
+                                              "hsm",    "ephemeral", "poll"};
 
 bool ReadKind(const object& root, Outgoing* message, GraphError* error) {
   absl::string_view type = "text";  // as Meta: no type means text
@@ -364,7 +365,8 @@ bool ReadKind(const object& root, Outgoing* message, GraphError* error) {
   return RefuseEnvelope(
       error, absl::StrCat("Param type must be one of {AUDIO, CONTACTS, DOCUMENT, IMAGE, "
                           "INTERACTIVE, LOCATION, REACTION, STICKER, TEMPLATE, TEXT, VIDEO} - got "
-                          "\"", type, "\"."));
+                          "\"",
+                          type, "\"."));
 }
 
 bool ReadRecipient(const object& root, Outgoing* message, GraphError* error) {
@@ -413,7 +415,8 @@ bool ReadEnvelope(const object& root, Outgoing* message, GraphError* error) {
     return RefuseEnvelope(error, "Param recipient_type must be one of {INDIVIDUAL}.");
   }
   object context;
-  if (GetObject(root, "context", &context) && !GetText(context, "message_id", &message->context_id)) {
+  if (GetObject(root, "context", &context) &&
+      !GetText(context, "message_id", &message->context_id)) {
     return Missing(error, "context['message_id']");
   }
   return true;

@@ -75,7 +75,8 @@ std::string PhoneOfUserId(absl::string_view user_id) {
 }
 
 bool LooksLikeUserId(absl::string_view text) {
-  return text.size() > 3 && text.size() <= 131 && absl::ascii_isupper(static_cast<unsigned char>(text[0])) &&
+  return text.size() > 3 && text.size() <= 131 &&
+         absl::ascii_isupper(static_cast<unsigned char>(text[0])) &&
          absl::ascii_isupper(static_cast<unsigned char>(text[1])) && text[2] == '.';
 }
 

@@ -44,7 +44,8 @@ void ReadFault(JsonFields& fields, FaultRule* rule) {
     if (kFaultNames[i] == name) rule->kind = static_cast<FaultKind>(i);
   }
   if (rule->kind == FaultKind::kNone) {
-    fields.Fail("do", absl::StrCat("\"", name, "\" is not a fault; known are error, http, "
+    fields.Fail("do", absl::StrCat("\"", name,
+                                   "\" is not a fault; known are error, http, "
                                    "reset_on_connect and {timeout,close,reset}_before_accept, "
                                    "{timeout,close,bad_gateway,reset}_after_accept"));
   }
@@ -151,7 +152,8 @@ absl::StatusOr<Scenario> ParseScenario(absl::string_view json) {
     std::string about;
     fields.Read("about", &about);  // room for a comment, which JSON has none of
     fields.ReadObject("latency", [&](JsonFields& f) { ReadLatency(f, &scenario.latency); });
-    fields.ReadObjects("faults", [&](JsonFields& f) { ReadFault(f, &scenario.faults.emplace_back()); });
+    fields.ReadObjects("faults",
+                       [&](JsonFields& f) { ReadFault(f, &scenario.faults.emplace_back()); });
     fields.ReadObject("statuses", [&](JsonFields& f) { ReadStatuses(f, &scenario.statuses); });
     fields.ReadObject("customers", [&](JsonFields& f) { ReadCustomers(f, &scenario.customers); });
     std::vector<int> late;

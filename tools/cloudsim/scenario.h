@@ -38,16 +38,16 @@ inline bool IsAfterAccept(FaultKind kind) { return kind >= FaultKind::kTimeoutAf
 
 struct FaultRule {
   FaultKind kind = FaultKind::kNone;
-  int code = 0;       // kError
-  int status = 0;     // kHttp; kError: replaces the code's own
-  std::string body;   // kHttp
+  int code = 0;      // kError
+  int status = 0;    // kHttp; kError: replaces the code's own
+  std::string body;  // kHttp
   double probability = 1;
   std::set<std::string> recipients;  // empty: any
   std::set<std::string> numbers;     // phone number ids; empty: any
   std::set<std::string> message_kinds;
   std::string callback_prefix;
-  int first_attempts = 0;         // only the first N requests for a recipient; 0: all
-  bool only_reused = false;       // only on a connection that has answered before
+  int first_attempts = 0;    // only the first N requests for a recipient; 0: all
+  bool only_reused = false;  // only on a connection that has answered before
   std::pair<double, double> phase_s = {0, 1e18};  // seconds since the scenario came into force
   std::pair<int64_t, int64_t> requests = {0, INT64_MAX};  // [from, to) by count since then
   int64_t max_times = INT64_MAX;

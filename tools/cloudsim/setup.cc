@@ -107,9 +107,8 @@ absl::StatusOr<Setup> ParseSetup(absl::string_view json, Setup base) {
       if (setup.token.empty()) token.Fail("token", "is required");
     });
     if (fields.Has("wabas")) base.accounts.clear();
-    fields.ReadObjects("wabas", [&](JsonFields& account) {
-      ReadAccount(account, &base.accounts.emplace_back());
-    });
+    fields.ReadObjects(
+        "wabas", [&](JsonFields& account) { ReadAccount(account, &base.accounts.emplace_back()); });
     fields.ReadObject("webhook", [&](JsonFields& webhook) { ReadWebhook(webhook, &base.webhook); });
     fields.ReadObject("limits", [&](JsonFields& limits) { ReadLimits(limits, &base.limits); });
     if (fields.Has("customers")) base.customers.clear();

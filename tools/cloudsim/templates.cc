@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "tools/cloudsim/json_fields.h"
@@ -155,9 +156,9 @@ bool HasForbiddenSpace(absl::string_view text) {
 bool CheckTextParameter(absl::string_view component, const TemplateParameter& parameter,
                         GraphError* error) {
   if (parameter.type != "text" && parameter.type != "currency" && parameter.type != "date_time") {
-    return Refuse(error, 132012,
-                  absl::StrCat(component, ": expected a parameter of type text but got ",
-                               parameter.type));
+    return Refuse(
+        error, 132012,
+        absl::StrCat(component, ": expected a parameter of type text but got ", parameter.type));
   }
   if (!parameter.has_text || parameter.text.empty()) {
     return Refuse(error, 131008, "Parameter of type text is missing text value");
@@ -174,10 +175,10 @@ bool CheckTextParameter(absl::string_view component, const TemplateParameter& pa
 bool Fill(const TemplateText& text, bool named, absl::string_view component,
           const std::vector<TemplateParameter>& parameters, std::string* out, GraphError* error) {
   if (parameters.size() != text.names.size()) {
-    return Refuse(error, 132000,
-                  absl::StrCat(component, ": number of localizable_params (", parameters.size(),
-                               ") does not match the expected number of params (",
-                               text.names.size(), ")"));
+    return Refuse(
+        error, 132000,
+        absl::StrCat(component, ": number of localizable_params (", parameters.size(),
+                     ") does not match the expected number of params (", text.names.size(), ")"));
   }
   for (const TemplateParameter& parameter : parameters) {
     if (!CheckTextParameter(component, parameter, error)) return false;
@@ -216,8 +217,9 @@ bool FillHeader(const Template& source, const TemplateArguments& arguments, std:
   }
   const std::string got = absl::AsciiStrToUpper(arguments.header[0].type);
   if (got != source.header_format) {
-    return Refuse(error, 132012, absl::StrCat("header: Format mismatch, expected ",
-                                              source.header_format, ", received ", got));
+    return Refuse(error, 132012,
+                  absl::StrCat("header: Format mismatch, expected ", source.header_format,
+                               ", received ", got));
   }
   absl::StrAppend(header, "[", absl::AsciiStrToLower(got), "]");
   return true;
@@ -232,19 +234,21 @@ bool CheckButtons(const Template& source, const TemplateArguments& arguments, Gr
     }
     const TemplateButton& known = source.buttons[static_cast<size_t>(button.index)];
     if (absl::AsciiStrToUpper(button.sub_type) != known.type) {
-      return Refuse(error, 132012, absl::StrCat("buttons: Button at index ", button.index,
-                                                " is of type ", known.type));
+      return Refuse(
+          error, 132012,
+          absl::StrCat("buttons: Button at index ", button.index, " is of type ", known.type));
     }
   }
   for (size_t i = 0; i < source.buttons.size(); ++i) {
     if (!source.buttons[i].takes_parameter) continue;
-    const bool given = std::any_of(
-        arguments.buttons.begin(), arguments.buttons.end(), [&](const auto& button) {
+    const bool given =
+        std::any_of(arguments.buttons.begin(), arguments.buttons.end(), [&](const auto& button) {
           return static_cast<size_t>(button.index) == i && button.parameters.size() == 1;
         });
     if (!given) {
-      return Refuse(error, 131008,
-                    absl::StrCat("buttons: Button at index ", i, " of type Url requires a parameter"));
+      return Refuse(
+          error, 131008,
+          absl::StrCat("buttons: Button at index ", i, " of type Url requires a parameter"));
     }
   }
   return true;
@@ -268,8 +272,8 @@ absl::StatusOr<Template> CompileTemplate(const TemplateSetup& setup) {
   return result;
 }
 
-bool ExpandTemplate(const Template& source, const TemplateArguments& arguments,
-                    std::string* header, std::string* body, GraphError* error) {
+bool ExpandTemplate(const Template& source, const TemplateArguments& arguments, std::string* header,
+                    std::string* body, GraphError* error) {
   if (!FillHeader(source, arguments, header, error)) return false;
   if (!Fill(source.body, source.named, "body", arguments.body, body, error)) return false;
   if (!CheckButtons(source, arguments, error)) return false;

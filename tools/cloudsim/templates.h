@@ -74,7 +74,7 @@ struct TemplateArguments {
 };
 
 // Appends header and body as the customer reads them. False: `*error` is the refusal.
-bool ExpandTemplate(const Template& source, const TemplateArguments& arguments,
-                    std::string* header, std::string* body, GraphError* error);
+bool ExpandTemplate(const Template& source, const TemplateArguments& arguments, std::string* header,
+                    std::string* body, GraphError* error);
 
 }  // namespace kabar::cloudsim
