@@ -59,8 +59,30 @@ enum class AttemptState : std::int16_t {
   kRead = 6,
 };
 
-// True if an attempt in `now` moves to `then`: only forward, and DELIVERED/READ beat FAILED.
+absl::string_view Name(AttemptState state);
+
+// True if an attempt in `now` moves to `then`: only forward, and DELIVERED/READ beat FAILED. By
+// what is known: started < ambiguous < returned < accepted < failed < delivered < read (that no
+// byte was written is more than nobody knows).
 bool AttemptAdvances(AttemptState now, AttemptState then);
+
+struct AttemptRecord {
+  std::int32_t attempt = 0;
+  AttemptState state = AttemptState::kStarted;
+};
+
+// The state of a message that is in `now`, at attempt `current`, after its attempt `changed` has
+// moved; `attempts` are all on record, the change included. What any attempt reached counts;
+// without that the current attempt decides. `try_again`: a failed one goes back to the queue.
+MessageState DeriveState(MessageState now, std::int32_t current, std::int32_t changed,
+                         const std::vector<AttemptRecord>& attempts, bool try_again);
+
+// What QUEUED means in a lane: the lane's own final state once it has one (a CLOSED lane sends
+// nothing more: FAILED, so that a person may retry).
+MessageState QueuedIn(LaneState lane, bool past_end_time);
+
+// Final: nothing changes it any more but the provider's word on an attempt.
+bool IsOpen(MessageState state);  // QUEUED, SENDING or UNKNOWN
 
 // A provider template with its parameters in order.
 struct ProviderForm {
@@ -102,9 +124,9 @@ struct Outcome {
   std::string message_id;
   std::int32_t attempt = 0;
   AttemptState state = AttemptState::kAmbiguous;
-  std::string provider_id;          // kAccepted
-  std::string reason;               // GRAPH_131026, TIMEOUT, WINDOW_CLOSED, ...
-  bool retry = false;               // kFailed: QUEUED again at `not_before`, while tries are left
+  std::string provider_id;  // kAccepted
+  std::string reason;       // GRAPH_131026, TIMEOUT, WINDOW_CLOSED, ...
+  bool retry = false;       // kFailed: QUEUED again at `not_before`, while tries are left
   absl::Time not_before = absl::InfinitePast();
   absl::Time started_at = absl::InfinitePast();  // when the bytes were written; past: never
 };

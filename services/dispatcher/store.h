@@ -62,6 +62,7 @@ struct Lane {
   std::string state_reason;
   bool finished_expanding = false;  // FinishLane was called
   std::int64_t enqueued = 0;        // rows in the ledger (GetLane only)
+  double rate_per_s = 0;            // the most it can send: its own rate and the sender's
 };
 
 // What goes to a lane's list in Redis: no personal data, no text.
@@ -77,6 +78,7 @@ struct EnqueueResult {
   std::int64_t unchanged = 0;
   LaneState lane_state = LaneState::kNone;
   std::vector<QueueEntry> to_push;  // the QUEUED ones among them
+  Lane lane;                        // to push them to
 };
 
 // One claim's answer: what may be sent, and what the statement saw of the lane.

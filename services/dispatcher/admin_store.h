@@ -1,0 +1,200 @@
+// The rest of the seam to the record: what the API and the keeper need of it. (store.h is what the
+// worker and the queue need.) pg_store.h implements both.
+//
+// Thread safety: all methods may be called from any thread. All block on the database, at most
+// until `deadline`. Errors: as store.h. NOT_FOUND for what is not there or belongs to another
+// outlet; FAILED_PRECONDITION for verbs in the wrong state (LANE_CANCELLED, LANE_EXPIRED,
+// LANE_CLOSED); INVALID_ARGUMENT REQUEST_ID_REUSED.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "libs/base/rate.h"
+#include "services/dispatcher/message.h"
+#include "services/dispatcher/store.h"
+#include "services/dispatcher/webhook_batch.h"
+
+namespace kabar::dispatcher {
+
+// A mutating call's request_id, honoured for 24 h: the same request again changes nothing and
+// answers what is there now. Empty id: none.
+struct RequestKey {
+  std::string request_id = {};
+  std::string method = {};
+  std::string fingerprint = {};  // SHA-256 of the request
+};
+
+struct PortfolioChange {
+  std::optional<std::string> name = {};
+  std::optional<std::int64_t> messaging_limit = {};
+};
+
+struct SenderChange {
+  std::optional<std::string> display_phone = {};
+  std::optional<std::string> sealed_token = {};
+  std::optional<base::Rate> throughput = {};
+  std::optional<base::Rate> pair_rate = {};
+  std::optional<SenderState> state = {};
+};
+
+struct RetryResult {
+  std::int64_t retried = 0;
+  Lane lane;
+};
+
+// A message as people read it.
+struct LedgerMessage {
+  std::string id;
+  std::string lane_id;
+  std::string run_id;
+  std::string contact_id;
+  std::string subject;
+  std::int64_t ordinal = 0;
+  MessageState state = MessageState::kNone;
+  std::string reason;
+  std::int32_t attempt = 0;
+  std::int64_t revision = 0;
+  std::string text;
+  ProviderForm form;
+  std::string provider_id;
+  absl::Time create_time;
+  absl::Time update_time;
+  std::int64_t seq = 0;  // with the id's day: where it stands in its lane
+};
+
+struct StaleMessage {
+  std::string id;
+  std::int64_t ordinal = 0;
+  std::string contact_id;
+  std::string subject;
+};
+
+struct DeadLetter {
+  std::int64_t id = 0;
+  std::string kind;
+  std::string reason;
+  std::string payload;
+  absl::Time time;
+};
+
+struct JournalEntry {
+  std::int64_t id = 0;
+  absl::Time received_at;
+  std::string body;
+};
+
+// What a pass of the keeper changed and the queue should hear of.
+struct LanePass {
+  std::vector<Lane> changed;  // now EXPIRED or CLOSED
+  bool more = false;          // call again: not everything was done
+};
+
+class AdminStore {
+ public:
+  virtual ~AdminStore() = default;
+
+  // -- portfolios and senders ---------------------------------------------------------------------
+  virtual absl::StatusOr<Portfolio> CreatePortfolio(const Portfolio& portfolio,
+                                                    const RequestKey& request,
+                                                    absl::Time deadline) = 0;
+  virtual absl::StatusOr<Portfolio> UpdatePortfolio(const std::string& outlet,
+                                                    const std::string& id,
+                                                    const PortfolioChange& change,
+                                                    const RequestKey& request,
+                                                    absl::Time deadline) = 0;
+  // By id, those after `after`.
+  virtual absl::StatusOr<std::vector<Portfolio>> ListPortfolios(const std::string& outlet,
+                                                                const std::string& after, int limit,
+                                                                absl::Time deadline) = 0;
+  virtual absl::StatusOr<Sender> CreateSender(const Sender& sender, const RequestKey& request,
+                                              absl::Time deadline) = 0;
+  virtual absl::StatusOr<Sender> UpdateSender(const std::string& outlet, const std::string& id,
+                                              const SenderChange& change, const RequestKey& request,
+                                              absl::Time deadline) = 0;
+  virtual absl::StatusOr<Sender> GetSender(const std::string& outlet, const std::string& id,
+                                           absl::Time deadline) = 0;
+  virtual absl::StatusOr<std::vector<Sender>> ListSenders(const std::string& outlet,
+                                                          const std::string& after, int limit,
+                                                          absl::Time deadline) = 0;
+
+  // -- lanes
+  // ---------------------------------------------------------------------------------------- The
+  // lane as it is if its id is there already (ALREADY_EXISTS if it is another outlet's).
+  virtual absl::StatusOr<Lane> CreateLane(const Lane& lane, absl::Time deadline) = 0;
+  virtual absl::StatusOr<Lane> GetLane(const std::string& outlet, const std::string& id,
+                                       absl::Time deadline) = 0;
+  // Of any outlet; those that are there.
+  virtual absl::StatusOr<std::vector<Lane>> GetLanes(const std::vector<std::string>& ids,
+                                                     absl::Time deadline) = 0;
+  // In the state asked for already: the lane as it is.
+  virtual absl::StatusOr<Lane> PauseLane(const std::string& outlet, const std::string& id,
+                                         const std::string& reason, absl::Time deadline) = 0;
+  virtual absl::StatusOr<Lane> ResumeLane(const std::string& outlet, const std::string& id,
+                                          absl::Time deadline) = 0;
+  // QUEUED -> CANCELLED in the same transaction (of more than 100,000 the keeper does the rest).
+  virtual absl::StatusOr<Lane> CancelLane(const std::string& outlet, const std::string& id,
+                                          absl::Time deadline) = 0;
+  virtual absl::StatusOr<Lane> FinishLane(const std::string& outlet, const std::string& id,
+                                          absl::Time deadline) = 0;
+  // FAILED -> QUEUED without a text; a CLOSED lane runs again.
+  virtual absl::StatusOr<RetryResult> RetryFailed(const std::string& outlet, const std::string& id,
+                                                  const RequestKey& request,
+                                                  absl::Time deadline) = 0;
+
+  // -- the ledger
+  // ----------------------------------------------------------------------------------- At most
+  // 1,000, of one day, each id once. One transaction under the lane's lock.
+  virtual absl::StatusOr<EnqueueResult> Enqueue(const std::string& outlet,
+                                                const std::string& lane_id,
+                                                const std::vector<NewMessage>& messages,
+                                                absl::Time deadline) = 0;
+  virtual absl::StatusOr<std::vector<StaleMessage>> ListStale(const std::string& outlet,
+                                                              const std::string& lane_id, int limit,
+                                                              absl::Time deadline) = 0;
+  virtual absl::StatusOr<LedgerMessage> GetMessage(const std::string& outlet, const std::string& id,
+                                                   absl::Time deadline) = 0;
+  // In order of enqueueing, those after `after` (its day and seq); kNone: every state.
+  virtual absl::StatusOr<std::vector<LedgerMessage>> ListMessages(
+      const std::string& outlet, const std::string& lane_id, MessageState state,
+      const std::string& after_day, std::int64_t after_seq, int limit, absl::Time deadline) = 0;
+  virtual absl::StatusOr<std::vector<DeadLetter>> ListDeadLetters(const std::string& outlet,
+                                                                  std::int64_t after, int limit,
+                                                                  absl::Time deadline) = 0;
+
+  // -- webhooks
+  // ---------------------------------------------------------------------------------------
+  virtual absl::Status AppendWebhooks(const std::vector<JournalEntry>& payloads,
+                                      absl::Time deadline) = 0;
+  // The oldest payloads not applied yet.
+  virtual absl::StatusOr<std::vector<JournalEntry>> ReadJournal(int limit, absl::Time deadline) = 0;
+  // All effects, all events and the journal's progress, or nothing. ABORTED if one of the payloads
+  // was applied by somebody else meanwhile.
+  virtual absl::StatusOr<WebhookEffects> ApplyWebhooks(const WebhookBatch& batch,
+                                                       absl::Time deadline) = 0;
+
+  // -- the keeper
+  // ---------------------------------------------------------------------------------------
+  // Attempts whose lease ran out: SENDING -> UNKNOWN. How many.
+  virtual absl::StatusOr<std::int64_t> RescueExpired(int max_claims, absl::Time deadline) = 0;
+  // UNKNOWN -> QUEUED by policy and evidence, for attempts unknown for longer than `window`.
+  virtual absl::StatusOr<std::vector<Store::Requeued>> SettleUnknown(absl::Duration window, int max,
+                                                                     absl::Time deadline) = 0;
+  // Lanes past their end time become EXPIRED with all that is QUEUED in them.
+  virtual absl::StatusOr<LanePass> ExpireLanes(absl::Time deadline) = 0;
+  // What is still QUEUED in lanes that are CANCELLED or EXPIRED takes their state.
+  virtual absl::StatusOr<LanePass> DrainLanes(absl::Time deadline) = 0;
+  // Raises the low-water marks; finished lanes with nothing left become CLOSED.
+  virtual absl::StatusOr<LanePass> CloseLanes(absl::Time deadline) = 0;
+  // Deletes what nobody needs any more (applied journal, claims, request ids). How many rows.
+  virtual absl::StatusOr<std::int64_t> Trim(absl::Duration journal_retention,
+                                            absl::Time deadline) = 0;
+};
+
+}  // namespace kabar::dispatcher

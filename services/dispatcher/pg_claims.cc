@@ -1,0 +1,184 @@
+// The right to send: QUEUED -> SENDING under the lane's lock.
+#include <pqxx/result>
+#include <unordered_map>
+
+#include "libs/base/message_id.h"
+#include "libs/base/status.h"
+#include "libs/events/outbox.h"
+#include "libs/pg/transaction.h"
+#include "services/dispatcher/ledger_events.h"
+#include "services/dispatcher/pg_rows.h"
+#include "services/dispatcher/pg_store.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+// Rows are locked in the order of their ids, judged by their newest version, and only then changed.
+// verdict: 1 stays QUEUED (not due), 0 stays QUEUED (stale), 2 SENDING, 10 SUPPRESSED. The window
+// is held to be closed a minute early, so that it does not close on the way.
+constexpr pg::Query kStart{
+    "dispatcher.start_attempts",
+    "WITH locked AS MATERIALIZED ("
+    "  SELECT m.id, m.recipient_id, m.not_before, m.rendered_at FROM messages m"
+    "  WHERE m.day = $1::date AND m.id = ANY($2::text[]) AND m.lane_id = $3 AND m.state = 1"
+    "  ORDER BY m.id FOR UPDATE OF m"
+    "), judged AS MATERIALIZED ("
+    "  SELECT k.id, k.recipient_id, k.not_before, x.reason,"
+    "    CASE WHEN x.reason IS NOT NULL THEN 10"
+    "         WHEN k.rendered_at IS NULL"
+    "           OR k.rendered_at < clock_timestamp() - $6::bigint * interval '1 second' THEN 0"
+    "         WHEN k.not_before > clock_timestamp() THEN 1"
+    "         ELSE 2 END AS verdict,"
+    "    COALESCE(w.last_inbound_at > clock_timestamp() - interval '23 hours 59 minutes', false)"
+    "      AS window_open"
+    "  FROM locked k"
+    "  LEFT JOIN LATERAL ("
+    "    SELECT s.reason FROM suppressions s WHERE s.recipient_id = k.recipient_id"
+    "      AND s.purpose IN ('', $5) AND s.until > clock_timestamp() LIMIT 1) x ON true"
+    "  LEFT JOIN windows w ON w.sender_id = $4 AND w.recipient_id = k.recipient_id"
+    "), changed AS ("
+    "  UPDATE messages m SET state = j.verdict, reason = COALESCE(j.reason, ''),"
+    "    attempt = m.attempt + CASE WHEN j.verdict = 2 THEN 1 ELSE 0 END,"
+    "    revision = m.revision + 1, claimed_at = clock_timestamp(), not_before = NULL,"
+    "    updated_at = now()"
+    "  FROM judged j WHERE m.day = $1::date AND m.id = j.id AND j.verdict IN (2, 10)"
+    "  RETURNING m.id, m.recipient_id, j.verdict, m.attempt, m.revision, m.contact_id, m.subject,"
+    "    m.ordinal, m.phone, m.bsuid, m.body, m.form_name, m.form_language, m.form_parameters,"
+    "    j.window_open, m.reason, m.reached"
+    ") SELECT c.*, NULL::timestamptz FROM changed c"
+    " UNION ALL SELECT j.id, j.recipient_id, 1, 0, 0, '', '', 0, '', '', '', '', '', '{}', false,"
+    "    '', 0, j.not_before FROM judged j WHERE j.verdict = 1"};
+
+constexpr pg::Query kInsertClaim{
+    "dispatcher.insert_claim",
+    "INSERT INTO claims (portfolio_id, lane_id, worker, claimed_at, lease_until, message_ids,"
+    "  attempts, recipient_ids) VALUES ($1, $2, $3, clock_timestamp(),"
+    "  clock_timestamp() + $4::bigint * interval '1 millisecond', $5, $6, $7)"};
+
+// The lease is when the last of the claim's requests can have been written: the safe side.
+constexpr pg::Query kRecentRecipients{
+    "dispatcher.recent_recipients",
+    "SELECT r.id, max(c.lease_until) FROM claims c CROSS JOIN LATERAL unnest(c.recipient_ids) r(id)"
+    " WHERE c.portfolio_id = $1 AND c.claimed_at > now() - interval '25 hours' GROUP BY r.id"};
+
+struct Claimed {
+  std::unordered_map<std::string, StartedMessage> started;
+  pg::ArrayBuilder ids;
+  pg::ArrayBuilder attempts;
+  pg::ArrayBuilder outside_window;
+};
+
+void TakeStarted(const pqxx::row& row, Claimed& claimed) {
+  StartedMessage message;
+  message.id = pg::TextField(row[0]);
+  message.recipient_id = row[1].as<std::int64_t>();
+  message.attempt = row[3].as<std::int32_t>();
+  message.phone = pg::TextField(row[8]);
+  message.bsuid = pg::TextField(row[9]);
+  message.text = pg::TextField(row[10]);
+  message.form = {.name = pg::TextField(row[11]),
+                  .language = pg::TextField(row[12]),
+                  .parameters = pg::TextArrayField(row[13])};
+  message.window_open = row[14].as<bool>();
+  claimed.ids.Add(message.id);
+  claimed.attempts.Add(message.attempt);
+  if (!message.window_open) claimed.outside_window.Add(message.recipient_id);
+  std::string id = message.id;
+  claimed.started.emplace(std::move(id), std::move(message));
+}
+
+void AddEvent(const Lane& lane, const pqxx::row& row, LedgerEvents& events) {
+  events.Message(lane, {.message_id = row[0].c_str(),
+                        .contact_id = row[5].c_str(),
+                        .subject = row[6].c_str(),
+                        .ordinal = row[7].as<std::int64_t>(),
+                        .attempt = row[3].as<std::int32_t>(),
+                        .revision = row[4].as<std::int64_t>(),
+                        .from = MessageState::kQueued,
+                        .to = static_cast<MessageState>(row[2].as<int>()),
+                        .reason = row[15].c_str(),
+                        .reached_before = static_cast<MessageState>(row[16].as<int>())});
+}
+
+void StartDay(pg::Transaction& tx, const Lane& lane, const std::string& day,
+              const std::vector<std::string>& ids, Claimed& claimed, LedgerEvents& events,
+              StartResult& result) {
+  const pqxx::result rows = tx.Exec(kStart, day, pg::TextArray(ids), lane.id, lane.sender_id,
+                                    lane.purpose, absl::ToInt64Seconds(lane.fresh_for));
+  for (const pqxx::row& row : rows) {
+    switch (static_cast<MessageState>(row[2].as<int>())) {
+      case MessageState::kSending:
+        TakeStarted(row, claimed);
+        AddEvent(lane, row, events);
+        break;
+      case MessageState::kSuppressed:
+        AddEvent(lane, row, events);
+        break;
+      default:
+        result.not_due.push_back({.message_id = pg::TextField(row[0]),
+                                  .recipient_id = row[1].as<std::int64_t>(),
+                                  .not_before = pg::TimeField(row[17])});
+    }
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<StartResult> PgStore::StartAttempts(const std::string& lane_id,
+                                                   const std::vector<std::string>& message_ids,
+                                                   const std::string& worker, absl::Duration lease,
+                                                   absl::Time deadline) {
+  StartResult result;
+  const auto days = ByDay(message_ids);
+  absl::Status status = pg::Transact(
+      pool_, "StartAttempts", {.deadline = deadline, .attempts = 3},
+      [&](pg::Transaction& tx) -> absl::Status {
+        result = {};
+        const std::optional<LaneRow> lane = LockLaneForShare(tx, lane_id);
+        if (!lane) return absl::OkStatus();
+        result.lane_state = lane->lane.state;
+        result.end_time = lane->lane.end_time;
+        result.sender_id = lane->lane.sender_id;
+        if (lane->lane.state != LaneState::kRunning || lane->past_end ||
+            lane->sender_state != SenderState::kActive) {
+          return absl::OkStatus();
+        }
+        Claimed claimed;
+        LedgerEvents events;
+        for (const auto& [day, ids] : days) {
+          StartDay(tx, lane->lane, day, ids, claimed, events, result);
+        }
+        if (!claimed.started.empty()) {
+          tx.Exec(kInsertClaim, lane->lane.portfolio_id, lane_id, worker,
+                  absl::ToInt64Milliseconds(lease), std::move(claimed.ids).Finish(),
+                  std::move(claimed.attempts).Finish(), std::move(claimed.outside_window).Finish());
+        }
+        // In the order asked for.
+        for (const std::string& id : message_ids) {
+          if (const auto found = claimed.started.find(id); found != claimed.started.end()) {
+            result.started.push_back(std::move(found->second));
+            claimed.started.erase(found);
+          }
+        }
+        return events.Append(tx);
+      });
+  if (!status.ok()) return status;
+  return result;
+}
+
+absl::StatusOr<std::vector<Store::RecipientUse>> PgStore::ListRecentRecipients(
+    const std::string& portfolio_id, absl::Time deadline) {
+  std::vector<RecipientUse> uses;
+  KABAR_RETURN_IF_ERROR(
+      pg::Transact(pool_, "ListRecentRecipients", {.deadline = deadline, .read_only = true},
+                   [&](pg::Transaction& tx) -> absl::Status {
+                     uses.clear();
+                     for (const pqxx::row& row : tx.Exec(kRecentRecipients, portfolio_id)) {
+                       uses.push_back({row[0].as<std::int64_t>(), pg::TimeField(row[1])});
+                     }
+                     return absl::OkStatus();
+                   }));
+  return uses;
+}
+
+}  // namespace kabar::dispatcher

@@ -1,0 +1,28 @@
+// Changes of a lane's state, for the files that make them. Internal to the store.
+//
+// Thread safety, blocking, errors: as pg::Transaction.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "libs/pg/transaction.h"
+#include "services/dispatcher/ledger_events.h"
+#include "services/dispatcher/store.h"
+
+namespace kabar::dispatcher {
+
+// LANE_<STATE>
+absl::Status WrongLaneState(const Lane& lane, absl::string_view verb);
+
+// The lane is locked FOR UPDATE; `lane` is brought up to date.
+void SetLaneState(pg::Transaction& tx, Lane& lane, LaneState to, const std::string& reason,
+                  LedgerEvents& events);
+
+// True if something of the lane is QUEUED or SENDING, or UNKNOWN and may yet be resent. Exact when
+// the lane is locked FOR UPDATE.
+bool HasOpenWork(pg::Transaction& tx, const std::string& lane_id);
+
+}  // namespace kabar::dispatcher

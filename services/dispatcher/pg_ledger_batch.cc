@@ -1,0 +1,324 @@
+#include "services/dispatcher/pg_ledger_batch.h"
+
+#include <algorithm>
+#include <pqxx/result>
+
+#include "absl/time/clock.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+constexpr pg::Query kLanesOf{
+    "dispatcher.lanes_of_messages",
+    "SELECT DISTINCT lane_id FROM messages WHERE day = $1::date AND id = ANY($2::text[])"};
+constexpr pg::Query kLockLanes{"dispatcher.lock_lanes",
+                               "SELECT " KABAR_LANE_COLUMNS
+                               " FROM lanes l JOIN senders s ON s.id = l.sender_id"
+                               " WHERE l.id = ANY($1::text[]) ORDER BY l.id FOR SHARE OF l"};
+constexpr pg::Query kLockMessages{
+    "dispatcher.lock_messages",
+    "SELECT id, lane_id, contact_id, subject, ordinal, recipient_id, form_name <> '', state,"
+    " reason, attempt, failures, resends, revision, not_before, claimed_at, provider_id,"
+    " reached"
+    " FROM messages WHERE day = $1::date AND id = ANY($2::text[]) ORDER BY id FOR UPDATE"};
+constexpr pg::Query kReadAttempts{
+    "dispatcher.read_attempts",
+    "SELECT message_id, attempt, state, provider_id, reason, started_at FROM attempts"
+    " WHERE day = $1::date AND message_id = ANY($2::text[]) ORDER BY message_id, attempt"};
+constexpr pg::Query kUpdateMessages{
+    "dispatcher.update_messages",
+    "UPDATE messages m SET state = u.state, reason = u.reason, failures = u.failures,"
+    " resends = u.resends, revision = u.revision, not_before = u.not_before,"
+    " provider_id = u.provider_id, reached = u.reached, updated_at = now()"
+    " FROM unnest($2::text[], $3::smallint[], $4::text[], $5::int[], $6::int[], $7::bigint[],"
+    "   $8::timestamptz[], $9::text[], $10::smallint[])"
+    " AS u(id, state, reason, failures, resends, revision, not_before, provider_id, reached)"
+    " WHERE m.day = $1::date AND m.id = u.id"};
+constexpr pg::Query kWriteAttempts{
+    "dispatcher.write_attempts",
+    "INSERT INTO attempts (day, message_id, attempt, state, provider_id, reason, started_at)"
+    " SELECT $1::date, * FROM unnest($2::text[], $3::int[], $4::smallint[], $5::text[],"
+    "   $6::text[], $7::timestamptz[])"
+    " ON CONFLICT (day, message_id, attempt) DO UPDATE SET state = excluded.state,"
+    "   provider_id = excluded.provider_id, reason = excluded.reason,"
+    "   started_at = excluded.started_at, updated_at = now()"};
+constexpr pg::Query kWriteProviderIds{
+    "dispatcher.write_provider_ids",
+    "INSERT INTO provider_ids (provider_id, day, message_id, attempt)"
+    " SELECT * FROM unnest($1::text[], $2::date[], $3::text[], $4::int[]) AS u(provider_id)"
+    " ORDER BY u.provider_id ON CONFLICT DO NOTHING"};
+constexpr pg::Query kAddUnknown{
+    "dispatcher.add_unknown",
+    "INSERT INTO unknowns (day, message_id, lane_id, sender_id, attempt, sent_by, since)"
+    " VALUES ($1::date, $2, $3, $4, $5, $6, clock_timestamp())"
+    " ON CONFLICT (day, message_id) DO UPDATE SET attempt = excluded.attempt,"
+    "   sent_by = excluded.sent_by, since = excluded.since"};
+constexpr pg::Query kDeleteUnknown{"dispatcher.delete_unknown",
+                                   "DELETE FROM unknowns WHERE day = $1::date AND message_id = $2"};
+// Touches a row that is there, so that whoever tidies up sees that it is needed again.
+constexpr pg::Query kAddRequeued{
+    "dispatcher.add_requeued",
+    "INSERT INTO requeued (lane_id, day, message_id) VALUES ($1, $2::date, $3)"
+    " ON CONFLICT (lane_id, day, message_id) DO UPDATE SET message_id = excluded.message_id"};
+
+}  // namespace
+
+void LedgerBatch::Load(pg::Transaction& tx, const std::vector<std::string>& ids) {
+  const auto days = ByDay(ids);
+  std::vector<std::string> lane_ids;
+  for (const auto& [day, of_day] : days) {
+    for (const pqxx::row& row : tx.Exec(kLanesOf, day, pg::TextArray(of_day))) {
+      lane_ids.push_back(pg::TextField(row[0]));
+    }
+  }
+  if (lane_ids.empty()) return;
+  for (const pqxx::row& row : tx.Exec(kLockLanes, pg::TextArray(lane_ids))) {
+    LaneRow lane = ReadLane(row);
+    std::string id = lane.lane.id;
+    lanes_.emplace(std::move(id), std::move(lane));
+  }
+  for (const auto& [day, of_day] : days) {
+    for (const pqxx::row& row : tx.Exec(kLockMessages, day, pg::TextArray(of_day))) {
+      const auto lane = lanes_.find(pg::TextField(row[1]));
+      if (lane == lanes_.end()) continue;
+      LedgerRow& loaded = rows_[{day, pg::TextField(row[0])}];
+      loaded.day = day;
+      loaded.id = pg::TextField(row[0]);
+      loaded.lane = &lane->second;
+      loaded.contact_id = pg::TextField(row[2]);
+      loaded.subject = pg::TextField(row[3]);
+      loaded.ordinal = row[4].as<std::int64_t>();
+      loaded.recipient_id = row[5].as<std::int64_t>();
+      loaded.has_form = row[6].as<bool>();
+      loaded.state = loaded.loaded_state = static_cast<MessageState>(row[7].as<int>());
+      loaded.reason = pg::TextField(row[8]);
+      loaded.attempt = row[9].as<std::int32_t>();
+      loaded.failures = row[10].as<std::int32_t>();
+      loaded.resends = row[11].as<std::int32_t>();
+      loaded.revision = row[12].as<std::int64_t>();
+      loaded.not_before = pg::OptTimeField(row[13]);
+      loaded.claimed_at = pg::OptTimeField(row[14]);
+      loaded.provider_id = pg::TextField(row[15]);
+      loaded.reached = static_cast<MessageState>(row[16].as<int>());
+      by_id_[loaded.id] = &loaded;
+    }
+  }
+}
+
+void LedgerBatch::LoadAttempts(pg::Transaction& tx, const std::vector<LedgerRow*>& rows) {
+  std::map<std::string, std::vector<std::string>> days;
+  for (const LedgerRow* row : rows) days[row->day].push_back(row->id);
+  for (const auto& [day, ids] : days) {
+    for (const pqxx::row& row : tx.Exec(kReadAttempts, day, pg::TextArray(ids))) {
+      LedgerRow& owner = *by_id_.at(pg::TextField(row[0]));
+      owner.attempts.push_back({.attempt = row[1].as<std::int32_t>(),
+                                .state = static_cast<AttemptState>(row[2].as<int>()),
+                                .provider_id = pg::TextField(row[3]),
+                                .reason = pg::TextField(row[4]),
+                                .started_at = pg::OptTimeField(row[5])});
+    }
+  }
+}
+
+LedgerRow* LedgerBatch::Find(const std::string& id) {
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : found->second;
+}
+
+std::vector<LedgerRow*> LedgerBatch::All() {
+  std::vector<LedgerRow*> all;
+  for (auto& [key, row] : rows_) all.push_back(&row);
+  return all;
+}
+
+AttemptRow& LedgerBatch::Attempt(LedgerRow& row, std::int32_t attempt) {
+  auto place = std::lower_bound(row.attempts.begin(), row.attempts.end(), attempt,
+                                [](const AttemptRow& a, std::int32_t n) { return a.attempt < n; });
+  if (place == row.attempts.end() || place->attempt != attempt) {
+    place = row.attempts.insert(place, AttemptRow{.attempt = attempt});
+  }
+  return *place;
+}
+
+bool LedgerBatch::MoveAttempt(LedgerRow& row, std::int32_t number, AttemptState to,
+                              const AttemptMove& move) {
+  AttemptRow& attempt = Attempt(row, number);
+  if (!move.provider_id.empty() && attempt.provider_id.empty()) {
+    attempt.provider_id = move.provider_id;
+    attempt.changed = true;
+    provider_ids_.push_back({move.provider_id, &row, number});
+    if (number == row.attempt) {
+      row.provider_id = move.provider_id;
+      row.changed = true;
+    }
+  }
+  if (move.started_at && !attempt.started_at) {
+    attempt.started_at = move.started_at;
+    attempt.changed = true;
+  }
+  if (!AttemptAdvances(attempt.state, to)) return false;
+  attempt.state = to;
+  attempt.reason = move.reason;
+  attempt.changed = true;
+
+  bool try_again = false;
+  if (to == AttemptState::kFailed && number == row.attempt) {
+    ++row.failures;
+    row.changed = true;
+    try_again = move.retry && row.failures + row.resends < row.lane->lane.max_attempts;
+  }
+  std::vector<AttemptRecord> records;
+  for (const AttemptRow& a : row.attempts) records.push_back({a.attempt, a.state});
+  const MessageState derived = DeriveState(row.state, row.attempt, number, records, try_again);
+  if (derived != row.state) ChangeState(row, derived, move.reason, move);
+  return true;
+}
+
+void LedgerBatch::ChangeState(LedgerRow& row, MessageState to, const std::string& reason,
+                              const AttemptMove& move) {
+  const LaneRow& lane = *row.lane;
+  std::string why = reason;
+  if (to == MessageState::kQueued) {
+    to = QueuedIn(lane.lane.state, lane.past_end);
+    if (to == MessageState::kFailed && why.empty()) why = "LANE_CLOSED";
+  }
+  if (to == row.state) return;
+  const MessageState from = row.state;
+  row.state = to;
+  row.reason = why;
+  row.not_before = to == MessageState::kQueued && move.not_before > absl::InfinitePast()
+                       ? std::optional<absl::Time>(move.not_before)
+                       : std::nullopt;
+  ++row.revision;
+  row.changed = true;
+  // The provider prices a message once; it tells so with every status.
+  const bool priced = to == MessageState::kDelivered ||
+                      (to == MessageState::kRead && from != MessageState::kDelivered);
+  changes_.push_back({.row = &row,
+                      .attempt = row.attempt,
+                      .revision = row.revision,
+                      .from = from,
+                      .to = to,
+                      .reason = std::move(why),
+                      .reached_before = row.reached,
+                      .pricing_category = priced ? move.pricing_category : "",
+                      .billable = priced && move.billable});
+  if (to == MessageState::kSent || to == MessageState::kDelivered || to == MessageState::kRead) {
+    row.reached = std::max(row.reached, to);
+  }
+}
+
+void LedgerBatch::Save(pg::Transaction& tx, LedgerEvents& events) {
+  SaveMessages(tx);
+  SaveAttempts(tx);
+  SaveProviderIds(tx);
+  SaveSideTables(tx);
+  for (const Change& change : changes_) {
+    events.Message(change.row->lane->lane, {.message_id = change.row->id,
+                                            .contact_id = change.row->contact_id,
+                                            .subject = change.row->subject,
+                                            .ordinal = change.row->ordinal,
+                                            .attempt = change.attempt,
+                                            .revision = change.revision,
+                                            .from = change.from,
+                                            .to = change.to,
+                                            .reason = change.reason,
+                                            .reached_before = change.reached_before,
+                                            .pricing_category = change.pricing_category,
+                                            .billable = change.billable});
+  }
+}
+
+void LedgerBatch::SaveMessages(pg::Transaction& tx) {
+  std::map<std::string, std::vector<const LedgerRow*>> days;
+  for (const auto& [key, row] : rows_) {
+    if (row.changed) days[row.day].push_back(&row);
+  }
+  for (const auto& [day, rows] : days) {
+    pg::ArrayBuilder id, state, reason, failures, resends, revision, not_before, provider_id,
+        reached;
+    for (const LedgerRow* row : rows) {
+      id.Add(row->id);
+      state.Add(static_cast<int>(row->state));
+      reason.Add(row->reason);
+      failures.Add(row->failures);
+      resends.Add(row->resends);
+      revision.Add(row->revision);
+      not_before.Add(row->not_before);
+      provider_id.Add(row->provider_id);
+      reached.Add(static_cast<int>(row->reached));
+    }
+    tx.Exec(kUpdateMessages, day, std::move(id).Finish(), std::move(state).Finish(),
+            std::move(reason).Finish(), std::move(failures).Finish(), std::move(resends).Finish(),
+            std::move(revision).Finish(), std::move(not_before).Finish(),
+            std::move(provider_id).Finish(), std::move(reached).Finish());
+  }
+}
+
+void LedgerBatch::SaveAttempts(pg::Transaction& tx) {
+  struct Columns {
+    pg::ArrayBuilder id, attempt, state, provider_id, reason, started_at;
+  };
+  std::map<std::string, Columns> days;
+  for (const auto& [key, row] : rows_) {
+    for (const AttemptRow& attempt : row.attempts) {
+      if (!attempt.changed) continue;
+      Columns& c = days[row.day];
+      c.id.Add(row.id);
+      c.attempt.Add(attempt.attempt);
+      c.state.Add(static_cast<int>(attempt.state));
+      c.provider_id.Add(attempt.provider_id);
+      c.reason.Add(attempt.reason);
+      c.started_at.Add(attempt.started_at);
+    }
+  }
+  for (auto& [day, c] : days) {
+    tx.Exec(kWriteAttempts, day, std::move(c.id).Finish(), std::move(c.attempt).Finish(),
+            std::move(c.state).Finish(), std::move(c.provider_id).Finish(),
+            std::move(c.reason).Finish(), std::move(c.started_at).Finish());
+  }
+}
+
+void LedgerBatch::SaveProviderIds(pg::Transaction& tx) {
+  if (provider_ids_.empty()) return;
+  pg::ArrayBuilder provider_id, day, message_id, attempt;
+  for (const ProviderId& id : provider_ids_) {
+    provider_id.Add(id.provider_id);
+    day.Add(id.row->day);
+    message_id.Add(id.row->id);
+    attempt.Add(id.attempt);
+  }
+  tx.Exec(kWriteProviderIds, std::move(provider_id).Finish(), std::move(day).Finish(),
+          std::move(message_id).Finish(), std::move(attempt).Finish());
+}
+
+void LedgerBatch::SaveSideTables(pg::Transaction& tx) {
+  for (const auto& [key, row] : rows_) {
+    const Lane& lane = row.lane->lane;
+    const bool was_unknown = row.loaded_state == MessageState::kUnknown;
+    if (row.state == MessageState::kUnknown && !was_unknown) {
+      // Whoever waits for a person, or has no tries left, is not on the list of those to resend.
+      if (lane.unknown_policy == UnknownPolicy::kResend &&
+          row.failures + row.resends + 1 < lane.max_attempts) {
+        absl::Time sent_by = row.claimed_at.value_or(absl::Now()) + kStartAllowance;
+        for (const AttemptRow& attempt : row.attempts) {
+          if (attempt.attempt == row.attempt && attempt.started_at) sent_by = *attempt.started_at;
+        }
+        tx.Exec(kAddUnknown, row.day, row.id, lane.id, lane.sender_id, row.attempt, sent_by);
+      }
+    } else if (was_unknown && row.state != MessageState::kUnknown) {
+      tx.Exec(kDeleteUnknown, row.day, row.id);
+    }
+    if (row.state != MessageState::kQueued || !row.changed) continue;
+    // From SENDING the low-water mark still stands at or before it.
+    if (row.loaded_state != MessageState::kQueued && row.loaded_state != MessageState::kSending) {
+      tx.Exec(kAddRequeued, lane.id, row.day, row.id);
+    }
+    requeued_.push_back({.lane_id = lane.id,
+                         .entry = {.message_id = row.id,
+                                   .recipient_id = row.recipient_id,
+                                   .not_before = row.not_before.value_or(absl::InfinitePast())}});
+  }
+}
+
+}  // namespace kabar::dispatcher

@@ -1,0 +1,221 @@
+// Reading the ledger.
+#include <pqxx/result>
+#include <set>
+
+#include "libs/base/message_id.h"
+#include "libs/base/status.h"
+#include "libs/pg/transaction.h"
+#include "services/dispatcher/pg_rows.h"
+#include "services/dispatcher/pg_store.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+constexpr pg::Query kOpenDays{
+    "dispatcher.open_days",
+    "SELECT day, low_seq FROM lane_days WHERE lane_id = $1 AND open ORDER BY day"};
+constexpr pg::Query kLaneFreshness{"dispatcher.lane_freshness",
+                                   "SELECT fresh_for_s, outlet_id FROM lanes WHERE id = $1"};
+
+#define KABAR_IS_STALE(seconds) \
+  "(m.rendered_at IS NULL OR m.rendered_at < now() - " seconds "::bigint * interval '1 second')"
+
+constexpr pg::Query kQueuedOfDay{
+    "dispatcher.queued_of_day",
+    "SELECT m.id, m.recipient_id, m.not_before FROM messages m WHERE m.day = $1::date"
+    " AND m.lane_id = $2 AND m.seq >= $3::bigint AND m.state = 1 AND NOT " KABAR_IS_STALE(
+        "$4") " ORDER BY m.seq"};
+constexpr pg::Query kRequeuedOfLane{
+    "dispatcher.requeued_of_lane",
+    "SELECT m.id, m.recipient_id, m.not_before FROM requeued r"
+    " JOIN messages m ON m.day = r.day AND m.id = r.message_id"
+    " WHERE r.lane_id = $1 AND m.state = 1 AND NOT " KABAR_IS_STALE("$2") " ORDER BY m.seq"};
+constexpr pg::Query kStaleOfDay{
+    "dispatcher.stale_of_day",
+    "SELECT m.id, m.ordinal, m.contact_id, m.subject FROM messages m WHERE m.day = $1::date"
+    " AND m.lane_id = $2 AND m.seq >= $3::bigint AND m.state = 1 AND " KABAR_IS_STALE(
+        "$4") " ORDER BY m.seq LIMIT $5::bigint"};
+constexpr pg::Query kStaleRequeued{"dispatcher.stale_requeued",
+                                   "SELECT m.id, m.ordinal, m.contact_id, m.subject FROM requeued r"
+                                   " JOIN messages m ON m.day = r.day AND m.id = r.message_id"
+                                   " WHERE r.lane_id = $1 AND m.state = 1 AND " KABAR_IS_STALE(
+                                       "$2") " ORDER BY m.seq LIMIT $3::bigint"};
+
+#define KABAR_MESSAGE_QUERY                                                                  \
+  "SELECT m.id, m.lane_id, l.run_id, m.contact_id, m.subject, m.ordinal, m.state, m.reason," \
+  " m.attempt, m.revision, m.body, m.form_name, m.form_language, m.form_parameters,"         \
+  " m.provider_id, m.created_at, m.updated_at, m.seq"                                        \
+  " FROM messages m JOIN lanes l ON l.id = m.lane_id "
+
+constexpr pg::Query kGetMessage{"dispatcher.get_message", KABAR_MESSAGE_QUERY
+                                "WHERE m.day = $1::date AND m.id = $2 AND m.outlet_id = $3"};
+constexpr pg::Query kDaysFrom{
+    "dispatcher.days_from",
+    "SELECT d.day FROM lane_days d JOIN lanes l ON l.id = d.lane_id"
+    " WHERE d.lane_id = $1 AND l.outlet_id = $2 AND d.day >= $3::date ORDER BY d.day"};
+constexpr pg::Query kMessagesOfDay{
+    "dispatcher.messages_of_day", KABAR_MESSAGE_QUERY
+    "WHERE m.day = $1::date AND m.lane_id = $2 AND m.seq > $3::bigint"
+    " AND ($4::smallint = 0 OR m.state = $4::smallint) ORDER BY m.seq LIMIT $5::bigint"};
+constexpr pg::Query kDeadLetters{
+    "dispatcher.list_dead_letters",
+    "SELECT id, kind, reason, payload, created_at FROM dead_letters"
+    " WHERE outlet_id = $1 AND id > $2::bigint ORDER BY id LIMIT $3::bigint"};
+
+LedgerMessage ReadMessage(const pqxx::row& row) {
+  return {.id = pg::TextField(row[0]),
+          .lane_id = pg::TextField(row[1]),
+          .run_id = pg::TextField(row[2]),
+          .contact_id = pg::TextField(row[3]),
+          .subject = pg::TextField(row[4]),
+          .ordinal = row[5].as<std::int64_t>(),
+          .state = static_cast<MessageState>(row[6].as<int>()),
+          .reason = pg::TextField(row[7]),
+          .attempt = row[8].as<std::int32_t>(),
+          .revision = row[9].as<std::int64_t>(),
+          .text = pg::TextField(row[10]),
+          .form = {.name = pg::TextField(row[11]),
+                   .language = pg::TextField(row[12]),
+                   .parameters = pg::TextArrayField(row[13])},
+          .provider_id = pg::TextField(row[14]),
+          .create_time = pg::TimeField(row[15]),
+          .update_time = pg::TimeField(row[16]),
+          .seq = row[17].as<std::int64_t>()};
+}
+
+void AddQueued(const pqxx::result& rows, std::set<std::string>& seen,
+               std::vector<QueueEntry>& entries) {
+  for (const pqxx::row& row : rows) {
+    std::string id = pg::TextField(row[0]);
+    if (!seen.insert(id).second) continue;
+    entries.push_back({.message_id = std::move(id),
+                       .recipient_id = row[1].as<std::int64_t>(),
+                       .not_before = pg::OptTimeField(row[2]).value_or(absl::InfinitePast())});
+  }
+}
+
+void AddStale(const pqxx::result& rows, int limit, std::set<std::string>& seen,
+              std::vector<StaleMessage>& stale) {
+  for (const pqxx::row& row : rows) {
+    std::string id = pg::TextField(row[0]);
+    if (static_cast<int>(stale.size()) == limit || !seen.insert(id).second) continue;
+    stale.push_back({.id = std::move(id),
+                     .ordinal = row[1].as<std::int64_t>(),
+                     .contact_id = pg::TextField(row[2]),
+                     .subject = pg::TextField(row[3])});
+  }
+}
+
+absl::Status MessageNotFound() {
+  return base::Error(absl::StatusCode::kNotFound, "MESSAGE_NOT_FOUND", "there is no such message");
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<QueueEntry>> PgStore::ListQueued(const std::string& lane_id,
+                                                            absl::Time deadline) {
+  std::vector<QueueEntry> entries;
+  KABAR_RETURN_IF_ERROR(
+      pg::Transact(pool_, "ListQueued", {.deadline = deadline, .read_only = true},
+                   [&](pg::Transaction& tx) -> absl::Status {
+                     entries.clear();
+                     const auto lane = tx.ExecMaybe(kLaneFreshness, lane_id);
+                     if (!lane) return LaneNotFound(lane_id);
+                     const auto fresh_for = (*lane)[0].as<std::int64_t>();
+                     std::set<std::string> seen;
+                     AddQueued(tx.Exec(kRequeuedOfLane, lane_id, fresh_for), seen, entries);
+                     for (const pqxx::row& day : tx.Exec(kOpenDays, lane_id)) {
+                       AddQueued(tx.Exec(kQueuedOfDay, pg::TextField(day[0]), lane_id,
+                                         day[1].as<std::int64_t>(), fresh_for),
+                                 seen, entries);
+                     }
+                     return absl::OkStatus();
+                   }));
+  return entries;
+}
+
+absl::StatusOr<std::vector<StaleMessage>> PgStore::ListStale(const std::string& outlet,
+                                                             const std::string& lane_id, int limit,
+                                                             absl::Time deadline) {
+  std::vector<StaleMessage> stale;
+  KABAR_RETURN_IF_ERROR(pg::Transact(
+      pool_, "ListStale", {.deadline = deadline, .read_only = true},
+      [&](pg::Transaction& tx) -> absl::Status {
+        stale.clear();
+        const auto lane = tx.ExecMaybe(kLaneFreshness, lane_id);
+        if (!lane || pg::TextField((*lane)[1]) != outlet) return LaneNotFound(lane_id);
+        const auto fresh_for = (*lane)[0].as<std::int64_t>();
+        std::set<std::string> seen;
+        AddStale(tx.Exec(kStaleRequeued, lane_id, fresh_for, limit), limit, seen, stale);
+        for (const pqxx::row& day : tx.Exec(kOpenDays, lane_id)) {
+          if (static_cast<int>(stale.size()) >= limit) break;
+          AddStale(tx.Exec(kStaleOfDay, pg::TextField(day[0]), lane_id, day[1].as<std::int64_t>(),
+                           fresh_for, limit),
+                   limit, seen, stale);
+        }
+        return absl::OkStatus();
+      }));
+  return stale;
+}
+
+absl::StatusOr<LedgerMessage> PgStore::GetMessage(const std::string& outlet, const std::string& id,
+                                                  absl::Time deadline) {
+  const absl::StatusOr<absl::CivilDay> day = base::ParseMessageDay(id);
+  if (!day.ok()) return MessageNotFound();
+  LedgerMessage message;
+  KABAR_RETURN_IF_ERROR(pg::Transact(pool_, "GetMessage", {.deadline = deadline, .read_only = true},
+                                     [&](pg::Transaction& tx) -> absl::Status {
+                                       const auto row =
+                                           tx.ExecMaybe(kGetMessage, DayText(*day), id, outlet);
+                                       if (!row) return MessageNotFound();
+                                       message = ReadMessage(*row);
+                                       return absl::OkStatus();
+                                     }));
+  return message;
+}
+
+absl::StatusOr<std::vector<LedgerMessage>> PgStore::ListMessages(
+    const std::string& outlet, const std::string& lane_id, MessageState state,
+    const std::string& after_day, std::int64_t after_seq, int limit, absl::Time deadline) {
+  std::vector<LedgerMessage> messages;
+  KABAR_RETURN_IF_ERROR(pg::Transact(
+      pool_, "ListMessages", {.deadline = deadline, .read_only = true},
+      [&](pg::Transaction& tx) -> absl::Status {
+        messages.clear();
+        const std::string from = after_day.empty() ? "-infinity" : after_day;
+        for (const pqxx::row& row : tx.Exec(kDaysFrom, lane_id, outlet, from)) {
+          const int left = limit - static_cast<int>(messages.size());
+          if (left <= 0) break;
+          const std::string day = pg::TextField(row[0]);
+          const std::int64_t seq = day == after_day ? after_seq : 0;
+          for (const pqxx::row& message :
+               tx.Exec(kMessagesOfDay, day, lane_id, seq, static_cast<int>(state), left)) {
+            messages.push_back(ReadMessage(message));
+          }
+        }
+        return absl::OkStatus();
+      }));
+  return messages;
+}
+
+absl::StatusOr<std::vector<DeadLetter>> PgStore::ListDeadLetters(const std::string& outlet,
+                                                                 std::int64_t after, int limit,
+                                                                 absl::Time deadline) {
+  std::vector<DeadLetter> letters;
+  KABAR_RETURN_IF_ERROR(
+      pg::Transact(pool_, "ListDeadLetters", {.deadline = deadline, .read_only = true},
+                   [&](pg::Transaction& tx) -> absl::Status {
+                     letters.clear();
+                     for (const pqxx::row& row : tx.Exec(kDeadLetters, outlet, after, limit)) {
+                       letters.push_back({.id = row[0].as<std::int64_t>(),
+                                          .kind = pg::TextField(row[1]),
+                                          .reason = pg::TextField(row[2]),
+                                          .payload = pg::BytesField(row[3]),
+                                          .time = pg::TimeField(row[4])});
+                     }
+                     return absl::OkStatus();
+                   }));
+  return letters;
+}
+
+}  // namespace kabar::dispatcher

@@ -1,0 +1,62 @@
+// How attempts ended, as the workers saw it.
+#include <algorithm>
+
+#include "libs/base/status.h"
+#include "libs/log/log.h"
+#include "libs/pg/transaction.h"
+#include "services/dispatcher/pg_ledger_batch.h"
+#include "services/dispatcher/pg_store.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+void Apply(LedgerBatch& batch, const Outcome& outcome) {
+  LedgerRow* row = batch.Find(outcome.message_id);
+  if (row == nullptr || outcome.attempt < 1 || outcome.attempt > row->attempt) {
+    static log::Throttle throttle(absl::Seconds(10));
+    log::Error(throttle, "outcome of an attempt that the ledger does not know",
+               {{"message_id", outcome.message_id}, {"attempt", outcome.attempt}});
+    return;
+  }
+  AttemptMove move{.provider_id = outcome.provider_id,
+                   .reason = outcome.reason,
+                   .retry = outcome.retry,
+                   .not_before = outcome.not_before};
+  if (outcome.started_at > absl::InfinitePast()) move.started_at = outcome.started_at;
+  batch.MoveAttempt(*row, outcome.attempt, outcome.state, move);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Store::Requeued>> PgStore::RecordOutcomes(
+    const std::vector<Outcome>& outcomes, absl::Time deadline) {
+  std::vector<Requeued> requeued;
+  if (outcomes.empty()) return requeued;
+  std::vector<std::string> ids;
+  for (const Outcome& outcome : outcomes) ids.push_back(outcome.message_id);
+  KABAR_RETURN_IF_ERROR(pg::Transact(
+      pool_, "RecordOutcomes", {.deadline = deadline, .attempts = 5},
+      [&](pg::Transaction& tx) -> absl::Status {
+        LedgerBatch batch;
+        batch.Load(tx, ids);
+        // The outcome of the attempt that is SENDING needs no look at its attempts: a webhook that
+        // came first, or an earlier attempt that was accepted, would have moved the message on.
+        std::vector<LedgerRow*> moved_on;
+        for (const Outcome& outcome : outcomes) {
+          LedgerRow* row = batch.Find(outcome.message_id);
+          if (row == nullptr || std::count(moved_on.begin(), moved_on.end(), row) > 0) continue;
+          if (row->state != MessageState::kSending || row->attempt != outcome.attempt) {
+            moved_on.push_back(row);
+          }
+        }
+        if (!moved_on.empty()) batch.LoadAttempts(tx, moved_on);
+        for (const Outcome& outcome : outcomes) Apply(batch, outcome);
+        LedgerEvents events;
+        batch.Save(tx, events);
+        requeued = batch.requeued();
+        return events.Append(tx);
+      }));
+  return requeued;
+}
+
+}  // namespace kabar::dispatcher

@@ -1,0 +1,74 @@
+#include "services/dispatcher/pg_store.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
+#include "libs/base/status.h"
+#include "libs/pg/transaction.h"
+#include "services/dispatcher/pg_rows.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+constexpr pg::Query kLockPartitions{"dispatcher.lock_partitions",
+                                    "SELECT pg_advisory_xact_lock(hashtextextended("
+                                    "'kabar.dispatcher.partitions', 0))"};
+constexpr pg::Query kPartitionThere{"dispatcher.partition_there",
+                                    "SELECT to_regclass($1) IS NOT NULL"};
+
+// ATTACH locks the parent against other DDL only, where CREATE ... PARTITION OF would stop all
+// reading and writing of the ledger. 30% of each page stay free for heap-only updates: a message
+// is updated four or five times.
+std::string PartitionSql(const std::string& suffix, const std::string& day) {
+  std::string sql;
+  for (const char* table : {"messages", "attempts"}) {
+    absl::StrAppend(&sql, "CREATE TABLE ", table, "_", suffix, " (LIKE ", table,
+                    " INCLUDING DEFAULTS INCLUDING CONSTRAINTS) WITH (fillfactor = 70);",
+                    "ALTER TABLE ", table, " ATTACH PARTITION ", table, "_", suffix,
+                    " FOR VALUES IN ('", day, "');");
+  }
+  return sql;
+}
+
+}  // namespace
+
+std::string WithPlannerSettings(const std::string& connection) {
+  const std::string settings =
+      "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
+  if (absl::StartsWith(connection, "postgresql://") ||
+      absl::StartsWith(connection, "postgres://")) {
+    return absl::StrCat(connection, absl::StrContains(connection, "?") ? "&" : "?",
+                        "options=", absl::StrReplaceAll(settings, {{" ", "%20"}, {"=", "%3D"}}));
+  }
+  return absl::StrCat(connection, " options='", settings, "'");
+}
+
+absl::Status PgStore::EnsureDay(absl::CivilDay day, absl::Time deadline) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (days_.count(day) > 0) return absl::OkStatus();
+  }
+  const absl::CivilDay today(absl::ToCivilDay(absl::Now(), absl::UTCTimeZone()));
+  if (day < today - 400 || day > today + 400) {
+    return base::InvalidField("messages", absl::StrCat("the ids begin with the date ", DayText(day),
+                                                       ", which is not within 400 days of today"));
+  }
+  const std::string text = DayText(day);
+  const std::string suffix = absl::StrReplaceAll(text, {{"-", ""}});
+  KABAR_RETURN_IF_ERROR(
+      pg::Transact(pool_, "EnsureDay", {.deadline = deadline, .attempts = 3},
+                   [&](pg::Transaction& tx) -> absl::Status {
+                     tx.ExecOne(kLockPartitions);
+                     if (tx.ExecOne(kPartitionThere, "messages_" + suffix)[0].as<bool>()) {
+                       return absl::OkStatus();
+                     }
+                     tx.ExecScript("dispatcher.create_partition", PartitionSql(suffix, text));
+                     return absl::OkStatus();
+                   }));
+  std::lock_guard<std::mutex> lock(mutex_);
+  days_.insert(day);
+  return absl::OkStatus();
+}
+
+}  // namespace kabar::dispatcher

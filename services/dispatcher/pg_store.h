@@ -1,0 +1,164 @@
+// The record in PostgreSQL (schema `dispatcher`): implements both halves of the seam. Its SQL
+// stands in pg_*.cc by topic; only they include libpqxx.
+//
+// Order of locks in every transaction, so that none deadlock: lanes (by id), lane_days (by lane and
+// day), messages (by day and id), the rest, and last the outbox row. Whoever changes a message
+// holds its lane FOR SHARE; whoever changes a lane's state holds it FOR UPDATE, so that each of
+// them sees the whole effect of the other.
+//
+// Thread safety, blocking, errors: store.h and admin_store.h.
+#pragma once
+
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/civil_time.h"
+#include "services/dispatcher/admin_store.h"
+#include "services/dispatcher/store.h"
+
+namespace kabar::pg {
+class Pool;
+}
+
+namespace kabar::dispatcher {
+
+// The connection string with settings that make the planner take the indexes whatever the
+// statistics say: a partition is empty when its first statements are planned and holds 100,000 rows
+// minutes later.
+std::string WithPlannerSettings(const std::string& connection);
+
+// NOTIFY channel: webhooks were appended to the journal.
+inline constexpr char kWebhookChannel[] = "dispatcher.webhooks";
+
+class PgStore : public Store, public AdminStore {
+ public:
+  // The pool's schema is migrated; the pool outlives the store.
+  explicit PgStore(pg::Pool& pool) : pool_(pool) {}
+
+  // pg_claims.cc
+  absl::StatusOr<StartResult> StartAttempts(const std::string& lane_id,
+                                            const std::vector<std::string>& message_ids,
+                                            const std::string& worker, absl::Duration lease,
+                                            absl::Time deadline) override;
+  absl::StatusOr<std::vector<RecipientUse>> ListRecentRecipients(const std::string& portfolio_id,
+                                                                 absl::Time deadline) override;
+
+  // pg_outcomes.cc
+  absl::StatusOr<std::vector<Requeued>> RecordOutcomes(const std::vector<Outcome>& outcomes,
+                                                       absl::Time deadline) override;
+
+  // pg_rescue.cc
+  absl::StatusOr<std::int64_t> RescueExpired(int max_claims, absl::Time deadline) override;
+  absl::StatusOr<std::vector<Requeued>> SettleUnknown(absl::Duration window, int max,
+                                                      absl::Time deadline) override;
+  absl::StatusOr<std::int64_t> Trim(absl::Duration journal_retention, absl::Time deadline) override;
+
+  // pg_senders.cc
+  absl::StatusOr<std::vector<Portfolio>> ListAllPortfolios(absl::Time deadline) override;
+  absl::StatusOr<std::vector<Sender>> ListAllSenders(absl::Time deadline) override;
+  absl::Status SetSenderState(const std::string& sender_id, SenderState state,
+                              const std::string& reason, absl::Time deadline) override;
+  absl::StatusOr<Portfolio> CreatePortfolio(const Portfolio& portfolio, const RequestKey& request,
+                                            absl::Time deadline) override;
+  absl::StatusOr<Portfolio> UpdatePortfolio(const std::string& outlet, const std::string& id,
+                                            const PortfolioChange& change,
+                                            const RequestKey& request,
+                                            absl::Time deadline) override;
+  absl::StatusOr<std::vector<Portfolio>> ListPortfolios(const std::string& outlet,
+                                                        const std::string& after, int limit,
+                                                        absl::Time deadline) override;
+  absl::StatusOr<Sender> CreateSender(const Sender& sender, const RequestKey& request,
+                                      absl::Time deadline) override;
+  absl::StatusOr<Sender> UpdateSender(const std::string& outlet, const std::string& id,
+                                      const SenderChange& change, const RequestKey& request,
+                                      absl::Time deadline) override;
+  absl::StatusOr<Sender> GetSender(const std::string& outlet, const std::string& id,
+                                   absl::Time deadline) override;
+  absl::StatusOr<std::vector<Sender>> ListSenders(const std::string& outlet,
+                                                  const std::string& after, int limit,
+                                                  absl::Time deadline) override;
+
+  // pg_lanes.cc
+  absl::StatusOr<std::vector<Lane>> ListOpenLanes(absl::Time deadline) override;
+  absl::Status PauseLaneForReason(const std::string& lane_id, const std::string& reason,
+                                  absl::Time deadline) override;
+  absl::StatusOr<Lane> CreateLane(const Lane& lane, absl::Time deadline) override;
+  absl::StatusOr<Lane> GetLane(const std::string& outlet, const std::string& id,
+                               absl::Time deadline) override;
+  absl::StatusOr<std::vector<Lane>> GetLanes(const std::vector<std::string>& ids,
+                                             absl::Time deadline) override;
+  absl::StatusOr<Lane> PauseLane(const std::string& outlet, const std::string& id,
+                                 const std::string& reason, absl::Time deadline) override;
+  absl::StatusOr<Lane> ResumeLane(const std::string& outlet, const std::string& id,
+                                  absl::Time deadline) override;
+  absl::StatusOr<Lane> FinishLane(const std::string& outlet, const std::string& id,
+                                  absl::Time deadline) override;
+
+  // pg_lane_ends.cc
+  absl::StatusOr<Lane> CancelLane(const std::string& outlet, const std::string& id,
+                                  absl::Time deadline) override;
+  absl::StatusOr<RetryResult> RetryFailed(const std::string& outlet, const std::string& id,
+                                          const RequestKey& request, absl::Time deadline) override;
+  absl::StatusOr<LanePass> ExpireLanes(absl::Time deadline) override;
+  absl::StatusOr<LanePass> DrainLanes(absl::Time deadline) override;
+
+  // pg_lane_marks.cc
+  absl::StatusOr<LanePass> CloseLanes(absl::Time deadline) override;
+
+  // pg_enqueue.cc
+  absl::StatusOr<EnqueueResult> Enqueue(const std::string& outlet, const std::string& lane_id,
+                                        const std::vector<NewMessage>& messages,
+                                        absl::Time deadline) override;
+
+  // pg_messages.cc
+  absl::StatusOr<std::vector<QueueEntry>> ListQueued(const std::string& lane_id,
+                                                     absl::Time deadline) override;
+  absl::StatusOr<std::vector<StaleMessage>> ListStale(const std::string& outlet,
+                                                      const std::string& lane_id, int limit,
+                                                      absl::Time deadline) override;
+  absl::StatusOr<LedgerMessage> GetMessage(const std::string& outlet, const std::string& id,
+                                           absl::Time deadline) override;
+  absl::StatusOr<std::vector<LedgerMessage>> ListMessages(const std::string& outlet,
+                                                          const std::string& lane_id,
+                                                          MessageState state,
+                                                          const std::string& after_day,
+                                                          std::int64_t after_seq, int limit,
+                                                          absl::Time deadline) override;
+  absl::StatusOr<std::vector<DeadLetter>> ListDeadLetters(const std::string& outlet,
+                                                          std::int64_t after, int limit,
+                                                          absl::Time deadline) override;
+
+  // pg_recipients.cc
+  absl::StatusOr<std::vector<OpenWindow>> ListOpenWindows(const std::string& portfolio_id,
+                                                          absl::Time deadline) override;
+  absl::Status SuppressRecipient(const std::string& message_id, const std::string& purpose,
+                                 const std::string& reason, absl::Time deadline) override;
+  // Until then only; a suppression without an end stays.
+  absl::Status SuppressRecipientUntil(const std::string& message_id, const std::string& purpose,
+                                      const std::string& reason, absl::Time until,
+                                      absl::Time deadline);
+
+  // pg_webhooks.cc
+  absl::Status AppendWebhooks(const std::vector<JournalEntry>& payloads,
+                              absl::Time deadline) override;
+  absl::StatusOr<std::vector<JournalEntry>> ReadJournal(int limit, absl::Time deadline) override;
+  absl::StatusOr<WebhookEffects> ApplyWebhooks(const WebhookBatch& batch,
+                                               absl::Time deadline) override;
+
+ private:
+  // Makes the day's partitions if they are not there.
+  absl::Status EnsureDay(absl::CivilDay day, absl::Time deadline);
+  absl::StatusOr<Lane> ChangeLaneState(const std::string* outlet, const std::string& id,
+                                       LaneState to, const std::string& reason,
+                                       absl::Time deadline);
+
+  pg::Pool& pool_;
+  std::mutex mutex_;
+  std::set<absl::CivilDay> days_;  // known to have partitions
+};
+
+}  // namespace kabar::dispatcher

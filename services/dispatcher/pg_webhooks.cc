@@ -1,0 +1,423 @@
+// The webhook journal, and its payloads applied to the ledger.
+#include <algorithm>
+#include <map>
+#include <pqxx/result>
+#include <set>
+#include <unordered_map>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "kabar/events/v1/events.pb.h"
+#include "libs/base/backoff.h"
+#include "libs/base/message_id.h"
+#include "libs/base/status.h"
+#include "libs/pg/transaction.h"
+#include "libs/whatsapp/error_policy.h"
+#include "services/dispatcher/ledger_events.h"
+#include "services/dispatcher/pg_ledger_batch.h"
+#include "services/dispatcher/pg_recipients.h"
+#include "services/dispatcher/pg_rows.h"
+#include "services/dispatcher/pg_store.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+constexpr pg::Query kAppend{"dispatcher.append_webhooks",
+                            "INSERT INTO webhook_journal (received_at, body)"
+                            " SELECT * FROM unnest($1::timestamptz[], $2::bytea[])"};
+constexpr pg::Query kReadJournal{"dispatcher.read_journal",
+                                 "SELECT id, received_at, body FROM webhook_journal"
+                                 " WHERE NOT applied ORDER BY id LIMIT $1::bigint"};
+constexpr pg::Query kLockJournal{"dispatcher.lock_journal",
+                                 "SELECT id FROM webhook_journal WHERE id = ANY($1::bigint[])"
+                                 " AND NOT applied ORDER BY id FOR UPDATE"};
+constexpr pg::Query kMarkApplied{
+    "dispatcher.mark_applied",
+    "UPDATE webhook_journal SET applied = true WHERE id = ANY($1::bigint[])"};
+constexpr pg::Query kSendersOf{"dispatcher.senders_by_phone_number_id",
+                               "SELECT phone_number_id, id, outlet_id, portfolio_id FROM senders"
+                               " WHERE phone_number_id = ANY($1::text[])"};
+constexpr pg::Query kAttemptsOf{"dispatcher.attempts_by_provider_id",
+                                "SELECT provider_id, message_id, attempt FROM provider_ids WHERE "
+                                "provider_id = ANY($1::text[])"};
+constexpr pg::Query kContexts{
+    "dispatcher.contexts",
+    "SELECT p.provider_id, m.id, m.contact_id, l.run_id, m.outlet_id FROM provider_ids p"
+    " JOIN messages m ON m.day = p.day AND m.id = p.message_id JOIN lanes l ON l.id = m.lane_id"
+    " WHERE p.provider_id = ANY($1::text[])"};
+constexpr pg::Query kInsertInbound{
+    "dispatcher.insert_inbound",
+    "INSERT INTO inbound (provider_id, outlet_id, sender_id, recipient_id)"
+    " SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS u(provider_id)"
+    " ORDER BY u.provider_id ON CONFLICT DO NOTHING RETURNING provider_id"};
+constexpr pg::Query kEvidence{
+    "dispatcher.write_evidence",
+    "INSERT INTO sender_evidence (sender_id, send_answered) VALUES ($1, $2)"
+    " ON CONFLICT (sender_id) DO UPDATE SET"
+    " send_answered = GREATEST(sender_evidence.send_answered, excluded.send_answered)"};
+constexpr pg::Query kDeadLetter{
+    "dispatcher.insert_dead_letter",
+    "INSERT INTO dead_letters (outlet_id, kind, reason, payload) VALUES ($1, $2, $3, $4)"};
+
+constexpr base::BackoffPolicy kRetryBackoff{.initial = absl::Seconds(2),
+                                            .max = absl::Minutes(5),
+                                            .multiplier = 2.0,
+                                            .floor = absl::Milliseconds(500)};
+
+struct SenderOf {
+  std::string id;
+  std::string outlet_id;
+  std::string portfolio_id;
+};
+
+// One transaction's work, in the order in which its methods stand.
+class Application {
+ public:
+  Application(pg::Transaction& tx, const WebhookBatch& batch, WebhookEffects& effects)
+      : tx_(tx), batch_(batch), effects_(effects), now_(absl::Now()) {}
+
+  absl::Status Run() {
+    KABAR_RETURN_IF_ERROR(LockJournal());
+    FindSenders();
+    FindTargets();
+    for (std::size_t i = 0; i < batch_.statuses.size(); ++i) ApplyStatus(i);
+    ledger_.Save(tx_, events_);
+    // After the statuses, which bring the provider's ids that an answer refers to.
+    ApplyInbound();
+    for (const NewDeadLetter& letter : batch_.dead_letters) {
+      const SenderOf* sender = FindSender(letter.phone_number_id);
+      Bury(sender, letter.kind, letter.reason, letter.payload);
+    }
+    for (const auto& [sender, time] : evidence_) tx_.Exec(kEvidence, sender, time);
+    effects_.changes = ledger_.changes();
+    effects_.requeued = ledger_.requeued();
+    tx_.Exec(kMarkApplied, pg::BigintArray(batch_.journal_ids));
+    return events_.Append(tx_);
+  }
+
+ private:
+  struct Target {
+    std::string message_id;
+    std::int32_t attempt = 0;
+  };
+
+  absl::Status LockJournal() {
+    const pqxx::result rows = tx_.Exec(kLockJournal, pg::BigintArray(batch_.journal_ids));
+    if (rows.size() == batch_.journal_ids.size()) return absl::OkStatus();
+    return base::Error(absl::StatusCode::kAborted, "JOURNAL_MOVED_ON",
+                       "another process applied these webhooks; read the journal anew");
+  }
+
+  void FindSenders() {
+    std::set<std::string> numbers;
+    for (const StatusChange& status : batch_.statuses) numbers.insert(status.phone_number_id);
+    for (const InboundMessage& inbound : batch_.inbound) numbers.insert(inbound.phone_number_id);
+    for (const NewDeadLetter& letter : batch_.dead_letters) numbers.insert(letter.phone_number_id);
+    const std::vector<std::string> list(numbers.begin(), numbers.end());
+    for (const pqxx::row& row : tx_.Exec(kSendersOf, pg::TextArray(list))) {
+      senders_[pg::TextField(row[0])] = {pg::TextField(row[1]), pg::TextField(row[2]),
+                                         pg::TextField(row[3])};
+    }
+  }
+
+  const SenderOf* FindSender(const std::string& phone_number_id) const {
+    const auto found = senders_.find(phone_number_id);
+    return found == senders_.end() ? nullptr : &found->second;
+  }
+
+  // By our own tag first; by the provider's id for a status without one.
+  void FindTargets() {
+    targets_.resize(batch_.statuses.size());
+    std::vector<std::string> untagged;
+    for (std::size_t i = 0; i < batch_.statuses.size(); ++i) {
+      const absl::StatusOr<base::AttemptTag> tag = base::ParseAttemptTag(batch_.statuses[i].tag);
+      if (tag.ok()) {
+        targets_[i] = {tag->message_id, tag->attempt};
+      } else {
+        untagged.push_back(batch_.statuses[i].provider_id);
+      }
+    }
+    if (!untagged.empty()) {
+      std::unordered_map<std::string, Target> known;
+      for (const pqxx::row& row : tx_.Exec(kAttemptsOf, pg::TextArray(untagged))) {
+        known[pg::TextField(row[0])] = {pg::TextField(row[1]), row[2].as<std::int32_t>()};
+      }
+      for (std::size_t i = 0; i < targets_.size(); ++i) {
+        const auto found = known.find(batch_.statuses[i].provider_id);
+        if (targets_[i].message_id.empty() && found != known.end()) targets_[i] = found->second;
+      }
+    }
+    std::vector<std::string> ids;
+    for (const Target& target : targets_) {
+      if (!target.message_id.empty()) ids.push_back(target.message_id);
+    }
+    ledger_.Load(tx_, ids);
+    ledger_.LoadAttempts(tx_, ledger_.All());
+  }
+
+  void ApplyStatus(std::size_t i) {
+    const StatusChange& status = batch_.statuses[i];
+    const SenderOf* sender = FindSender(status.phone_number_id);
+    if (sender == nullptr) {
+      return Bury(nullptr, "WEBHOOK_UNKNOWN_SENDER", "no sender has this phone_number_id",
+                  status.payload);
+    }
+    LedgerRow* row = ledger_.Find(targets_[i].message_id);
+    if (row == nullptr) {
+      return Bury(sender, "WEBHOOK_UNKNOWN_MESSAGE",
+                  "neither its callback data nor its id names a message of the ledger",
+                  status.payload);
+    }
+    if (row->lane->lane.sender_id != sender->id) {
+      return Bury(sender, "WEBHOOK_WRONG_SENDER", "the message was sent by another number",
+                  status.payload);
+    }
+    const std::int32_t attempt = targets_[i].attempt;
+    if (attempt < 1 || attempt > row->attempt) {
+      return Bury(sender, "WEBHOOK_UNKNOWN_ATTEMPT", "the ledger knows no such attempt",
+                  status.payload);
+    }
+    NoteEvidence(*sender, *row, attempt);
+    AttemptMove move{.provider_id = status.provider_id,
+                     .reason = status.reason,
+                     .pricing_category = status.pricing_category,
+                     .billable = status.billable};
+    if (status.state == AttemptState::kFailed) Judge(status.rule, *row, attempt, move);
+    if (ledger_.MoveAttempt(*row, attempt, status.state, move) &&
+        status.state == AttemptState::kFailed) {
+      React(status, *sender, *row);
+    }
+  }
+
+  void NoteEvidence(const SenderOf& sender, const LedgerRow& row, std::int32_t attempt) {
+    std::optional<absl::Time> started;
+    if (attempt == row.attempt) started = row.claimed_at;
+    for (const AttemptRow& known : row.attempts) {
+      if (known.attempt == attempt && known.started_at) started = known.started_at;
+    }
+    if (!started) return;
+    auto [place, added] = evidence_.emplace(sender.id, *started);
+    if (!added) place->second = std::max(place->second, *started);
+  }
+
+  void Judge(FailureRule rule, const LedgerRow& row, std::int32_t attempt, AttemptMove& move) {
+    switch (rule) {
+      case FailureRule::kRetryBackoff:
+        move.retry = true;
+        move.not_before = now_ + base::BackoffDelay(kRetryBackoff, row.failures + 1);
+        break;
+      case FailureRule::kRetryPair:
+        move.retry = true;
+        move.not_before = now_ + whatsapp::PairRetryDelay(attempt);
+        break;
+      case FailureRule::kRetryTemplate:
+        move.retry = row.has_form;
+        break;
+      case FailureRule::kPauseSender:
+      case FailureRule::kStopSender:
+      case FailureRule::kStopAccount:
+        move.retry = true;  // nothing is wrong with the message; it waits for the number
+        break;
+      case FailureRule::kFinal:
+      case FailureRule::kOptOut:
+      case FailureRule::kNoRetry24h:
+      case FailureRule::kPauseLane:
+        break;
+    }
+  }
+
+  // What a failure means beyond its message; once per attempt, however often it is reported.
+  void React(const StatusChange& status, const SenderOf& sender, const LedgerRow& row) {
+    switch (status.rule) {
+      case FailureRule::kRetryTemplate:
+        CloseWindowFor(tx_, sender.id, row.recipient_id);
+        break;
+      case FailureRule::kOptOut:
+        Suppress(tx_, row.recipient_id, "MARKETING", "provider", status.reason,
+                 absl::InfiniteFuture());
+        break;
+      case FailureRule::kNoRetry24h:
+        Suppress(tx_, row.recipient_id, row.lane->lane.purpose, "provider", status.reason,
+                 now_ + absl::Hours(24));
+        break;
+      case FailureRule::kPauseSender:
+        effects_.senders.push_back({sender.id, SenderState::kPaused, status.reason, false});
+        break;
+      case FailureRule::kStopSender:
+        effects_.senders.push_back({sender.id, SenderState::kStopped, status.reason, false});
+        break;
+      case FailureRule::kStopAccount:
+        effects_.senders.push_back({sender.id, SenderState::kStopped, status.reason, true});
+        break;
+      case FailureRule::kPauseLane:
+        effects_.lanes.push_back({row.lane->lane.id, status.reason});
+        break;
+      case FailureRule::kFinal:
+      case FailureRule::kRetryBackoff:
+      case FailureRule::kRetryPair:
+        break;
+    }
+  }
+
+  void ApplyInbound() {
+    if (batch_.inbound.empty()) return;
+    const std::vector<std::int64_t> recipients = ResolveInbound();
+    pg::ArrayBuilder ids, outlets, senders, recipient_ids;
+    for (std::size_t i = 0; i < recipients.size(); ++i) {
+      const InboundMessage& inbound = batch_.inbound[i];
+      const SenderOf* sender = FindSender(inbound.phone_number_id);
+      if (sender == nullptr) {
+        Bury(nullptr, "WEBHOOK_UNKNOWN_SENDER", "no sender has this phone_number_id",
+             inbound.payload);
+        continue;
+      }
+      ids.Add(inbound.provider_id);
+      outlets.Add(sender->outlet_id);
+      senders.Add(sender->id);
+      recipient_ids.Add(recipients[i]);
+    }
+    std::set<std::string> fresh;
+    for (const pqxx::row& row :
+         tx_.Exec(kInsertInbound, std::move(ids).Finish(), std::move(outlets).Finish(),
+                  std::move(senders).Finish(), std::move(recipient_ids).Finish())) {
+      fresh.insert(pg::TextField(row[0]));
+    }
+    const auto contexts = ReadContexts();
+    for (std::size_t i = 0; i < recipients.size(); ++i) {
+      const InboundMessage& inbound = batch_.inbound[i];
+      if (fresh.erase(inbound.provider_id) == 0) continue;  // delivered before
+      TakeInbound(inbound, *FindSender(inbound.phone_number_id), recipients[i], contexts);
+    }
+  }
+
+  std::vector<std::int64_t> ResolveInbound() {
+    std::vector<std::int64_t> ids(batch_.inbound.size());
+    std::map<std::string, std::vector<std::size_t>> outlets;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const SenderOf* sender = FindSender(batch_.inbound[i].phone_number_id);
+      if (sender != nullptr) outlets[sender->outlet_id].push_back(i);
+    }
+    for (const auto& [outlet, places] : outlets) {
+      std::vector<RecipientAddress> addresses;
+      for (const std::size_t place : places) {
+        addresses.push_back({batch_.inbound[place].phone, batch_.inbound[place].bsuid});
+      }
+      const std::vector<std::int64_t> resolved = ResolveRecipients(tx_, outlet, addresses);
+      for (std::size_t i = 0; i < places.size(); ++i) ids[places[i]] = resolved[i];
+    }
+    return ids;
+  }
+
+  struct Context {
+    std::string message_id;
+    std::string contact_id;
+    std::string run_id;
+    std::string outlet_id;
+  };
+
+  std::unordered_map<std::string, Context> ReadContexts() {
+    std::vector<std::string> ids;
+    for (const InboundMessage& inbound : batch_.inbound) {
+      if (!inbound.context_id.empty()) ids.push_back(inbound.context_id);
+    }
+    std::unordered_map<std::string, Context> contexts;
+    if (ids.empty()) return contexts;
+    for (const pqxx::row& row : tx_.Exec(kContexts, pg::TextArray(ids))) {
+      contexts[pg::TextField(row[0])] = {pg::TextField(row[1]), pg::TextField(row[2]),
+                                         pg::TextField(row[3]), pg::TextField(row[4])};
+    }
+    return contexts;
+  }
+
+  void TakeInbound(const InboundMessage& inbound, const SenderOf& sender, std::int64_t recipient,
+                   const std::unordered_map<std::string, Context>& contexts) {
+    ++effects_.inbound;
+    if (inbound.opens_window && recipient != 0) {
+      // A clock that runs ahead does not lengthen the window.
+      const absl::Time time = std::min(inbound.time, now_);
+      OpenWindowFor(tx_, sender.id, recipient, time);
+      effects_.windows.push_back({sender.portfolio_id, sender.id, recipient, time});
+    }
+    events::v1::InboundReceived& event = *events_.Inbound(sender.outlet_id);
+    event.set_inbound_id(inbound.provider_id);
+    event.set_sender_id(sender.id);
+    event.set_phone(inbound.phone);
+    event.set_bsuid(inbound.bsuid);
+    event.set_profile_name(inbound.profile_name);
+    event.set_kind(inbound.kind);
+    event.set_text(inbound.text);
+    event.set_payload(inbound.payload_id);
+    const auto context = contexts.find(inbound.context_id);
+    if (context != contexts.end() && context->second.outlet_id == sender.outlet_id) {
+      event.set_context_message_id(context->second.message_id);
+      event.set_context_contact_id(context->second.contact_id);
+      event.set_context_run_id(context->second.run_id);
+    }
+  }
+
+  void Bury(const SenderOf* sender, const std::string& kind, const std::string& reason,
+            const std::string& payload) {
+    tx_.Exec(kDeadLetter, sender == nullptr ? "" : sender->outlet_id, kind, reason,
+             pg::Bytes(payload));
+    ++effects_.dead_letters;
+  }
+
+  pg::Transaction& tx_;
+  const WebhookBatch& batch_;
+  WebhookEffects& effects_;
+  const absl::Time now_;
+  std::map<std::string, SenderOf> senders_;
+  std::vector<Target> targets_;
+  LedgerBatch ledger_;
+  LedgerEvents events_;
+  std::map<std::string, absl::Time> evidence_;
+};
+
+}  // namespace
+
+absl::Status PgStore::AppendWebhooks(const std::vector<JournalEntry>& payloads,
+                                     absl::Time deadline) {
+  if (payloads.empty()) return absl::OkStatus();
+  pg::ArrayBuilder times, bodies;
+  for (const JournalEntry& payload : payloads) {
+    times.Add(payload.received_at);
+    bodies.AddBytes(payload.body);
+  }
+  const std::string time_array = std::move(times).Finish();
+  const std::string body_array = std::move(bodies).Finish();
+  return pg::Transact(pool_, "AppendWebhooks", {.deadline = deadline, .attempts = 3},
+                      [&](pg::Transaction& tx) -> absl::Status {
+                        tx.Exec(kAppend, time_array, body_array);
+                        tx.NotifyAfterCommit(kWebhookChannel);
+                        return absl::OkStatus();
+                      });
+}
+
+absl::StatusOr<std::vector<JournalEntry>> PgStore::ReadJournal(int limit, absl::Time deadline) {
+  std::vector<JournalEntry> entries;
+  KABAR_RETURN_IF_ERROR(pg::Transact(pool_, "ReadJournal",
+                                     {.deadline = deadline, .read_only = true},
+                                     [&](pg::Transaction& tx) -> absl::Status {
+                                       entries.clear();
+                                       for (const pqxx::row& row : tx.Exec(kReadJournal, limit)) {
+                                         entries.push_back({.id = row[0].as<std::int64_t>(),
+                                                            .received_at = pg::TimeField(row[1]),
+                                                            .body = pg::BytesField(row[2])});
+                                       }
+                                       return absl::OkStatus();
+                                     }));
+  return entries;
+}
+
+absl::StatusOr<WebhookEffects> PgStore::ApplyWebhooks(const WebhookBatch& batch,
+                                                      absl::Time deadline) {
+  WebhookEffects effects;
+  KABAR_RETURN_IF_ERROR(pg::Transact(pool_, "ApplyWebhooks", {.deadline = deadline, .attempts = 5},
+                                     [&](pg::Transaction& tx) -> absl::Status {
+                                       effects = {};
+                                       return Application(tx, batch, effects).Run();
+                                     }));
+  return effects;
+}
+
+}  // namespace kabar::dispatcher

@@ -1,0 +1,100 @@
+// Payloads of the webhook journal, read and judged (error table), as the ledger applies them, and
+// what the applying asks for outside of the ledger.
+//
+// Thread safety: values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "services/dispatcher/message.h"
+#include "services/dispatcher/store.h"
+
+namespace kabar::dispatcher {
+
+// What the error table says of a `failed` status.
+enum class FailureRule : std::int16_t {
+  kFinal = 0,
+  kRetryBackoff = 1,   // exponential backoff with jitter
+  kRetryPair = 2,      // 4^n s
+  kRetryTemplate = 3,  // the window was closed: again, in template form if there is one
+  kOptOut = 4,         // final, and never again for marketing
+  kNoRetry24h = 5,     // final, and nothing more to him for 24 h
+  kPauseSender = 6,    // try again once the number is active
+  kStopSender = 7,
+  kStopAccount = 8,
+  kPauseLane = 9,  // final; the lane is paused
+};
+
+struct StatusChange {
+  std::string phone_number_id = {};
+  std::string provider_id = {};
+  std::string tag = {};  // biz_opaque_callback_data
+  AttemptState state = AttemptState::kAccepted;
+  std::string reason = {};  // kFailed: GRAPH_131026
+  FailureRule rule = FailureRule::kFinal;
+  std::string pricing_category = {};
+  bool billable = false;
+  std::string payload = {};  // for the dead letter, should it belong to nothing
+};
+
+struct InboundMessage {
+  std::string phone_number_id = {};
+  std::string provider_id = {};
+  std::string phone = {};  // E.164 with '+', or empty
+  std::string bsuid = {};
+  std::string profile_name = {};
+  std::string kind = {};
+  std::string text = {};
+  std::string payload_id = {};  // a button's payload or id
+  std::string context_id = {};  // provider id of the message it answers
+  absl::Time time = absl::InfinitePast();
+  bool opens_window = true;
+  std::string payload = {};  // for the dead letter
+};
+
+struct NewDeadLetter {
+  std::string phone_number_id = {};  // names the outlet, if it is known
+  std::string kind = {};
+  std::string reason = {};
+  std::string payload = {};
+};
+
+struct WebhookBatch {
+  std::vector<std::int64_t> journal_ids = {};
+  // In the order in which they came.
+  std::vector<StatusChange> statuses = {};
+  std::vector<InboundMessage> inbound = {};
+  std::vector<NewDeadLetter> dead_letters = {};
+};
+
+// To be done after the commit; each is harmless to repeat.
+struct WebhookEffects {
+  struct WindowOpened {
+    std::string portfolio_id = {};
+    std::string sender_id = {};
+    std::int64_t recipient_id = 0;
+    absl::Time last_inbound = {};
+  };
+  struct SenderAction {
+    std::string sender_id = {};
+    SenderState state = SenderState::kPaused;
+    std::string reason = {};
+    bool whole_portfolio = false;
+  };
+  struct LaneAction {
+    std::string lane_id = {};
+    std::string reason = {};
+  };
+  std::vector<Store::Requeued> requeued = {};
+  std::vector<WindowOpened> windows = {};
+  std::vector<SenderAction> senders = {};
+  std::vector<LaneAction> lanes = {};
+  std::int64_t changes = 0;  // of messages' states
+  std::int64_t inbound = 0;  // new ones
+  std::int64_t dead_letters = 0;
+};
+
+}  // namespace kabar::dispatcher
