@@ -20,7 +20,9 @@ absl::StatusOr<Response> Fetch(absl::string_view method, absl::string_view url, 
   auto client = Client::Create(std::move(options));
   if (!client.ok()) return client.status();
 
-  if (parts->target.empty() || parts->target[0] != '/') parts->target.insert(0, "/");
+  if (parts->target.empty() || parts->target[0] != '/') {
+    parts->target = absl::StrCat("/", parts->target);
+  }
   Completion completion;
   absl::Notification finished;
   (*client)->Post(ClientRequest{.method = std::string(method),
