@@ -66,8 +66,7 @@ int Main(const Config& config) {
                               *dispatcher_sink);
   events::Consumer triggers({.source = "triggers", .consumer = "analytics"},
                             rpc::MakeChannel(config.triggers_address), prepare, *triggers_sink);
-  std::jthread forget(
-      [&](std::stop_token stop) { ForgetLoop(store, base::SystemClock(), stop); });
+  std::jthread forget([&](std::stop_token stop) { ForgetLoop(store, base::SystemClock(), stop); });
 
   rpc::Guard guard({.service = "analytics"}, **keys);
   Handler handler(store, base::SystemClock(), guard);

@@ -18,7 +18,8 @@ constexpr pg::Query kAddLane{
     "INSERT INTO lane_figures AS f (outlet_id, lane_id, asked, lane_state, lane_reason, "
     "lane_rate_per_s, states, reached_sent, reached_delivered, reached_read, first_sent_at, "
     "last_sent_at) "
-    "VALUES ($1, $2, coalesce($3, 0), coalesce($4, 0), $5, $6, $7::bigint[], $8, $9, $10, $11, $12) "
+    "VALUES ($1, $2, coalesce($3, 0), coalesce($4, 0), $5, $6, $7::bigint[], $8, $9, $10, $11, "
+    "$12) "
     "ON CONFLICT (outlet_id, lane_id) DO UPDATE SET "
     "asked = coalesce($3, f.asked), lane_state = coalesce($4, f.lane_state), "
     "lane_reason = CASE WHEN $4 IS NULL THEN f.lane_reason ELSE $5 END, "
@@ -58,10 +59,9 @@ constexpr pg::Query kRead{
     "FROM lane_figures f LEFT JOIN run_answers a "
     "ON a.outlet_id = f.outlet_id AND a.run_id = f.lane_id "
     "WHERE f.outlet_id = $1 AND f.lane_id = $2"};
-constexpr pg::Query kReadFailures{
-    "analytics.read_failures",
-    "SELECT reason, messages FROM lane_failures "
-    "WHERE outlet_id = $1 AND lane_id = $2 AND messages <> 0"};
+constexpr pg::Query kReadFailures{"analytics.read_failures",
+                                  "SELECT reason, messages FROM lane_failures "
+                                  "WHERE outlet_id = $1 AND lane_id = $2 AND messages <> 0"};
 constexpr pg::Query kReadPositions{"analytics.read_positions",
                                    "SELECT source, number FROM event_positions"};
 constexpr pg::Query kForget{"analytics.forget_seconds",
@@ -134,9 +134,9 @@ absl::StatusOr<LaneFigures> PgStore::Read(const std::string& outlet, const std::
     const auto row =
         tx.ExecMaybe(kRead, outlet, lane_id, absl::ToUnixSeconds(now - absl::Minutes(1)));
     if (!row) {
-      return base::Error(absl::StatusCode::kNotFound, "RUN_NOT_FOUND",
-                         absl::StrCat("no events of a run ", lane_id,
-                                      " of this outlet have been counted"));
+      return base::Error(
+          absl::StatusCode::kNotFound, "RUN_NOT_FOUND",
+          absl::StrCat("no events of a run ", lane_id, " of this outlet have been counted"));
     }
     figures = FiguresOf(*row);
     for (const pqxx::row& f : tx.Exec(kReadFailures, outlet, lane_id)) {

@@ -1,0 +1,105 @@
+#include "services/campaigns/convert.h"
+
+#include <functional>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "kabar/campaigns/v1/campaigns.pb.h"
+#include "libs/base/status.h"
+
+namespace kabar::campaigns {
+namespace {
+
+void Set(absl::Time time, google::protobuf::Timestamp* proto) {
+  const std::int64_t micros = absl::ToUnixMicros(time);
+  proto->set_seconds(micros / 1000000);
+  proto->set_nanos(static_cast<std::int32_t>(micros % 1000000) * 1000);
+}
+
+using Setter = std::function<void(const v1::Campaign&, Campaign*)>;
+
+const std::map<std::string, Setter>& Setters() {
+  static const auto* const setters = new std::map<std::string, Setter>{
+      {"name", [](const auto& p, Campaign* c) { c->name = p.name(); }},
+      {"template_id", [](const auto& p, Campaign* c) { c->template_id = p.template_id(); }},
+      {"segment_id", [](const auto& p, Campaign* c) { c->segment_id = p.segment_id(); }},
+      {"subject",
+       [](const auto& p, Campaign* c) {
+         c->subject = p.subject() == 0 ? contacts::v1::SHIPMENT : p.subject();
+       }},
+      {"purpose",
+       [](const auto& p, Campaign* c) {
+         c->purpose = p.purpose() == 0 ? contacts::v1::DELIVERY_UPDATES : p.purpose();
+       }},
+      {"sender_id", [](const auto& p, Campaign* c) { c->sender_id = p.sender_id(); }},
+      {"rate", [](const auto& p, Campaign* c) { c->rate = p.rate(); }},
+      {"batch_size", [](const auto& p, Campaign* c) { c->batch_size = p.batch_size(); }},
+      {"max_attempts", [](const auto& p, Campaign* c) { c->max_attempts = p.max_attempts(); }},
+      {"start", [](const auto& p, Campaign* c) { c->start_text = p.start(); }},
+      {"end", [](const auto& p, Campaign* c) { c->end_text = p.end(); }},
+      {"unknown_policy",
+       [](const auto& p, Campaign* c) {
+         c->unknown_policy = p.unknown_policy() == 0 ? v1::RESEND : p.unknown_policy();
+       }},
+  };
+  return *setters;
+}
+
+}  // namespace
+
+void ToProto(const Campaign& c, v1::Campaign* p) {
+  p->Clear();
+  p->set_id(c.id);
+  p->set_name(c.name);
+  p->set_template_id(c.template_id);
+  p->set_template_version(c.template_version);
+  p->set_segment_id(c.segment_id);
+  p->set_subject(static_cast<contacts::v1::AudienceSubject>(c.subject));
+  p->set_purpose(static_cast<contacts::v1::ConsentPurpose>(c.purpose));
+  p->set_sender_id(c.sender_id);
+  p->set_rate(c.rate);
+  p->set_batch_size(c.batch_size);
+  p->set_max_attempts(c.max_attempts);
+  p->set_start(c.start_text);
+  p->set_end(c.end_text);
+  p->set_unknown_policy(static_cast<v1::UnknownPolicy>(c.unknown_policy));
+  p->set_state(static_cast<v1::CampaignState>(c.state));
+  p->set_state_reason(c.state_reason);
+  p->set_run_id(c.run_id);
+  if (c.start_at) Set(*c.start_at, p->mutable_start_time());
+  if (c.end_at) Set(*c.end_at, p->mutable_end_time());
+  p->set_asked(c.asked.value_or(0));
+  p->set_expanded(c.cursor);
+  p->set_not_expanded(c.not_expanded());
+  Set(c.created_at, p->mutable_create_time());
+  Set(c.updated_at, p->mutable_update_time());
+  if (c.finished_at) Set(*c.finished_at, p->mutable_finish_time());
+}
+
+Campaign FromProto(const v1::Campaign& proto) {
+  Campaign campaign;
+  for (const auto& [name, set] : Setters()) set(proto, &campaign);
+  return campaign;
+}
+
+absl::Status ApplyMask(const v1::Campaign& proto, const std::vector<std::string>& paths,
+                       Campaign* campaign) {
+  if (paths.empty()) {
+    for (const auto& [name, set] : Setters()) set(proto, campaign);
+    return absl::OkStatus();
+  }
+  absl::Status faults;
+  for (const auto& path : paths) {
+    const auto setter = Setters().find(path);
+    if (setter == Setters().end()) {
+      base::AddFieldViolation(faults, "update_mask",
+                              absl::StrCat(path, " is no field that can be changed"));
+    } else {
+      setter->second(proto, campaign);
+    }
+  }
+  return faults;
+}
+
+}  // namespace kabar::campaigns

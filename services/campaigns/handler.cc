@@ -1,0 +1,243 @@
+#include "services/campaigns/handler.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "libs/base/clock.h"
+#include "libs/base/ids.h"
+#include "libs/base/status.h"
+#include "libs/rpc/guard.h"
+#include "libs/rpc/idempotency.h"
+#include "services/campaigns/convert.h"
+
+namespace kabar::campaigns {
+namespace {
+
+constexpr int kDefaultPageSize = 50;
+constexpr int kMaxPageSize = 100;
+constexpr absl::string_view kTokenPrefix = "campaigns\n";
+
+absl::StatusOr<std::string> LastOf(absl::string_view token) {
+  if (token.empty()) return std::string();
+  std::string plain;
+  absl::string_view last;
+  if (absl::WebSafeBase64Unescape(token, &plain)) {
+    last = plain;
+    if (absl::ConsumePrefix(&last, kTokenPrefix)) return std::string(last);
+  }
+  return base::InvalidField("page_token",
+                            "is not one of this list: pass next_page_token of the page before");
+}
+
+// The lane does not exist before the runner opened it; then there is nothing to stop.
+absl::Status IgnoreMissingLane(absl::Status status) {
+  return absl::IsNotFound(status) ? absl::OkStatus() : status;
+}
+
+}  // namespace
+
+template <typename Request, typename Response>
+absl::Status Handler::Mutate(const rpc::Call& call, absl::string_view method,
+                             const Request& request, Response* response,
+                             absl::FunctionRef<absl::Status(Store::Unit&)> work) {
+  const absl::Status done =
+      store_.Write(call.outlet, method, call.deadline, [&](Store::Unit& unit) -> absl::Status {
+        response->Clear();
+        rpc::RequestLog log;
+        log.reserve = [&](const rpc::RequestRecord& mine) {
+          return unit.ReserveRequest(request.request_id(), mine);
+        };
+        log.save = [&](const std::string& answer) {
+          return unit.SaveResponse(request.request_id(), answer);
+        };
+        return rpc::RunOnce(request.request_id(), method, request, response, log,
+                            [&] { return work(unit); });
+      });
+  if (done.ok()) wake_();
+  return done;
+}
+
+template <typename Request>
+grpc::Status Handler::Verb(grpc::ServerContext* context, const char* method, const Request* request,
+                           v1::Campaign* response,
+                           absl::FunctionRef<absl::Status(Campaign&, absl::Time)> change) {
+  return rpc::Serve(
+      context, guard_, rpc::Access::kWrite,
+      [&](const rpc::Call& call) -> absl::Status {
+        return Mutate(call, method, *request, response, [&](Store::Unit& unit) -> absl::Status {
+          const absl::Time now = clock_.Now();
+          KABAR_ASSIGN_OR_RETURN(Campaign campaign, unit.Lock(request->id()));
+          KABAR_RETURN_IF_ERROR(change(campaign, now));
+          std::optional<absl::Time> due;
+          if (!campaign.ended() && campaign.state != State::kDraft) due = now;
+          KABAR_RETURN_IF_ERROR(unit.Save(campaign, due));
+          ToProto(campaign, response);
+          return absl::OkStatus();
+        });
+      },
+      method);
+}
+
+grpc::Status Handler::CreateCampaign(grpc::ServerContext* context,
+                                     const v1::CreateCampaignRequest* request,
+                                     v1::Campaign* response) {
+  return rpc::Serve(
+      context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) -> absl::Status {
+        Campaign campaign = FromProto(request->campaign());
+        campaign.outlet_id = call.outlet;
+        const absl::Time now = clock_.Now();
+        KABAR_RETURN_IF_ERROR(Check(campaign, now));
+        KABAR_RETURN_IF_ERROR(peers_.CheckReferences(campaign));
+        campaign.id = base::NewId("cmp");
+        campaign.created_at = campaign.updated_at = now;
+        return Mutate(call, "CreateCampaign", *request, response, [&](Store::Unit& unit) {
+          ToProto(campaign, response);
+          return unit.Insert(campaign);
+        });
+      });
+}
+
+grpc::Status Handler::GetCampaign(grpc::ServerContext* context,
+                                  const v1::GetCampaignRequest* request, v1::Campaign* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kRead,
+                    [&](const rpc::Call& call) -> absl::Status {
+                      KABAR_ASSIGN_OR_RETURN(const Campaign campaign,
+                                             store_.Get(call.outlet, request->id(), call.deadline));
+                      ToProto(campaign, response);
+                      return absl::OkStatus();
+                    });
+}
+
+grpc::Status Handler::ListCampaigns(grpc::ServerContext* context,
+                                    const v1::ListCampaignsRequest* request,
+                                    v1::ListCampaignsResponse* response) {
+  return rpc::Serve(
+      context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) -> absl::Status {
+        if (request->page_size() < 0) {
+          return base::InvalidField("page_size", "must not be negative");
+        }
+        const int size = request->page_size() == 0 ? kDefaultPageSize
+                                                   : std::min(request->page_size(), kMaxPageSize);
+        KABAR_ASSIGN_OR_RETURN(const std::string after, LastOf(request->page_token()));
+        KABAR_ASSIGN_OR_RETURN(
+            const std::vector<Campaign> found,
+            store_.List(call.outlet, request->state(), after, size + 1, call.deadline));
+        const std::size_t shown = std::min<std::size_t>(found.size(), size);
+        for (std::size_t i = 0; i < shown; ++i) ToProto(found[i], response->add_campaigns());
+        if (found.size() > shown) {
+          response->set_next_page_token(
+              absl::WebSafeBase64Escape(absl::StrCat(kTokenPrefix, found[shown - 1].id)));
+        }
+        return absl::OkStatus();
+      });
+}
+
+grpc::Status Handler::UpdateCampaign(grpc::ServerContext* context,
+                                     const v1::UpdateCampaignRequest* request,
+                                     v1::Campaign* response) {
+  return rpc::Serve(
+      context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) -> absl::Status {
+        return Mutate(
+            call, "UpdateCampaign", *request, response, [&](Store::Unit& unit) -> absl::Status {
+              const absl::Time now = clock_.Now();
+              KABAR_ASSIGN_OR_RETURN(Campaign campaign, unit.Lock(request->campaign().id()));
+              if (campaign.state != State::kDraft && campaign.state != State::kScheduled) {
+                return base::Error(
+                    absl::StatusCode::kFailedPrecondition, "WRONG_CAMPAIGN_STATE",
+                    absl::StrCat("campaign ", campaign.id, " is ", Name(campaign.state),
+                                 "; only drafts and scheduled ones can be changed"));
+              }
+              const auto& paths = request->update_mask().paths();
+              KABAR_RETURN_IF_ERROR(
+                  ApplyMask(request->campaign(), {paths.begin(), paths.end()}, &campaign));
+              KABAR_RETURN_IF_ERROR(Check(campaign, now));
+              KABAR_RETURN_IF_ERROR(peers_.CheckReferences(campaign));
+              std::optional<absl::Time> due;
+              if (campaign.state == State::kScheduled) {
+                campaign.state = State::kDraft;
+                KABAR_RETURN_IF_ERROR(Schedule(campaign, now));
+                due = campaign.start_at;
+              }
+              campaign.updated_at = now;
+              KABAR_RETURN_IF_ERROR(unit.Save(campaign, due));
+              ToProto(campaign, response);
+              return absl::OkStatus();
+            });
+      });
+}
+
+grpc::Status Handler::ScheduleCampaign(grpc::ServerContext* context,
+                                       const v1::ScheduleCampaignRequest* request,
+                                       v1::Campaign* response) {
+  return Verb(context, "ScheduleCampaign", request, response, Schedule);
+}
+
+grpc::Status Handler::StartCampaign(grpc::ServerContext* context,
+                                    const v1::StartCampaignRequest* request,
+                                    v1::Campaign* response) {
+  return Verb(context, "StartCampaign", request, response, Start);
+}
+
+grpc::Status Handler::PauseCampaign(grpc::ServerContext* context,
+                                    const v1::PauseCampaignRequest* request,
+                                    v1::Campaign* response) {
+  return Verb(context, "PauseCampaign", request, response,
+              [&](Campaign& campaign, absl::Time now) -> absl::Status {
+                KABAR_RETURN_IF_ERROR(Pause(campaign, "", now));
+                return IgnoreMissingLane(peers_.PauseLane(campaign));
+              });
+}
+
+grpc::Status Handler::ResumeCampaign(grpc::ServerContext* context,
+                                     const v1::ResumeCampaignRequest* request,
+                                     v1::Campaign* response) {
+  return Verb(context, "ResumeCampaign", request, response,
+              [&](Campaign& campaign, absl::Time now) -> absl::Status {
+                KABAR_RETURN_IF_ERROR(Resume(campaign, now));
+                return IgnoreMissingLane(peers_.ResumeLane(campaign));
+              });
+}
+
+grpc::Status Handler::CancelCampaign(grpc::ServerContext* context,
+                                     const v1::CancelCampaignRequest* request,
+                                     v1::Campaign* response) {
+  return Verb(context, "CancelCampaign", request, response,
+              [&](Campaign& campaign, absl::Time now) -> absl::Status {
+                KABAR_RETURN_IF_ERROR(Cancel(campaign, now));
+                if (campaign.run_id.empty()) return absl::OkStatus();
+                return IgnoreMissingLane(peers_.CancelLane(campaign));
+              });
+}
+
+grpc::Status Handler::RetryFailed(grpc::ServerContext* context,
+                                  const v1::RetryFailedRequest* request,
+                                  v1::RetryFailedResponse* response) {
+  return rpc::Serve(
+      context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) -> absl::Status {
+        // The dispatcher needs an id under which a repeat after a lost answer is the same retry.
+        const std::string retry_id =
+            request->request_id().empty() ? base::NewId("rty") : request->request_id();
+        return Mutate(call, "RetryFailed", *request, response,
+                      [&](Store::Unit& unit) -> absl::Status {
+                        const absl::Time now = clock_.Now();
+                        KABAR_ASSIGN_OR_RETURN(Campaign campaign, unit.Lock(request->id()));
+                        KABAR_RETURN_IF_ERROR(CheckRetry(campaign, now));
+                        KABAR_ASSIGN_OR_RETURN(const std::int64_t retried,
+                                               peers_.RetryFailed(campaign, retry_id));
+                        KABAR_RETURN_IF_ERROR(campaigns::RetryFailed(campaign, retried, now));
+                        std::optional<absl::Time> due;
+                        if (!campaign.ended()) due = now;
+                        KABAR_RETURN_IF_ERROR(unit.Save(campaign, due));
+                        response->set_retried(retried);
+                        ToProto(campaign, response->mutable_campaign());
+                        return absl::OkStatus();
+                      });
+      });
+}
+
+}  // namespace kabar::campaigns

@@ -1,0 +1,302 @@
+#include "services/campaigns/peers.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "kabar/contacts/v1/contacts.grpc.pb.h"
+#include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
+#include "kabar/templates/v1/templates.grpc.pb.h"
+#include "libs/base/message_id.h"
+#include "libs/base/status.h"
+#include "libs/rpc/channel.h"
+#include "libs/rpc/status.h"
+
+namespace kabar::campaigns {
+namespace {
+
+constexpr absl::Duration kCallTimeout = absl::Seconds(10);
+constexpr absl::Duration kAudienceTimeout = absl::Minutes(2);  // one statement over all contacts
+constexpr char kStep[] = "campaign";  // of message ids: a run says one thing to each subject
+constexpr int kPriority = 10;
+constexpr int kStaleBatch = 200;
+
+void Set(absl::Time time, google::protobuf::Timestamp* proto) {
+  const std::int64_t micros = absl::ToUnixMicros(time);
+  proto->set_seconds(micros / 1000000);
+  proto->set_nanos(static_cast<std::int32_t>(micros % 1000000) * 1000);
+}
+
+std::string PurposeName(const Campaign& c) {
+  return contacts::v1::ConsentPurpose_Name(static_cast<contacts::v1::ConsentPurpose>(c.purpose));
+}
+
+// One member's message before its text is known; a refusal where there will be none.
+dispatcher::v1::OutgoingMessage MessageTo(const Campaign& c,
+                                          const contacts::v1::AudienceMember& member,
+                                          absl::Time now) {
+  dispatcher::v1::OutgoingMessage m;
+  m.set_id(base::MakeMessageId(*c.run_day, c.run_id, kStep, member.contact_id(), member.subject()));
+  m.set_ordinal(member.ordinal());
+  m.set_contact_id(member.contact_id());
+  m.set_subject(member.subject());
+  m.set_phone(member.phone());
+  m.set_bsuid(member.bsuid());
+  Set(now, m.mutable_render_time());
+  const auto refuse = [&](events::v1::MessageState state, absl::string_view reason) {
+    m.mutable_refusal()->set_state(state);
+    m.mutable_refusal()->set_reason(std::string(reason));
+  };
+  if (member.gone()) {
+    refuse(events::v1::SUPPRESSED, "CONTACT_GONE");
+  } else if (member.opted_out()) {
+    refuse(events::v1::SUPPRESSED, "OPTED_OUT");
+  } else if (member.phone().empty() && member.bsuid().empty()) {
+    refuse(events::v1::FAILED, "NO_PHONE");
+  }
+  return m;
+}
+
+void SetText(templates::v1::Rendered& rendered, dispatcher::v1::OutgoingMessage* m) {
+  if (rendered.has_failure()) {
+    m->mutable_refusal()->set_state(events::v1::FAILED);
+    m->mutable_refusal()->set_reason(rendered.failure().reason());
+    return;
+  }
+  m->set_text(std::move(*rendered.mutable_text()));
+  if (!rendered.has_provider_form()) return;
+  auto* form = m->mutable_provider_form();
+  form->set_name(rendered.provider_form().name());
+  form->set_language(rendered.provider_form().language());
+  form->mutable_parameters()->Swap(rendered.mutable_provider_form()->mutable_parameters());
+}
+
+}  // namespace
+
+struct Peers::State {
+  State(const PeerAddresses& addresses, const std::string& service_key)
+      : caller(service_key),
+        contacts(contacts::v1::ContactsService::NewStub(rpc::MakeChannel(addresses.contacts))),
+        templates(templates::v1::TemplatesService::NewStub(rpc::MakeChannel(addresses.templates))),
+        dispatcher(
+            dispatcher::v1::DispatcherService::NewStub(rpc::MakeChannel(addresses.dispatcher))) {}
+
+  // stub.*method with deadline, key and outlet.
+  template <typename Stub, typename Request, typename Response>
+  absl::Status Call(Stub& stub,
+                    grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                    const std::string& outlet, const Request& request, Response* response,
+                    absl::Duration timeout = kCallTimeout) {
+    grpc::ClientContext context;
+    caller.Prepare(context, {.outlet = outlet, .timeout = timeout});
+    return rpc::ToAbsl((stub.*method)(&context, request, response));
+  }
+
+  absl::Status Render(const Campaign& c, const PinnedTemplate& pinned,
+                      contacts::v1::ListAudienceResponse& page,
+                      dispatcher::v1::EnqueueRequest* enqueue);
+
+  const rpc::Caller caller;
+  const std::unique_ptr<contacts::v1::ContactsService::Stub> contacts;
+  const std::unique_ptr<templates::v1::TemplatesService::Stub> templates;
+  const std::unique_ptr<dispatcher::v1::DispatcherService::Stub> dispatcher;
+};
+
+using contacts::v1::ContactsService;
+using dispatcher::v1::DispatcherService;
+using templates::v1::TemplatesService;
+
+Peers::Peers(const PeerAddresses& addresses, const std::string& service_key)
+    : state_(std::make_unique<State>(addresses, service_key)) {}
+Peers::~Peers() = default;
+
+absl::Status Peers::CheckReferences(const Campaign& c) {
+  absl::Status faults;
+  const auto check = [&](absl::Status status, absl::string_view field) -> absl::Status {
+    if (absl::IsNotFound(status)) {
+      base::AddFieldViolation(faults, field, status.message());
+      return absl::OkStatus();
+    }
+    return status;
+  };
+  KABAR_RETURN_IF_ERROR(check(GetTemplate(c, 0).status(), "campaign.template_id"));
+  contacts::v1::GetSegmentRequest segment;
+  segment.set_id(c.segment_id);
+  contacts::v1::Segment found_segment;
+  KABAR_RETURN_IF_ERROR(check(state_->Call(*state_->contacts, &ContactsService::Stub::GetSegment,
+                                           c.outlet_id, segment, &found_segment),
+                              "campaign.segment_id"));
+  dispatcher::v1::GetSenderRequest sender;
+  sender.set_id(c.sender_id);
+  dispatcher::v1::Sender found_sender;
+  KABAR_RETURN_IF_ERROR(check(state_->Call(*state_->dispatcher, &DispatcherService::Stub::GetSender,
+                                           c.outlet_id, sender, &found_sender),
+                              "campaign.sender_id"));
+  return faults;
+}
+
+absl::StatusOr<PinnedTemplate> Peers::GetTemplate(const Campaign& c, std::int32_t version) {
+  templates::v1::GetTemplateRequest request;
+  request.set_id(c.template_id);
+  request.set_version(version);
+  templates::v1::Template found;
+  KABAR_RETURN_IF_ERROR(state_->Call(*state_->templates, &TemplatesService::Stub::GetTemplate,
+                                     c.outlet_id, request, &found));
+  return PinnedTemplate{.version = found.version(),
+                        .variables = {found.variables().begin(), found.variables().end()}};
+}
+
+absl::StatusOr<std::int64_t> Peers::CreateAudience(const Campaign& c) {
+  contacts::v1::CreateAudienceRequest request;
+  request.set_run_id(c.run_id);
+  request.set_segment_id(c.segment_id);
+  request.set_subject(static_cast<contacts::v1::AudienceSubject>(c.subject));
+  contacts::v1::Audience audience;
+  KABAR_RETURN_IF_ERROR(state_->Call(*state_->contacts, &ContactsService::Stub::CreateAudience,
+                                     c.outlet_id, request, &audience, kAudienceTimeout));
+  return audience.size();
+}
+
+absl::Status Peers::CreateLane(const Campaign& c) {
+  dispatcher::v1::CreateLaneRequest request;
+  auto* lane = request.mutable_lane();
+  lane->set_id(c.run_id);
+  lane->set_run_id(c.run_id);
+  lane->set_sender_id(c.sender_id);
+  lane->set_priority(kPriority);
+  lane->set_rate(c.rate);
+  lane->set_asked(c.asked.value_or(0));
+  if (c.end_at) Set(*c.end_at, lane->mutable_end_time());
+  lane->set_max_attempts(c.max_attempts);
+  lane->set_unknown_policy(static_cast<dispatcher::v1::UnknownPolicy>(c.unknown_policy));
+  lane->set_purpose(PurposeName(c));
+  dispatcher::v1::Lane made;
+  return state_->Call(*state_->dispatcher, &DispatcherService::Stub::CreateLane, c.outlet_id,
+                      request, &made);
+}
+
+// Renders a page of the audience into the messages of one Enqueue.
+absl::Status Peers::State::Render(const Campaign& c, const PinnedTemplate& pinned,
+                                  contacts::v1::ListAudienceResponse& page,
+                                  dispatcher::v1::EnqueueRequest* enqueue) {
+  const absl::Time now = absl::Now();
+  templates::v1::RenderBatchRequest render;
+  render.set_template_id(c.template_id);
+  render.set_version(pinned.version);
+  for (const auto& field : page.fields()) render.add_variables(field);
+  std::vector<int> rendered_messages;
+  enqueue->set_lane_id(c.run_id);
+  for (auto& member : *page.mutable_members()) {
+    *enqueue->add_messages() = MessageTo(c, member, now);
+    if (enqueue->messages().rbegin()->has_refusal()) continue;
+    rendered_messages.push_back(enqueue->messages_size() - 1);
+    render.add_rows()->mutable_values()->Swap(member.mutable_values());
+  }
+  if (rendered_messages.empty()) return absl::OkStatus();
+  templates::v1::RenderBatchResponse answer;
+  KABAR_RETURN_IF_ERROR(
+      Call(*templates, &TemplatesService::Stub::RenderBatch, c.outlet_id, render, &answer));
+  if (answer.rendered_size() != static_cast<int>(rendered_messages.size())) {
+    return absl::InternalError("templates answered another number of texts than was asked");
+  }
+  for (std::size_t i = 0; i < rendered_messages.size(); ++i) {
+    SetText(*answer.mutable_rendered(static_cast<int>(i)),
+            enqueue->mutable_messages(rendered_messages[i]));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<HandedOver> Peers::HandOver(const Campaign& c, const PinnedTemplate& pinned,
+                                           std::int64_t count) {
+  contacts::v1::ListAudienceRequest request;
+  request.set_run_id(c.run_id);
+  request.set_after_ordinal(c.cursor);
+  request.set_page_size(static_cast<std::int32_t>(count));
+  for (const auto& variable : pinned.variables) request.add_fields(variable);
+  request.set_purpose(static_cast<contacts::v1::ConsentPurpose>(c.purpose));
+  contacts::v1::ListAudienceResponse page;
+  KABAR_RETURN_IF_ERROR(state_->Call(*state_->contacts, &ContactsService::Stub::ListAudience,
+                                     c.outlet_id, request, &page));
+  HandedOver handed{.last_ordinal = c.cursor, .last_page = page.last_page()};
+  if (page.members().empty()) return handed;
+  dispatcher::v1::EnqueueRequest enqueue;
+  KABAR_RETURN_IF_ERROR(state_->Render(c, pinned, page, &enqueue));
+  dispatcher::v1::EnqueueResponse answer;
+  KABAR_RETURN_IF_ERROR(state_->Call(*state_->dispatcher, &DispatcherService::Stub::Enqueue,
+                                     c.outlet_id, enqueue, &answer));
+  handed.last_ordinal = page.members().rbegin()->ordinal();
+  handed.messages = page.members_size();
+  handed.rate_per_s = answer.rate_per_s();
+  return handed;
+}
+
+absl::StatusOr<std::int64_t> Peers::RenderStale(const Campaign& c, const PinnedTemplate& pinned) {
+  dispatcher::v1::ListStaleMessagesRequest list;
+  list.set_lane_id(c.run_id);
+  list.set_page_size(kStaleBatch);
+  dispatcher::v1::ListStaleMessagesResponse stale;
+  KABAR_RETURN_IF_ERROR(state_->Call(
+      *state_->dispatcher, &DispatcherService::Stub::ListStaleMessages, c.outlet_id, list, &stale));
+  if (stale.messages().empty()) return 0;
+  contacts::v1::ListAudienceRequest request;
+  request.set_run_id(c.run_id);
+  for (const auto& message : stale.messages()) request.add_ordinals(message.ordinal());
+  for (const auto& variable : pinned.variables) request.add_fields(variable);
+  request.set_purpose(static_cast<contacts::v1::ConsentPurpose>(c.purpose));
+  contacts::v1::ListAudienceResponse page;
+  KABAR_RETURN_IF_ERROR(state_->Call(*state_->contacts, &ContactsService::Stub::ListAudience,
+                                     c.outlet_id, request, &page));
+  dispatcher::v1::EnqueueRequest enqueue;
+  KABAR_RETURN_IF_ERROR(state_->Render(c, pinned, page, &enqueue));
+  dispatcher::v1::EnqueueResponse answer;
+  KABAR_RETURN_IF_ERROR(state_->Call(*state_->dispatcher, &DispatcherService::Stub::Enqueue,
+                                     c.outlet_id, enqueue, &answer));
+  return page.members_size();
+}
+
+absl::Status Peers::PauseLane(const Campaign& c) {
+  dispatcher::v1::PauseLaneRequest request;
+  request.set_id(c.run_id);
+  dispatcher::v1::Lane lane;
+  return state_->Call(*state_->dispatcher, &DispatcherService::Stub::PauseLane, c.outlet_id,
+                      request, &lane);
+}
+
+absl::Status Peers::ResumeLane(const Campaign& c) {
+  dispatcher::v1::ResumeLaneRequest request;
+  request.set_id(c.run_id);
+  dispatcher::v1::Lane lane;
+  return state_->Call(*state_->dispatcher, &DispatcherService::Stub::ResumeLane, c.outlet_id,
+                      request, &lane);
+}
+
+absl::Status Peers::CancelLane(const Campaign& c) {
+  dispatcher::v1::CancelLaneRequest request;
+  request.set_id(c.run_id);
+  dispatcher::v1::Lane lane;
+  return state_->Call(*state_->dispatcher, &DispatcherService::Stub::CancelLane, c.outlet_id,
+                      request, &lane);
+}
+
+absl::Status Peers::FinishLane(const Campaign& c) {
+  dispatcher::v1::FinishLaneRequest request;
+  request.set_id(c.run_id);
+  dispatcher::v1::Lane lane;
+  return state_->Call(*state_->dispatcher, &DispatcherService::Stub::FinishLane, c.outlet_id,
+                      request, &lane);
+}
+
+absl::StatusOr<std::int64_t> Peers::RetryFailed(const Campaign& c, const std::string& request_id) {
+  dispatcher::v1::RetryFailedRequest request;
+  request.set_lane_id(c.run_id);
+  request.set_request_id(request_id);
+  dispatcher::v1::RetryFailedResponse answer;
+  KABAR_RETURN_IF_ERROR(state_->Call(*state_->dispatcher, &DispatcherService::Stub::RetryFailed,
+                                     c.outlet_id, request, &answer));
+  return answer.retried();
+}
+
+}  // namespace kabar::campaigns

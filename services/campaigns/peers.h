@@ -1,0 +1,75 @@
+// What a run needs of contacts, templates and dispatcher, as calls in the campaign's own words.
+//
+// Thread safety: safe for concurrent use. Blocks: each call for its timeout at most. Errors: those
+// of the services, with their reasons; UNAVAILABLE when one cannot be reached.
+#ifndef KABAR_SERVICES_CAMPAIGNS_PEERS_H_
+#define KABAR_SERVICES_CAMPAIGNS_PEERS_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "services/campaigns/campaign.h"
+
+namespace kabar::campaigns {
+
+struct PeerAddresses {
+  std::string contacts;
+  std::string templates;
+  std::string dispatcher;
+};
+
+// A template as a run needs it: the version to pin and the fields that it prints.
+struct PinnedTemplate {
+  std::int32_t version = 0;
+  std::vector<std::string> variables;
+};
+
+struct HandedOver {
+  std::int64_t last_ordinal = 0;
+  std::int64_t messages = 0;
+  bool last_page = false;
+  double rate_per_s = 0;  // the most the lane can send
+};
+
+class Peers {
+ public:
+  Peers(const PeerAddresses& addresses, const std::string& service_key);
+  ~Peers();
+
+  // What a new campaign names must exist: a violation for each that does not.
+  absl::Status CheckReferences(const Campaign& campaign);
+
+  // `version` 0: the newest.
+  absl::StatusOr<PinnedTemplate> GetTemplate(const Campaign& campaign, std::int32_t version);
+  // Idempotent by the run; how many were written.
+  absl::StatusOr<std::int64_t> CreateAudience(const Campaign& campaign);
+  // Idempotent by the run.
+  absl::Status CreateLane(const Campaign& campaign);
+
+  // Renders the members after `campaign.cursor` (at most `count`) and enqueues them.
+  absl::StatusOr<HandedOver> HandOver(const Campaign& campaign, const PinnedTemplate& pinned,
+                                      std::int64_t count);
+  // Renders again what the dispatcher holds but will not send any more because its text is old;
+  // how many it were.
+  absl::StatusOr<std::int64_t> RenderStale(const Campaign& campaign, const PinnedTemplate& pinned);
+
+  // NOT_FOUND when the lane has not been created yet.
+  absl::Status PauseLane(const Campaign& campaign);
+  absl::Status ResumeLane(const Campaign& campaign);
+  absl::Status CancelLane(const Campaign& campaign);
+  absl::Status FinishLane(const Campaign& campaign);
+  absl::StatusOr<std::int64_t> RetryFailed(const Campaign& campaign, const std::string& request_id);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace kabar::campaigns
+
+#endif  // KABAR_SERVICES_CAMPAIGNS_PEERS_H_

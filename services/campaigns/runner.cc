@@ -1,0 +1,269 @@
+#include "services/campaigns/runner.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "libs/base/backoff.h"
+#include "libs/base/rate.h"
+#include "libs/base/status.h"
+#include "libs/log/log.h"
+#include "libs/metrics/metrics.h"
+#include "prometheus/counter.h"
+
+namespace kabar::campaigns {
+namespace {
+
+constexpr absl::Duration kStoreTimeout = absl::Seconds(10);
+constexpr absl::Duration kIdle = absl::Seconds(1);  // another replica's campaign may become due
+
+// What no repetition can cure.
+bool Permanent(const absl::Status& status) {
+  return absl::IsNotFound(status) || absl::IsInvalidArgument(status) ||
+         absl::IsPermissionDenied(status) || absl::IsFailedPrecondition(status);
+}
+
+double OwnRate(const Campaign& c) {
+  const auto rate = base::ParseRate(c.rate);
+  return rate.ok() ? rate->PerMinute() / 60 : 0;
+}
+
+}  // namespace
+
+Runner::Runner(RunnerOptions options, Store& store, Peers& peers, base::Clock& clock)
+    : options_(std::move(options)), store_(store), peers_(peers), clock_(clock) {
+  for (int i = 0; i < options_.threads; ++i) wakeups_.push_back(std::make_unique<base::Wakeup>());
+}
+
+Runner::~Runner() { Stop(); }
+
+void Runner::Start() {
+  for (int i = 0; i < options_.threads; ++i) {
+    threads_.emplace_back([this, i](std::stop_token stop) {
+      static log::Throttle throttle(absl::Seconds(10));
+      while (!stop.stop_requested()) {
+        const auto worked = Step();
+        if (!worked.ok()) log::Warn(throttle, "campaign step failed", {{"error", worked.status()}});
+        if (worked.ok() && *worked) continue;
+        clock_.Wait(*wakeups_[i], worked.ok() ? UntilDue() : kIdle, stop);
+      }
+    });
+  }
+}
+
+void Runner::Stop() {
+  for (auto& thread : threads_) thread.request_stop();
+  threads_.clear();
+}
+
+void Runner::Wake() {
+  for (auto& wakeup : wakeups_) wakeup->Notify();
+}
+
+absl::Time Runner::Deadline() const { return clock_.Now() + kStoreTimeout; }
+
+absl::Duration Runner::UntilDue() {
+  const auto next = store_.NextDue(Deadline());
+  if (!next.ok()) return kIdle;
+  return std::clamp(*next - clock_.Now(), absl::Milliseconds(1), kIdle);
+}
+
+absl::StatusOr<bool> Runner::Step() {
+  KABAR_ASSIGN_OR_RETURN(const std::optional<Campaign> taken,
+                         store_.TakeDue(options_.name, clock_.Now(), options_.lease, Deadline()));
+  if (!taken) return false;
+  const log::Scope scope({{"campaign_id", taken->id}, {"outlet", taken->outlet_id}});
+  const absl::Status status = StepOf(*taken);
+  if (status.ok()) {
+    std::lock_guard lock(mutex_);
+    failures_.erase(taken->id);
+    return true;
+  }
+  KABAR_RETURN_IF_ERROR(HandleFailure(*taken, status));
+  return true;
+}
+
+absl::Status Runner::StepOf(const Campaign& c) {
+  if (c.state == State::kScheduled) return Begin(c);
+  if (c.state == State::kRunning && !c.asked) return Open(c);
+  if (c.state != State::kRunning && c.state != State::kPaused) {
+    return SaveStep(c, absl::InfiniteDuration(), [](Campaign&) {});
+  }
+  KABAR_ASSIGN_OR_RETURN(const Progress progress, store_.ReadProgress(c.run_id, Deadline()));
+  const bool past_end = c.end_at && *c.end_at <= clock_.Now();
+  if (RunIsOver(c, progress, clock_.Now()) || c.state == State::kPaused || past_end) {
+    return Conclude(c, progress);
+  }
+  KABAR_RETURN_IF_ERROR(RefreshStale(c));
+  if (c.cursor < *c.asked) return Expand(c, progress);
+  if (!c.finished) {
+    KABAR_RETURN_IF_ERROR(peers_.FinishLane(c));
+    return SaveStep(c, options_.check, [](Campaign& now) { now.finished = true; });
+  }
+  return SaveStep(c, options_.check, [](Campaign&) {});
+}
+
+// At its time. A start that was missed through downtime happens late, but never past the end.
+absl::Status Runner::Begin(const Campaign& taken) {
+  if (taken.start_at && *taken.start_at > clock_.Now()) {
+    return SaveStep(taken, *taken.start_at - clock_.Now(), [](Campaign&) {});
+  }
+  const absl::Time now = clock_.Now();
+  const auto begin = [&](Campaign& c) {
+    const absl::Status started = campaigns::Start(c, now);
+    if (!started.ok()) Fail(c, base::GetReason(started), now);
+  };
+  return SaveStep(taken, absl::ZeroDuration(), begin);
+}
+
+// Template version, audience, lane: each call repeats without effect.
+absl::Status Runner::Open(const Campaign& taken) {
+  Campaign c = taken;
+  KABAR_ASSIGN_OR_RETURN(const PinnedTemplate pinned, peers_.GetTemplate(c, c.template_version));
+  c.template_version = pinned.version;
+  KABAR_ASSIGN_OR_RETURN(c.asked, peers_.CreateAudience(c));
+  KABAR_RETURN_IF_ERROR(peers_.CreateLane(c));
+  log::Info("run opened", {{"run_id", c.run_id}, {"asked", *c.asked}});
+  std::optional<State> state;
+  KABAR_RETURN_IF_ERROR(SaveStep(taken, absl::ZeroDuration(), [&](Campaign& now) {
+    now.template_version = c.template_version;
+    now.asked = c.asked;
+    state = now.state;
+  }));
+  // Paused or cancelled while the lane did not exist yet: nothing is in it, and nothing comes in.
+  if (state == State::kPaused) return peers_.PauseLane(c);
+  if (state == State::kCancelled) return peers_.CancelLane(c);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<PinnedTemplate> Runner::Template(const Campaign& c) {
+  {
+    std::lock_guard lock(mutex_);
+    if (const auto it = templates_.find(c.run_id); it != templates_.end()) return it->second;
+  }
+  KABAR_ASSIGN_OR_RETURN(const PinnedTemplate pinned, peers_.GetTemplate(c, c.template_version));
+  std::lock_guard lock(mutex_);
+  return templates_[c.run_id] = pinned;
+}
+
+absl::Status Runner::Expand(const Campaign& taken, const Progress& progress) {
+  double rate = OwnRate(taken);
+  {
+    std::lock_guard lock(mutex_);
+    if (const auto it = rates_.find(taken.run_id); it != rates_.end() && it->second > 0) {
+      rate = std::min(rate, it->second);
+    }
+  }
+  const std::int64_t room = RoomAhead(taken, progress, rate);
+  if (room <= 0) return SaveStep(taken, options_.check, [](Campaign&) {});
+  KABAR_ASSIGN_OR_RETURN(const PinnedTemplate pinned, Template(taken));
+  KABAR_ASSIGN_OR_RETURN(
+      const HandedOver handed,
+      peers_.HandOver(taken, pinned, std::min<std::int64_t>(room, taken.batch_size)));
+  static auto& expanded = metrics::GetCounter("kabar_campaigns_handed_over_total",
+                                              "Messages handed to the dispatcher.");
+  expanded.Increment(static_cast<double>(handed.messages));
+  {
+    std::lock_guard lock(mutex_);
+    rates_[taken.run_id] = handed.rate_per_s;
+  }
+  if (handed.messages == 0) {
+    return base::Error(absl::StatusCode::kDataLoss, "AUDIENCE_SHORT",
+                       absl::StrCat("the audience ends at ", taken.cursor, " of ", *taken.asked));
+  }
+  return SaveStep(taken, absl::ZeroDuration(), [&](Campaign& now) {
+    // A twin that did the same step may have moved it already.
+    now.cursor = std::max(now.cursor, handed.last_ordinal);
+  });
+}
+
+absl::Status Runner::RefreshStale(const Campaign& taken) {
+  {
+    std::lock_guard lock(mutex_);
+    absl::Time& last = stale_checked_.try_emplace(taken.run_id, absl::InfinitePast()).first->second;
+    if (clock_.Now() - last < options_.stale_check) return absl::OkStatus();
+    last = clock_.Now();
+  }
+  KABAR_ASSIGN_OR_RETURN(const PinnedTemplate pinned, Template(taken));
+  KABAR_ASSIGN_OR_RETURN(const std::int64_t rendered, peers_.RenderStale(taken, pinned));
+  if (rendered > 0) {
+    // There may be more than one batch of them.
+    std::lock_guard lock(mutex_);
+    stale_checked_[taken.run_id] = absl::InfinitePast();
+  }
+  return absl::OkStatus();
+}
+
+// The run is over, paused, or past its end time.
+absl::Status Runner::Conclude(const Campaign& taken, const Progress& progress) {
+  const absl::Time now = clock_.Now();
+  if (!RunIsOver(taken, progress, now)) {
+    return SaveStep(taken, options_.check, [](Campaign&) {});
+  }
+  if (!taken.finished) {
+    // A small run may be over before its lane was told that nothing more comes.
+    const absl::Status told = peers_.FinishLane(taken);
+    if (!told.ok() && !absl::IsFailedPrecondition(told)) return told;
+  }
+  log::Info("run completed", {{"run_id", taken.run_id}, {"handed_over", taken.cursor}});
+  {
+    std::lock_guard lock(mutex_);
+    templates_.erase(taken.run_id);
+    rates_.erase(taken.run_id);
+    stale_checked_.erase(taken.run_id);
+  }
+  return SaveStep(taken, absl::InfiniteDuration(), [&](Campaign& c) {
+    if (c.retried == taken.retried && c.cursor == taken.cursor) Complete(c, now);
+  });
+}
+
+absl::Status Runner::HandleFailure(const Campaign& taken, const absl::Status& failure) {
+  int failures = 0;
+  {
+    std::lock_guard lock(mutex_);
+    failures = ++failures_[taken.id];
+  }
+  if (!Permanent(failure)) {
+    log::Warn("campaign step failed, trying again", {{"error", failure}});
+    const base::BackoffPolicy policy{.initial = absl::Milliseconds(200),
+                                     .max = absl::Seconds(5),
+                                     .floor = absl::Milliseconds(100)};
+    return SaveStep(taken, base::BackoffDelay(policy, failures), [](Campaign&) {});
+  }
+  const std::string reason = absl::StrCat(base::GetReason(failure), ": ", failure.message());
+  log::Error("campaign failed", {{"error", failure}});
+  if (taken.asked) {
+    // What is in the ledger must not go out for a campaign that people see as failed.
+    if (absl::Status status = peers_.CancelLane(taken); !status.ok() && !absl::IsNotFound(status)) {
+      return SaveStep(taken, kIdle, [](Campaign&) {});
+    }
+  }
+  return SaveStep(taken, absl::InfiniteDuration(),
+                  [&](Campaign& c) { Fail(c, reason, clock_.Now()); });
+}
+
+absl::Status Runner::SaveStep(const Campaign& taken, absl::Duration next,
+                              absl::FunctionRef<void(Campaign&)> change) {
+  return store_.Write(taken.outlet_id, "SaveStep", Deadline(),
+                      [&](Store::Unit& unit) -> absl::Status {
+                        KABAR_ASSIGN_OR_RETURN(Campaign now, unit.Lock(taken.id));
+                        // A person's word since then stands; the next step sees it. Only the facts
+                        // are kept.
+                        const State before = now.state;
+                        change(now);
+                        if (before != taken.state) {
+                          now.state = before;
+                          if (!now.ended()) now.finished_at.reset();
+                        }
+                        std::optional<absl::Time> due;
+                        if (before != taken.state && !now.ended()) {
+                          due = clock_.Now();
+                        } else if (next != absl::InfiniteDuration() && !now.ended()) {
+                          due = clock_.Now() + next;
+                        }
+                        return unit.Save(now, due);
+                      });
+}
+
+}  // namespace kabar::campaigns
