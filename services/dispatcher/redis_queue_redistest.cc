@@ -1,0 +1,313 @@
+#include "services/dispatcher/redis_queue.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "libs/base/clock.h"
+#include "libs/base/status.h"
+#include "libs/testing/private_redis.h"
+#include "services/dispatcher/testing/store_of_lists.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+using testing_store::StoreOfLists;
+
+absl::Time In(absl::Duration d) { return absl::Now() + d; }
+
+base::Rate Per(std::int64_t limit, absl::Duration window, std::int64_t burst = 1) {
+  return {.limit = limit, .window = window, .max_burst = burst};
+}
+
+// One portfolio with one number in a fresh Redis, built from a ledger made of lists.
+struct House {
+  explicit House(base::Rate throughput = Per(100000, absl::Seconds(1)),
+                 base::Rate pair = Per(1, absl::Milliseconds(1)))
+      : queue({.url = testing::TestRedis().url(), .lead = absl::Milliseconds(1)},
+              base::SystemClock()) {
+    testing::TestRedis().FlushAll();
+    sender.id = "s1";
+    sender.portfolio_id = portfolio.id;
+    sender.throughput = throughput;
+    sender.pair_rate = pair;
+  }
+
+  Lane MakeLane(const std::string& id, std::optional<base::Rate> rate = std::nullopt,
+                int priority = 10) {
+    Lane lane;
+    lane.id = id;
+    lane.sender_id = sender.id;
+    lane.portfolio_id = portfolio.id;
+    lane.priority = priority;
+    lane.rate = rate;
+    return lane;
+  }
+
+  void Build(const std::vector<Lane>& lanes = {}) {
+    REQUIRE(queue.Rebuild(portfolio, {sender}, lanes, store, In(absl::Seconds(10))).ok());
+  }
+
+  void Fill(const Lane& lane, int from, int to) {
+    std::vector<QueueEntry> entries;
+    for (int i = from; i < to; ++i) {
+      entries.push_back({.message_id = absl::StrCat(lane.id, "-", i), .recipient_id = i + 1});
+    }
+    REQUIRE(queue.Push(lane, entries, In(absl::Seconds(5))).ok());
+  }
+
+  Claim ClaimNext(int max = 200) {
+    auto claim = queue.ClaimNext(portfolio.id, max, absl::Milliseconds(50), In(absl::Seconds(5)));
+    REQUIRE(claim.ok());
+    return *claim;
+  }
+
+  // Claims until `count` messages came or `limit` passed.
+  std::vector<std::pair<std::string, ClaimedEntry>> ClaimUntil(std::size_t count,
+                                                               absl::Duration limit) {
+    std::vector<std::pair<std::string, ClaimedEntry>> all;
+    auto& clock = base::SystemClock();
+    const absl::Time end = In(limit);
+    while (all.size() < count && absl::Now() < end) {
+      Claim claim = ClaimNext();
+      for (auto& e : claim.entries) all.emplace_back(claim.lane_id, e);
+      const auto wait = absl::Microseconds(claim.next_claim_us - clock.BoottimeMicros());
+      clock.SleepFor(std::clamp(wait, absl::ZeroDuration(), end - absl::Now()), {});
+    }
+    return all;
+  }
+
+  Portfolio portfolio{.id = "p1"};
+  Sender sender;
+  StoreOfLists store;
+  RedisQueue queue;
+};
+
+// The most starts in any window, were each request started as late as its slot allows or as early.
+std::size_t MostInWindow(const std::vector<std::pair<std::string, ClaimedEntry>>& claimed,
+                         std::int64_t window_us) {
+  std::size_t most = 0;
+  for (std::size_t i = 0; i < claimed.size(); ++i) {
+    const std::int64_t end = claimed[i].second.start_not_after_us + window_us;
+    std::size_t n = 0;
+    for (std::size_t k = i; k < claimed.size(); ++k) {
+      if (claimed[k].second.start_not_before_us < end) ++n;
+    }
+    most = std::max(most, n);
+  }
+  return most;
+}
+
+TEST_CASE("ClaimNext: refuses a Redis that was not built from the ledger", "[dispatcher]") {
+  House h;
+  auto claim = h.queue.ClaimNext("p1", 10, absl::Milliseconds(50), In(absl::Seconds(5)));
+  REQUIRE(base::GetReason(claim.status()) == "QUEUE_NOT_BUILT");
+  CHECK_FALSE(*h.queue.IsBuilt("p1", In(absl::Seconds(5))));
+  h.Build();
+  CHECK(*h.queue.IsBuilt("p1", In(absl::Seconds(5))));
+  CHECK(h.ClaimNext().entries.empty());
+}
+
+TEST_CASE("ClaimNext: refuses again after a restart with all data, and after FLUSHALL",
+          "[dispatcher]") {
+  House h;
+  h.Build();
+  SECTION("restart") { testing::TestRedis().RestartWithData(); }
+  SECTION("emptied") { testing::TestRedis().FlushAll(); }
+  // The first command meets the broken connection; the next one the new server.
+  absl::StatusOr<Claim> claim;
+  for (int i = 0; i < 3 && base::GetReason(claim.status()) != "QUEUE_NOT_BUILT"; ++i) {
+    claim = h.queue.ClaimNext("p1", 10, absl::Milliseconds(50), In(absl::Seconds(5)));
+  }
+  CHECK(base::GetReason(claim.status()) == "QUEUE_NOT_BUILT");
+}
+
+TEST_CASE("ClaimNext: gives each pushed id once, in order, each with a slot", "[dispatcher]") {
+  House h;
+  const Lane lane = h.MakeLane("l1");
+  h.Build({lane});
+  h.Fill(lane, 0, 500);
+  auto all = h.ClaimUntil(500, absl::Seconds(5));
+  REQUIRE(all.size() == 500);
+  for (int i = 0; i < 500; ++i) {
+    CHECK(all[i].second.entry.message_id == absl::StrCat("l1-", i));
+    CHECK(all[i].second.entry.recipient_id == i + 1);
+    if (i > 0)
+      CHECK(all[i].second.start_not_before_us >= all[i - 1].second.start_not_before_us - 2000);
+  }
+  CHECK(*h.queue.LaneLength(lane, In(absl::Seconds(5))) == 0);
+}
+
+TEST_CASE("ClaimNext: a lane's rate holds in every sliding window", "[dispatcher]") {
+  House h;
+  const Lane lane = h.MakeLane("l1", Per(20, absl::Milliseconds(200)));
+  h.Build({lane});
+  h.Fill(lane, 0, 100);
+  auto all = h.ClaimUntil(60, absl::Seconds(5));
+  REQUIRE(all.size() >= 60);
+  CHECK(MostInWindow(all, 200000) <= 20);
+}
+
+TEST_CASE("ClaimNext: the number's throughput is shared by all its lanes", "[dispatcher]") {
+  House h(Per(40, absl::Milliseconds(200)));
+  const Lane a = h.MakeLane("a"), b = h.MakeLane("b");
+  h.Build({a, b});
+  h.Fill(a, 0, 100);
+  h.Fill(b, 1000, 1100);
+  auto all = h.ClaimUntil(120, absl::Seconds(5));
+  REQUIRE(all.size() >= 120);
+  CHECK(MostInWindow(all, 200000) <= 40);
+  const auto from_a =
+      std::count_if(all.begin(), all.begin() + 120, [](const auto& e) { return e.first == "a"; });
+  CHECK(from_a >= 40);  // equals share the number
+  CHECK(from_a <= 80);
+}
+
+TEST_CASE("ClaimNext: the smaller priority goes first", "[dispatcher]") {
+  House h;
+  const Lane campaign = h.MakeLane("campaign"), trigger = h.MakeLane("trigger", std::nullopt, 0);
+  h.Build({campaign, trigger});
+  h.Fill(campaign, 0, 1000);
+  h.ClaimNext(10);
+  h.Fill(trigger, 5000, 5003);
+  const Claim next = h.ClaimNext(10);
+  CHECK(next.lane_id == "trigger");
+  CHECK(next.entries.size() == 3);
+}
+
+TEST_CASE("ClaimNext: one recipient waits for his pair interval without blocking the lane",
+          "[dispatcher]") {
+  House h(Per(100000, absl::Seconds(1)), Per(1, absl::Milliseconds(300)));
+  const Lane lane = h.MakeLane("l1");
+  h.Build({lane});
+  // After a rebuild every pair is blocked for an interval.
+  REQUIRE(h.queue
+              .Push(lane,
+                    {{.message_id = "x1", .recipient_id = 7},
+                     {.message_id = "x2", .recipient_id = 7},
+                     {.message_id = "y", .recipient_id = 8}},
+                    In(absl::Seconds(5)))
+              .ok());
+  auto all = h.ClaimUntil(3, absl::Seconds(5));
+  REQUIRE(all.size() == 3);
+  std::map<std::string, std::int64_t> slot;
+  for (const auto& [l, e] : all) slot[e.entry.message_id] = e.start_not_before_us;
+  CHECK(slot["x2"] - slot["x1"] >= 300000);
+  CHECK(slot["y"] < slot["x2"]);
+}
+
+TEST_CASE("ClaimNext: no more unique recipients in 24 h than the portfolio may have",
+          "[dispatcher]") {
+  House h;
+  h.portfolio.messaging_limit = 5;
+  h.store.recent = {{.recipient_id = 101, .last_use = absl::Now() - absl::Hours(1)},
+                    {.recipient_id = 102, .last_use = absl::Now() - absl::Hours(2)}};
+  h.store.windows = {{.sender_id = "s1", .recipient_id = 900, .last_inbound = absl::Now()}};
+  const Lane lane = h.MakeLane("l1");
+  h.Build({lane});
+  h.Fill(lane, 0, 10);     // recipients 1..10, all new
+  h.Fill(lane, 100, 101);  // recipient 101: counted already
+  h.Fill(lane, 899, 900);  // recipient 900: inside his window
+  auto all = h.ClaimUntil(12, absl::Milliseconds(500));
+  std::set<std::int64_t> who;
+  for (const auto& [l, e] : all) who.insert(e.entry.recipient_id);
+  CHECK(who == std::set<std::int64_t>{1, 2, 3, 101, 900});
+  CHECK(*h.queue.LaneLength(lane, In(absl::Seconds(5))) == 7);  // they wait, none is lost
+}
+
+TEST_CASE("PutLane: a paused lane gives nothing, a resumed one goes on", "[dispatcher]") {
+  House h;
+  Lane lane = h.MakeLane("l1");
+  h.Build({lane});
+  h.Fill(lane, 0, 10);
+  lane.state = LaneState::kPaused;
+  REQUIRE(h.queue.PutLane(lane, In(absl::Seconds(5))).ok());
+  CHECK(h.ClaimNext().entries.empty());
+  h.Fill(lane, 10, 12);
+  CHECK(h.ClaimNext().entries.empty());
+  lane.state = LaneState::kRunning;
+  REQUIRE(h.queue.PutLane(lane, In(absl::Seconds(5))).ok());
+  CHECK(h.ClaimUntil(12, absl::Seconds(5)).size() == 12);
+}
+
+TEST_CASE("PutLane: a lane opened again keeps what it spent", "[dispatcher]") {
+  House h;
+  Lane lane = h.MakeLane("l1", Per(1, absl::Milliseconds(400)));
+  h.Build({lane});
+  h.Fill(lane, 0, 1);
+  auto first = h.ClaimUntil(1, absl::Seconds(5));
+  REQUIRE(first.size() == 1);
+  lane.state = LaneState::kClosed;
+  REQUIRE(h.queue.PutLane(lane, In(absl::Seconds(5))).ok());
+  lane.state = LaneState::kRunning;
+  REQUIRE(h.queue.PutLane(lane, In(absl::Seconds(5))).ok());
+  h.Fill(lane, 1, 2);
+  auto second = h.ClaimUntil(1, absl::Seconds(5));
+  REQUIRE(second.size() == 1);
+  CHECK(second[0].second.start_not_before_us - first[0].second.start_not_before_us >= 400000);
+}
+
+TEST_CASE("Rebuild: bucket and pairs are at their safest", "[dispatcher]") {
+  House h(Per(10, absl::Seconds(1)), Per(1, absl::Milliseconds(300)));
+  const Lane lane = h.MakeLane("l1", Per(5, absl::Seconds(1)));
+  h.store.queued["l1"] = {{.message_id = "m1", .recipient_id = 1},
+                          {.message_id = "m2", .recipient_id = 2}};
+  const std::int64_t before = base::SystemClock().BoottimeMicros();
+  h.Build({lane});
+  auto all = h.ClaimUntil(2, absl::Seconds(5));
+  REQUIRE(all.size() == 2);
+  // One whole interval of the lane (200 ms) and of the pair (300 ms) after the last possible start.
+  CHECK(all[0].second.start_not_before_us - before >= 300000);
+  CHECK(all[1].second.start_not_before_us - all[0].second.start_not_before_us >= 200000);
+}
+
+TEST_CASE("Reslot: gives later slots that keep the lane's spacing", "[dispatcher]") {
+  House h;
+  const Lane lane = h.MakeLane("l1", Per(100, absl::Seconds(1)));
+  h.Build({lane});
+  h.Fill(lane, 0, 3);
+  auto all = h.ClaimUntil(3, absl::Seconds(5));
+  REQUIRE(all.size() == 3);
+  auto slots =
+      h.queue.Reslot("p1", "l1", {all[0].second.entry, all[1].second.entry}, In(absl::Seconds(5)));
+  REQUIRE(slots.ok());
+  REQUIRE(slots->size() == 2);
+  CHECK((*slots)[0].start_not_before_us >= all[2].second.start_not_before_us + 9000);
+  CHECK((*slots)[1].start_not_before_us >= (*slots)[0].start_not_before_us + 10000);
+}
+
+TEST_CASE("SlowSender: the number sends at the fraction and recovers by itself", "[dispatcher]") {
+  House h(Per(100, absl::Seconds(1)));
+  const Lane lane = h.MakeLane("l1");
+  h.Build({lane});
+  REQUIRE(h.queue.SlowSender("p1", "s1", 0.25, absl::Milliseconds(600), In(absl::Seconds(5))).ok());
+  h.Fill(lane, 0, 60);
+  auto all = h.ClaimUntil(60, absl::Seconds(5));
+  REQUIRE(all.size() == 60);
+  const auto gap = [&](std::size_t i) {
+    return all[i + 1].second.start_not_before_us - all[i].second.start_not_before_us;
+  };
+  CHECK(gap(2) >= 38000);
+  CHECK(gap(55) <= 25000);
+}
+
+TEST_CASE("WaitForWake: a push wakes a waiting worker", "[dispatcher]") {
+  House h;
+  const Lane lane = h.MakeLane("l1");
+  h.Build({lane});
+  (void)h.queue.WaitForWake({"p1"}, absl::Milliseconds(10));  // the token of the build itself
+  absl::StatusOr<std::string> woken;
+  std::jthread waiter([&] { woken = h.queue.WaitForWake({"p0", "p1"}, absl::Seconds(10)); });
+  h.Fill(lane, 0, 1);
+  waiter.join();
+  REQUIRE(woken.ok());
+  CHECK(*woken == "p1");
+}
+
+}  // namespace
+}  // namespace kabar::dispatcher
