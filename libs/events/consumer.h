@@ -58,9 +58,9 @@ std::unique_ptr<Sink> MakePgSink(pg::Pool& pool, std::string source, ApplyFuncti
 class Consumer {
  public:
   struct Options {
-    std::string source;     // "dispatcher": for logs and metrics
-    std::string consumer;   // "analytics": the name it registers under
-    int max_batches = 100;  // handed to the sink at once when behind
+    std::string source;         // "dispatcher": for logs and metrics
+    std::string consumer = "";  // "analytics": the name it registers under
+    int max_batches = 100;      // handed to the sink at once when behind
     absl::Duration apply_timeout = absl::Seconds(30);
     absl::Duration silence = absl::Seconds(10);
     absl::Duration min_backoff = absl::Milliseconds(50);

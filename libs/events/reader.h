@@ -42,9 +42,10 @@ namespace kabar::events {
 class Reader {
  public:
   struct Options {
-    std::vector<std::string> required;  // consumers that must have registered before any trimming
-    int max_batches = 200;              // per response
-    int64_t max_bytes = 1 << 20;        // per response, unless one batch alone is larger
+    std::vector<std::string> required =
+        {};                       // consumers that must have registered before any trimming
+    int max_batches = 200;        // per response
+    int64_t max_bytes = 1 << 20;  // per response, unless one batch alone is larger
     absl::Duration sign_of_life = absl::Seconds(3);
     absl::Duration max_stream = absl::Minutes(1);
     absl::Duration poll = absl::Seconds(1);  // looks for news by itself, should a NOTIFY be lost

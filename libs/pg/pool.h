@@ -24,7 +24,7 @@
 namespace kabar::pg {
 
 struct PoolOptions {
-  std::string connection;  // libpq connection string or URI; may hold a password: never log it
+  std::string connection = "";  // libpq connection string or URI; may hold a password: never log it
   std::string schema = "public";  // the service's own; search_path is exactly this
   std::string application_name = "kabar";
   int max_connections = 8;

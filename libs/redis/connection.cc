@@ -84,7 +84,13 @@ metrics::Histogram& Connection::State::Duration(absl::string_view command) {
 }
 
 absl::Status Connection::State::EnsureConnected(absl::Time deadline) {
-  if (wire != nullptr && !wire->Fresh()) wire.reset();  // the server was restarted meanwhile
+  if (wire != nullptr && !wire->Fresh()) {  // the server was restarted meanwhile
+    wire.reset();
+    if (!options.reconnect_unasked) {
+      return base::Error(absl::StatusCode::kUnavailable, "REDIS_CONNECTION_CLOSED",
+                         "the connection was found closed; the command was not executed");
+    }
+  }
   if (wire != nullptr) return absl::OkStatus();
   KABAR_ASSIGN_OR_RETURN(const Address address, ParseUrl(options.url));
   if (absl::Now() < not_before) absl::SleepFor(std::min(not_before, deadline) - absl::Now());

@@ -32,10 +32,13 @@ namespace kabar::redis {
 struct ConnectionOptions {
   // "unix:///run/redis.sock", "redis://host:6379", "redis://:password@host:6379/2"; may hold a
   // password: never log it.
-  std::string url;
+  std::string url = "";
   absl::Duration connect_timeout = absl::Seconds(2);
   absl::Duration min_backoff = absl::Milliseconds(20);
   absl::Duration max_backoff = absl::Seconds(1);
+  // false: a command that finds an open connection closed by the server fails UNAVAILABLE, and only
+  // the next one connects anew. For callers who must know to which process they talk.
+  bool reconnect_unasked = true;
 };
 
 // INVALID_ARGUMENT says what is wrong with the url (without its password). For start-up checks.

@@ -18,7 +18,7 @@
 namespace kabar::redis {
 
 struct PoolOptions {
-  ConnectionOptions connection;
+  ConnectionOptions connection = {};
   int max_connections = 4;
   int max_waiters = 256;
 };

@@ -11,11 +11,17 @@ CREATE INDEX outbox_unnumbered ON outbox (id) WHERE number IS NULL;
 
 -- One row: whoever holds its lock numbers.
 CREATE TABLE event_publisher (
-    only           boolean PRIMARY KEY DEFAULT true CHECK (only),
-    next_number    bigint NOT NULL DEFAULT 1,
-    trimmed_number bigint NOT NULL DEFAULT 0  -- rows up to here are deleted
+    one_row     boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+    next_number bigint NOT NULL DEFAULT 1
 );
 INSERT INTO event_publisher DEFAULT VALUES;
+
+-- One row: whoever holds its lock trims. Apart from the above, so that trimming delays no numbering.
+CREATE TABLE event_trimming (
+    one_row        boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+    trimmed_number bigint NOT NULL DEFAULT 0  -- rows up to here are deleted
+);
+INSERT INTO event_trimming DEFAULT VALUES;
 
 CREATE TABLE event_consumers (
     name       text PRIMARY KEY,

@@ -1,0 +1,49 @@
+#include "kabar/events/v1/events.pb.h"
+#include "libs/base/status.h"
+#include "libs/events/consumer.h"
+#include "libs/events/position.h"
+#include "libs/pg/transaction.h"
+
+namespace kabar::events {
+namespace {
+
+class PgSink : public Sink {
+ public:
+  PgSink(pg::Pool& pool, std::string source, ApplyFunction apply)
+      : pool_(pool), source_(std::move(source)), apply_(std::move(apply)) {}
+
+  absl::StatusOr<int64_t> Position(absl::Time deadline) override {
+    int64_t position = 0;
+    KABAR_RETURN_IF_ERROR(
+        pg::Transact(pool_, "LoadEventPosition", deadline, [&](pg::Transaction& tx) {
+          position = LoadPosition(tx, source_);
+          return absl::OkStatus();
+        }));
+    return position;
+  }
+
+  absl::Status Apply(absl::Span<const v1::NumberedBatch* const> batches,
+                     absl::Time deadline) override {
+    return pg::Transact(pool_, "ApplyEvents", {.deadline = deadline, .attempts = 3},
+                        [&](pg::Transaction& tx) -> absl::Status {
+                          // First the position: its row's lock keeps other replicas out, and a
+                          // batch that is applied already costs nothing but this.
+                          KABAR_RETURN_IF_ERROR(StorePosition(
+                              tx, source_, batches.front()->number(), batches.back()->number()));
+                          return apply_(tx, batches);
+                        });
+  }
+
+ private:
+  pg::Pool& pool_;
+  const std::string source_;
+  const ApplyFunction apply_;
+};
+
+}  // namespace
+
+std::unique_ptr<Sink> MakePgSink(pg::Pool& pool, std::string source, ApplyFunction apply) {
+  return std::make_unique<PgSink>(pool, std::move(source), std::move(apply));
+}
+
+}  // namespace kabar::events

@@ -1,0 +1,205 @@
+#include "libs/events/reader.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "kabar/events/v1/events.pb.h"
+#include "libs/base/status.h"
+#include "libs/events/outbox.h"
+#include "libs/log/log.h"
+#include "libs/metrics/metrics.h"
+#include "libs/pg/listener.h"
+#include "libs/pg/transaction.h"
+
+namespace kabar::events {
+namespace {
+
+constexpr pg::Query kBounds{"events.bounds",
+                            "SELECT next_number, trimmed_number FROM event_publisher, "
+                            "event_trimming"};
+constexpr pg::Query kRegister{
+    "events.register",
+    "INSERT INTO event_consumers (name, position) VALUES ($1, $2) "
+    "ON CONFLICT (name) DO UPDATE SET position = excluded.position, updated_at = now()"};
+constexpr pg::Query kDeregister{"events.deregister", "DELETE FROM event_consumers WHERE name = $1"};
+// Bounded by bytes too; the first row always comes. length() of a bytea reads no content.
+constexpr pg::Query kRead{
+    "events.read",
+    "SELECT number, batch FROM "
+    "  (SELECT number, batch, sum(length(batch)) OVER (ORDER BY number) - length(batch) AS before "
+    "   FROM outbox WHERE number >= $1 ORDER BY number LIMIT $2) AS page "
+    "WHERE before < $3 ORDER BY number"};
+constexpr pg::Query kLockTrimming{"events.lock_trimming",
+                                  "SELECT trimmed_number FROM event_trimming FOR UPDATE"};
+constexpr pg::Query kSlowest{
+    "events.slowest",
+    "SELECT min(position), count(*) FILTER (WHERE name = ANY ($1::text[])) FROM event_consumers"};
+// Numbers have no gaps, so a range of numbers is a number of rows.
+constexpr pg::Query kDelete{"events.delete",
+                            "DELETE FROM outbox WHERE number > $1 AND number <= $2"};
+constexpr pg::Query kTrimmed{"events.trimmed", "UPDATE event_trimming SET trimmed_number = $1"};
+
+absl::Status Trimmed(int64_t from, int64_t trimmed) {
+  return base::Error(absl::StatusCode::kOutOfRange, "EVENTS_TRIMMED",
+                     absl::StrCat("events from number ", from, " are gone: up to ", trimmed,
+                                  " are deleted; rebuild the consumer from its source's state"));
+}
+
+absl::Status CheckFrom(int64_t from, const pqxx::row& bounds) {
+  const int64_t next = bounds[0].as<int64_t>();
+  const int64_t trimmed = bounds[1].as<int64_t>();
+  if (from <= trimmed) return Trimmed(from, trimmed);
+  if (from <= next) return absl::OkStatus();
+  return base::Error(absl::StatusCode::kInvalidArgument, "EVENTS_FROM_THE_FUTURE",
+                     absl::StrCat("from_number ", from, " is beyond the next number, ", next,
+                                  ": was the source restored from an older backup?"));
+}
+
+}  // namespace
+
+struct Reader::State {
+  State(pg::Pool& p, Options o)
+      : pool(p), options(std::move(o)), news(p.options(), {NumberedChannel(p.options().schema)}) {}
+
+  absl::Time QueryDeadline() const { return absl::Now() + pool.options().default_timeout; }
+  absl::Status Register(const std::string& consumer, int64_t from);
+
+  pg::Pool& pool;
+  const Options options;
+  pg::Listener news;
+  std::mutex mutex;
+  std::condition_variable_any never;  // the trimming thread's pause
+  std::jthread trimming;
+};
+
+Reader::Reader(pg::Pool& pool, Options options)
+    : state_(std::make_unique<State>(pool, std::move(options))) {}
+
+Reader::~Reader() { Stop(); }
+
+absl::Status Reader::State::Register(const std::string& consumer, int64_t from) {
+  return pg::Transact(pool, "RegisterConsumer", QueryDeadline(),
+                      [&](pg::Transaction& tx) -> absl::Status {
+                        KABAR_RETURN_IF_ERROR(CheckFrom(from, tx.ExecOne(kBounds)));
+                        tx.Exec(kRegister, consumer, from - 1);
+                        return absl::OkStatus();
+                      });
+}
+
+absl::Status Reader::Read(int64_t from_number, absl::Time deadline,
+                          v1::ReadEventsResponse* response) {
+  const pg::TransactOptions options{.deadline = deadline, .read_only = true};
+  return pg::Transact(
+      state_->pool, "ReadEvents", options, [&](pg::Transaction& tx) -> absl::Status {
+        response->clear_batches();
+        int64_t expected = from_number;
+        for (const pqxx::row& row :
+             tx.Exec(kRead, from_number, state_->options.max_batches, state_->options.max_bytes)) {
+          const int64_t number = row[0].as<int64_t>();
+          if (number != expected) {
+            // Never hand out a gap: either the front was trimmed meanwhile or the table is damaged.
+            KABAR_RETURN_IF_ERROR(CheckFrom(expected, tx.ExecOne(kBounds)));
+            return base::Error(
+                absl::StatusCode::kInternal, "EVENTS_GAP",
+                absl::StrCat("event number ", expected, " is missing in the outbox"));
+          }
+          v1::NumberedBatch* batch = response->add_batches();
+          batch->set_number(number);
+          if (!batch->mutable_batch()->ParseFromString(pg::BytesField(row[1]))) {
+            return base::Error(absl::StatusCode::kInternal, "EVENTS_UNREADABLE",
+                               absl::StrCat("event number ", number, " cannot be parsed"));
+          }
+          ++expected;
+        }
+        return absl::OkStatus();
+      });
+}
+
+absl::Status Reader::Stream(const v1::ReadEventsRequest& request, std::stop_token stop,
+                            absl::FunctionRef<bool()> cancelled,
+                            absl::FunctionRef<bool(const v1::ReadEventsResponse&)> write) {
+  if (request.consumer().empty()) {
+    return base::InvalidField("consumer", "name the reader, e.g. \"analytics\"");
+  }
+  if (request.from_number() < 1) return base::InvalidField("from_number", "numbers begin with 1");
+  KABAR_RETURN_IF_ERROR(state_->Register(request.consumer(), request.from_number()));
+  const absl::Time end = absl::Now() + state_->options.max_stream;
+  absl::Time next_sign = absl::InfinitePast();  // the first tells the consumer that it is connected
+  int64_t from = request.from_number();
+  v1::ReadEventsResponse response;
+  while (!stop.stop_requested() && !cancelled() && absl::Now() < end) {
+    const uint64_t seen = state_->news.Seen();
+    KABAR_RETURN_IF_ERROR(Read(from, state_->QueryDeadline(), &response));
+    const absl::Time now = absl::Now();
+    if (!response.batches().empty() || now >= next_sign) {
+      if (!write(response)) return absl::CancelledError("the consumer is gone");
+      next_sign = absl::Now() + state_->options.sign_of_life;
+    }
+    from += response.batches_size();
+    if (response.batches().empty()) {
+      state_->news.WaitNewer(seen, std::min({now + state_->options.poll, next_sign, end}), stop);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> Reader::Trim(absl::Time deadline) {
+  int64_t deleted = 0;
+  absl::Status status =
+      pg::Transact(state_->pool, "TrimEvents", deadline, [&](pg::Transaction& tx) -> absl::Status {
+        deleted = 0;
+        const pqxx::row slowest = tx.ExecOne(kSlowest, pg::TextArray(state_->options.required));
+        const bool all_known =
+            slowest[1].as<size_t>() == state_->options.required.size() && !slowest[0].is_null();
+        if (!all_known) return absl::OkStatus();
+        const int64_t trimmed = tx.ExecOne(kLockTrimming)[0].as<int64_t>();
+        const int64_t upto =
+            std::min(slowest[0].as<int64_t>(), trimmed + state_->options.max_trim_rows);
+        if (upto <= trimmed) return absl::OkStatus();
+        deleted = static_cast<int64_t>(tx.Exec(kDelete, trimmed, upto).affected_rows());
+        tx.Exec(kTrimmed, upto);
+        return absl::OkStatus();
+      });
+  if (!status.ok()) return status;
+  return deleted;
+}
+
+absl::Status Reader::Deregister(absl::string_view consumer, absl::Time deadline) {
+  return pg::Transact(state_->pool, "DeregisterConsumer", deadline,
+                      [&](pg::Transaction& tx) -> absl::Status {
+                        if (tx.Exec(kDeregister, consumer).affected_rows() == 1) {
+                          return absl::OkStatus();
+                        }
+                        return base::Error(absl::StatusCode::kNotFound, "CONSUMER_UNKNOWN",
+                                           absl::StrCat("no consumer is named ", consumer));
+                      });
+}
+
+void Reader::Start() {
+  state_->trimming = std::jthread([this](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      const absl::StatusOr<int64_t> deleted = Trim(state_->QueryDeadline());
+      if (!deleted.ok()) {
+        static log::Throttle throttle(absl::Minutes(1));
+        log::Warn(throttle, "events are not being trimmed; retrying",
+                  {{"error", deleted.status()}});
+      } else if (*deleted == state_->options.max_trim_rows) {
+        continue;
+      }
+      std::unique_lock lock(state_->mutex);
+      state_->never.wait_for(lock, stop, absl::ToChronoSeconds(state_->options.trim_every),
+                             [] { return false; });
+    }
+  });
+}
+
+void Reader::Stop() {
+  if (!state_->trimming.joinable()) return;
+  state_->trimming.request_stop();
+  state_->trimming.join();
+}
+
+}  // namespace kabar::events

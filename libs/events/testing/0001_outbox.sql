@@ -1,0 +1,1 @@
+\ir ../sql/outbox_v1.sql

@@ -1,0 +1,1 @@
+\ir ../sql/positions_v1.sql
