@@ -213,7 +213,8 @@ TEST_CASE("Render: the provider template of the path taken", "[template_lang]") 
 }
 
 std::vector<std::string> ParametersOf(const std::string& value, Mode mode, Failure* failure) {
-  const auto compiled = Compile("{{provider \"a\" \"id\" nama notes|\"ok\"}}");
+  // Failures and outputs refer to the template, so it outlives them.
+  static const auto compiled = Compile("{{provider \"a\" \"id\" nama notes|\"ok\"}}");
   REQUIRE(compiled.ok());
   const auto bound = compiled->Bind({"nama", "notes"});
   REQUIRE(bound.ok());
