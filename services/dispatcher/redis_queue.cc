@@ -59,6 +59,21 @@ absl::Status NotBuilt() {
                      "this Redis has not been built from the ledger yet; the keeper does it");
 }
 
+// A connection must not change its server between the look at the run id and the script.
+redis::PoolOptions MakePoolOptions(const RedisQueueOptions& options) {
+  redis::PoolOptions pool;
+  pool.connection.url = options.url;
+  pool.connection.reconnect_unasked = false;
+  pool.max_connections = options.max_connections;
+  return pool;
+}
+
+redis::ConnectionOptions MakeConnectionOptions(const RedisQueueOptions& options) {
+  redis::ConnectionOptions connection;
+  connection.url = options.url;
+  return connection;
+}
+
 bool IsFinal(const Lane& lane) {
   return lane.state != LaneState::kRunning && lane.state != LaneState::kPaused;
 }
@@ -69,14 +84,14 @@ struct RedisQueue::State {
   State(RedisQueueOptions o, base::Clock& c)
       : options(std::move(o)),
         clock(c),
-        pool({.connection = {.url = options.url}, .max_connections = options.max_connections}),
+        pool(MakePoolOptions(options)),
         claim("claim", absl::StrCat(PreludeLua(), ClaimLua())),
         reslot("reslot", absl::StrCat(PreludeLua(), ReslotLua())),
         push("push", absl::StrCat(PreludeLua(), PushLua())),
         put_lane("put_lane", absl::StrCat(PreludeLua(), PutLaneLua())),
         put_sender("put_sender", absl::StrCat(PreludeLua(), PutSenderLua())),
         slow_sender("slow_sender", absl::StrCat(PreludeLua(), SlowSenderLua())),
-        wake_connection({.url = options.url}) {}
+        wake_connection(MakeConnectionOptions(options)) {}
 
   // The run id of the server at the other end of this connection. A connection that is open has
   // been to that one process all along, so the id read when it was opened still holds.

@@ -25,6 +25,12 @@ base::Rate Per(std::int64_t limit, absl::Duration window, std::int64_t burst = 1
   return {.limit = limit, .window = window, .max_burst = burst};
 }
 
+Portfolio MakePortfolio() {
+  Portfolio portfolio;
+  portfolio.id = "p1";
+  return portfolio;
+}
+
 // One portfolio with one number in a fresh Redis, built from a ledger made of lists.
 struct House {
   explicit House(base::Rate throughput = Per(100000, absl::Seconds(1)),
@@ -61,6 +67,11 @@ struct House {
     REQUIRE(queue.Push(lane, entries, In(absl::Seconds(5))).ok());
   }
 
+  // Past the time for which a rebuild blocks all pairs (on the server's real clock).
+  void Settle() {
+    base::SystemClock().SleepFor(absl::Milliseconds(70) + sender.pair_rate.window, {});
+  }
+
   Claim ClaimNext(int max = 200) {
     auto claim = queue.ClaimNext(portfolio.id, max, absl::Milliseconds(50), In(absl::Seconds(5)));
     REQUIRE(claim.ok());
@@ -82,7 +93,7 @@ struct House {
     return all;
   }
 
-  Portfolio portfolio{.id = "p1"};
+  Portfolio portfolio = MakePortfolio();
   Sender sender;
   StoreOfLists store;
   RedisQueue queue;
@@ -172,6 +183,7 @@ TEST_CASE("ClaimNext: the smaller priority goes first", "[dispatcher]") {
   House h;
   const Lane campaign = h.MakeLane("campaign"), trigger = h.MakeLane("trigger", std::nullopt, 0);
   h.Build({campaign, trigger});
+  h.Settle();
   h.Fill(campaign, 0, 1000);
   h.ClaimNext(10);
   h.Fill(trigger, 5000, 5003);

@@ -6,6 +6,8 @@ local hold, lead, allowance = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARG
 if not built(run_id) then return {'REBUILD'} end
 local now = clock()
 local portfolio = hash(P .. 'p')
+local blocked = num(portfolio.pair_block) - lead
+if blocked > now then return {'OK', int(now), int(blocked), '', ''} end
 
 -- Ids whose wait is over go to the front of their lanes.
 local function move_due(s)

@@ -3,7 +3,8 @@
 -- of the server's clock. Nothing here is a right to send, and nothing here is personal data.
 --
 --   gen               run id of the Redis process that was built from the ledger
---   p                 hash: limit (unique recipients in 24 h, 0 unlimited), pair_block (us)
+--   p                 hash: limit (unique recipients in 24 h, 0 unlimited), pair_block (us): after
+--                     a rebuild nobody knows who got a message last, so all wait until then
 --   agenda            zset: sender -> when it may have something to send
 --   s:<sender>        hash: iv, tat, pair_iv, active, slow_iv, slow_until
 --   prios:<sender>    zset of the priorities in use
@@ -93,8 +94,7 @@ end
 -- Spends nothing.
 local function wait_of_recipient(s, r, t, portfolio)
   local pair = num(redis.call('ZSCORE', P .. 'pair:' .. s, r))
-  local at = math.max(t, pair, num(portfolio.pair_block))
-  if at > t then return at end
+  if pair > t then return pair end
   local limit = num(portfolio.limit)
   if limit > 0 and num(redis.call('ZSCORE', P .. 'win:' .. s, r)) <= t then
     local used = redis.call('ZSCORE', P .. 'uniq', r)
