@@ -50,7 +50,6 @@ int Main(const Config& config) {
   runner.Register(&handler);
   runner.OnStop("request sweep", [&] { sweep.Stop(); });
   if (const absl::Status started = runner.Start(); !started.ok()) return Fail("listen", started);
-  log::Info("serving", {{"listen", runner.address()}});
   runner.WaitForSignal();
   runner.Drain();
   return 0;
