@@ -27,15 +27,15 @@ std::vector<Field> SegmentFields() {
   auto add = [&](FieldType type, std::initializer_list<const char*> names) {
     for (const char* name : names) fields.push_back({name, type, {}, nullptr});
   };
-  add(FieldType::kText, {"name", "address", "city", "province", "service_type", "preferred_time",
-                         "notes", "shipment.status", "shipment.location", "shipment.estimate",
-                         "shipment.driver_name", "shipment.destination_address",
-                         "shipment.delay_reason", "shipment.new_estimate"});
+  add(FieldType::kText,
+      {"name", "address", "city", "province", "service_type", "preferred_time", "notes",
+       "shipment.status", "shipment.location", "shipment.estimate", "shipment.driver_name",
+       "shipment.destination_address", "shipment.delay_reason", "shipment.new_estimate"});
   add(FieldType::kExactText, {"bsuid", "shipment.tracking_number"});
   add(FieldType::kBool,
       {"vip", "delivery_updates_opted_out", "marketing_opted_out", "shipment.cod_paid"});
-  add(FieldType::kNumber, {"shipments_total", "shipments_7d", "shipments_30d", "shipments_90d",
-                           "shipment.cod_amount"});
+  add(FieldType::kNumber,
+      {"shipments_total", "shipments_7d", "shipments_30d", "shipments_90d", "shipment.cod_amount"});
   add(FieldType::kTime,
       {"created_at", "last_inbound_at", "shipment.created_at", "shipment.updated_at"});
   add(FieldType::kTextSet, {"tags"});

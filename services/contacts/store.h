@@ -57,6 +57,8 @@ class Store {
     // See libs/rpc/idempotency.h.
     virtual absl::StatusOr<std::optional<rpc::RequestRecord>> ReserveRequest(
         const std::string& request_id, const rpc::RequestRecord& mine) = 0;
+    // Whether the id is reserved; reserves nothing.
+    virtual absl::StatusOr<bool> KnowsRequest(const std::string& request_id) = 0;
     virtual absl::Status SaveResponse(const std::string& request_id,
                                       const std::string& response) = 0;
 

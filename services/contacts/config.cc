@@ -1,0 +1,49 @@
+#include "services/contacts/config.h"
+
+#include <vector>
+
+#include "libs/base/local_time.h"
+#include "libs/config/config.h"
+#include "libs/log/log.h"
+
+namespace kabar::contacts {
+
+Config ParseConfigOrExit(int argc, const char* const* argv) {
+  Config config;
+  config::Parser parser("contacts");
+  parser.String("listen", &config.listen, "address of the gRPC server").Required();
+  parser.String("metrics-listen", &config.metrics_listen, "address of /metrics").Required();
+  parser
+      .Secret("database-url", &config.database_url,
+              "PostgreSQL, as a libpq connection string or URI; it may hold a password")
+      .Required();
+  parser.Int("database-connections", &config.database_connections, 2, 64,
+             "connections to PostgreSQL at most");
+  parser.String("key-file", &config.key_file, "JSON file with the hashes of all API keys")
+      .Required();
+  parser.Secret("service-key", &config.service_key, "this service's own API key").Required();
+  parser
+      .String("dispatcher-address", &config.dispatcher_address,
+              "the dispatcher, whose inbound messages are read")
+      .Required();
+  parser
+      .String("time-zone", &config.time_zone,
+              "zone of times in files, filters and messages: WIB, WITA, WIT or an IANA name")
+      .Check([](absl::string_view value) { return base::LoadZone(value).status(); });
+  parser.Duration("drain-pause", &config.drain_pause, absl::ZeroDuration(), absl::Minutes(1),
+                  "from health NOT_SERVING to refusing calls");
+  parser.String("log-level", &config.log_level, "debug, info, warn or error")
+      .OneOf({"debug", "info", "warn", "error"});
+  parser.ParseOrExit(argc, argv);
+
+  log::Level level = log::Level::kInfo;
+  log::ParseLevel(config.log_level, &level);
+  log::Init({.service = "contacts", .level = level});
+  std::vector<log::Field> fields;
+  const auto values = parser.Values();
+  for (const auto& [name, value] : values) fields.emplace_back(name, value);
+  log::Write(log::Level::kInfo, "configuration", fields);
+  return config;
+}
+
+}  // namespace kabar::contacts

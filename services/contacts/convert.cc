@@ -1,0 +1,234 @@
+#include "services/contacts/convert.h"
+
+#include "absl/strings/str_cat.h"
+#include "libs/base/status.h"
+
+namespace kabar::contacts {
+namespace {
+
+void SetTime(absl::Time from, google::protobuf::Timestamp* to) {
+  const int64_t micros = absl::ToUnixMicros(from);
+  const int64_t seconds = absl::ToUnixSeconds(from);
+  to->set_seconds(seconds);
+  to->set_nanos(static_cast<int32_t>(micros - seconds * 1'000'000) * 1000);
+}
+
+struct TextField {
+  absl::string_view path;
+  std::string Contact::*member;
+};
+
+constexpr TextField kTextFields[] = {
+    {"name", &Contact::name},
+    {"phone", &Contact::phone},
+    {"bsuid", &Contact::bsuid},
+    {"address", &Contact::address},
+    {"city", &Contact::city},
+    {"province", &Contact::province},
+    {"service_type", &Contact::service_type},
+    {"preferred_time", &Contact::preferred_time},
+    {"notes", &Contact::notes},
+};
+
+// False: no field of a contact that can be updated.
+bool CopyField(absl::string_view path, const Contact& from, Contact* to) {
+  for (const TextField& field : kTextFields) {
+    if (field.path != path) continue;
+    to->*field.member = from.*field.member;
+    return true;
+  }
+  if (path == "vip") {
+    to->vip = from.vip;
+  } else if (path == "attributes") {
+    to->attributes = from.attributes;
+  } else if (path == "tags") {
+    to->tags = from.tags;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void CopyWhatIsSet(const Contact& from, Contact* to) {
+  for (const TextField& field : kTextFields) {
+    if (!(from.*field.member).empty()) to->*field.member = from.*field.member;
+  }
+  if (from.vip) to->vip = true;
+  if (!from.attributes.empty()) to->attributes = from.attributes;
+  if (!from.tags.empty()) to->tags = from.tags;
+}
+
+void CopyAll(const Contact& from, Contact* to) {
+  for (const TextField& field : kTextFields) to->*field.member = from.*field.member;
+  for (const char* path : {"vip", "attributes", "tags"}) CopyField(path, from, to);
+}
+
+}  // namespace
+
+void ToProto(const Contact& from, v1::Contact* to) {
+  to->set_id(from.id);
+  to->set_name(from.name);
+  to->set_phone(from.phone);
+  to->set_bsuid(from.bsuid);
+  to->set_address(from.address);
+  to->set_city(from.city);
+  to->set_province(from.province);
+  to->set_service_type(from.service_type);
+  to->set_vip(from.vip);
+  to->set_preferred_time(from.preferred_time);
+  to->set_notes(from.notes);
+  for (const auto& [key, value] : from.attributes) (*to->mutable_attributes())[key] = value;
+  for (const std::string& tag : from.tags) to->add_tags(tag);
+  if (from.last_inbound_at) SetTime(*from.last_inbound_at, to->mutable_last_inbound_time());
+  SetTime(from.created_at, to->mutable_create_time());
+  SetTime(from.updated_at, to->mutable_update_time());
+}
+
+void ToProto(const Shipment& from, v1::Shipment* to) {
+  to->set_id(from.id);
+  to->set_tracking_number(from.tracking_number);
+  to->set_contact_id(from.contact_id);
+  to->set_status(from.status);
+  to->set_location(from.location);
+  to->set_estimate(from.estimate);
+  to->set_driver_name(from.driver_name);
+  to->set_driver_phone(from.driver_phone);
+  to->set_destination_address(from.destination_address);
+  to->set_cod_amount(from.cod_amount);
+  to->set_cod_paid(from.cod_paid);
+  to->set_delay_reason(from.delay_reason);
+  to->set_new_estimate(from.new_estimate);
+  SetTime(from.updated_at, to->mutable_update_time());
+}
+
+void ToProto(const Consent& from, v1::Consent* to) {
+  to->set_contact_id(from.contact_id);
+  to->set_purpose(from.purpose == Purpose::kMarketing ? v1::MARKETING : v1::DELIVERY_UPDATES);
+  to->set_state(from.opted_out ? v1::OPTED_OUT : v1::OPTED_IN);
+  to->set_source(from.source);
+  SetTime(from.changed_at, to->mutable_time());
+}
+
+void ToProto(const Segment& from, v1::Segment* to) {
+  to->set_id(from.id);
+  to->set_name(from.name);
+  to->set_filter(from.filter);
+  SetTime(from.created_at, to->mutable_create_time());
+}
+
+void ToProto(const AudienceMember& from, v1::AudienceMember* to) {
+  to->set_ordinal(from.ordinal);
+  to->set_contact_id(from.contact_id);
+  to->set_subject(from.subject);
+  to->set_phone(from.phone);
+  to->set_bsuid(from.bsuid);
+  to->set_opted_out(from.opted_out);
+  to->set_gone(from.gone);
+  for (const std::string& value : from.values) to->add_values(value);
+}
+
+void ToProto(const ImportReport& from, v1::ImportContactsResponse* to) {
+  to->set_rows(from.rows);
+  to->set_accepted(from.accepted);
+  to->set_refused(from.refused);
+  to->set_contacts_created(from.counts.contacts_created);
+  to->set_contacts_updated(from.counts.contacts_updated);
+  to->set_shipments_created(from.counts.shipments_created);
+  to->set_shipments_updated(from.counts.shipments_updated);
+  for (const RowProblem& problem : from.problems) {
+    v1::RowProblem* one = to->add_problems();
+    one->set_row(problem.row);
+    one->set_column(problem.column);
+    one->set_reason(problem.reason);
+    one->set_message(problem.message);
+  }
+  to->set_refused_csv(from.refused_csv);
+  to->set_refused_csv_truncated(from.refused_csv_truncated);
+  to->set_delimiter(std::string(1, from.delimiter));
+  for (const std::string& column : from.ignored_columns) to->add_ignored_columns(column);
+}
+
+Contact FromProto(const v1::Contact& from) {
+  Contact to;
+  to.id = from.id();
+  to.name = from.name();
+  to.phone = from.phone();
+  to.bsuid = from.bsuid();
+  to.address = from.address();
+  to.city = from.city();
+  to.province = from.province();
+  to.service_type = from.service_type();
+  to.vip = from.vip();
+  to.preferred_time = from.preferred_time();
+  to.notes = from.notes();
+  to.attributes.insert(from.attributes().begin(), from.attributes().end());
+  to.tags.assign(from.tags().begin(), from.tags().end());
+  return to;
+}
+
+Shipment FromProto(const v1::Shipment& from) {
+  Shipment to;
+  to.tracking_number = from.tracking_number();
+  to.contact_id = from.contact_id();
+  to.status = from.status();
+  to.location = from.location();
+  to.estimate = from.estimate();
+  to.driver_name = from.driver_name();
+  to.driver_phone = from.driver_phone();
+  to.destination_address = from.destination_address();
+  to.cod_amount = from.cod_amount();
+  to.cod_paid = from.cod_paid();
+  to.delay_reason = from.delay_reason();
+  to.new_estimate = from.new_estimate();
+  return to;
+}
+
+absl::Status ApplyMask(const v1::Contact& from, const google::protobuf::FieldMask& mask,
+                       Contact* to) {
+  const Contact wanted = FromProto(from);
+  if (mask.paths().empty()) CopyWhatIsSet(wanted, to);
+  for (const std::string& path : mask.paths()) {
+    if (path == "*") {
+      CopyAll(wanted, to);
+    } else if (!CopyField(path, wanted, to)) {
+      return base::InvalidField(
+          "update_mask", absl::StrCat("\"", path,
+                                      "\" is no field of a contact that can be updated; name its "
+                                      "fields, or \"*\" for all"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Purpose> FromProto(v1::ConsentPurpose from, absl::string_view field) {
+  switch (from) {
+    case v1::DELIVERY_UPDATES:
+      return Purpose::kDeliveryUpdates;
+    case v1::MARKETING:
+      return Purpose::kMarketing;
+    default:
+      return base::InvalidField(field, "is required: DELIVERY_UPDATES or MARKETING");
+  }
+}
+
+absl::StatusOr<Subject> FromProto(v1::AudienceSubject from, absl::string_view field) {
+  switch (from) {
+    case v1::CONTACT:
+      return Subject::kContact;
+    case v1::SHIPMENT:
+      return Subject::kShipment;
+    default:
+      return base::InvalidField(field, "is required: CONTACT or SHIPMENT");
+  }
+}
+
+absl::StatusOr<char> DelimiterFromProto(absl::string_view delimiter) {
+  if (delimiter.empty()) return '\0';
+  if (delimiter == "," || delimiter == "comma") return ',';
+  if (delimiter == ";" || delimiter == "semicolon") return ';';
+  if (delimiter == "\t" || delimiter == "tab" || delimiter == "\\t") return '\t';
+  return base::InvalidField("options.delimiter",
+                            "must be a comma, a semicolon or a tab, or empty to find it out");
+}
+
+}  // namespace kabar::contacts

@@ -1,0 +1,38 @@
+// Between the domain and kabar.contacts.v1.
+//
+// Thread safety: pure functions. Nothing blocks. Errors: INVALID_ARGUMENT naming the field.
+#ifndef KABAR_SERVICES_CONTACTS_CONVERT_H_
+#define KABAR_SERVICES_CONTACTS_CONVERT_H_
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "kabar/contacts/v1/contacts.pb.h"
+#include "services/contacts/contact.h"
+#include "services/contacts/importer.h"
+
+namespace kabar::contacts {
+
+void ToProto(const Contact& from, v1::Contact* to);
+void ToProto(const Shipment& from, v1::Shipment* to);
+void ToProto(const Consent& from, v1::Consent* to);
+void ToProto(const Segment& from, v1::Segment* to);
+void ToProto(const AudienceMember& from, v1::AudienceMember* to);
+void ToProto(const ImportReport& from, v1::ImportContactsResponse* to);
+
+Contact FromProto(const v1::Contact& from);
+Shipment FromProto(const v1::Shipment& from);
+
+// Copies what the mask names; "*" everything, an empty mask whatever is set.
+absl::Status ApplyMask(const v1::Contact& from, const google::protobuf::FieldMask& mask,
+                       Contact* to);
+
+absl::StatusOr<Purpose> FromProto(v1::ConsentPurpose from, absl::string_view field);
+absl::StatusOr<Subject> FromProto(v1::AudienceSubject from, absl::string_view field);
+
+// ",", ";", a tab, their names, or "" for 0.
+absl::StatusOr<char> DelimiterFromProto(absl::string_view delimiter);
+
+}  // namespace kabar::contacts
+
+#endif  // KABAR_SERVICES_CONTACTS_CONVERT_H_

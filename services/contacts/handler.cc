@@ -1,0 +1,171 @@
+// Contacts; the other handler_*.cc have the rest.
+#include "services/contacts/handler.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "libs/base/clock.h"
+#include "libs/base/status.h"
+#include "libs/rpc/guard.h"
+#include "services/contacts/convert.h"
+#include "services/contacts/mutate.h"
+#include "services/contacts/paging.h"
+
+namespace kabar::contacts {
+namespace {
+
+constexpr int kDefaultPage = 100;
+constexpr int kMaxPage = 1000;
+constexpr int kMaxResolve = 1000;
+
+absl::Status RequireIdentity(const Contact& contact) {
+  if (!contact.phone.empty() || !contact.bsuid.empty()) return absl::OkStatus();
+  return base::InvalidField("contact.phone", "is required: a phone number, or a bsuid");
+}
+
+// Each entry's identities in stored form.
+absl::StatusOr<std::vector<Contact>> Wanted(const v1::ResolveContactsRequest& request) {
+  if (request.contacts_size() > kMaxResolve) {
+    return base::InvalidField("contacts", absl::StrCat("at most ", kMaxResolve, " at once"));
+  }
+  std::vector<Contact> wanted;
+  for (int i = 0; i < request.contacts_size(); ++i) {
+    Contact contact = FromProto(request.contacts(i));
+    const std::string prefix = absl::StrCat("contacts[", i, "].");
+    KABAR_RETURN_IF_ERROR(NormalizeContact(prefix, contact));
+    if (contact.phone.empty() && contact.bsuid.empty()) {
+      return base::InvalidField(absl::StrCat(prefix, "phone"), "is required, or a bsuid");
+    }
+    wanted.push_back(std::move(contact));
+  }
+  return wanted;
+}
+
+}  // namespace
+
+// What PostgreSQL keeps is microseconds; an answer must equal what is read later.
+absl::Time Handler::Now() const { return absl::FromUnixMicros(absl::ToUnixMicros(clock_.Now())); }
+
+absl::StatusOr<SegmentFilter> Handler::CheckFilter(const std::string& filter,
+                                                   absl::string_view field) {
+  absl::StatusOr<SegmentFilter> checked = language_.Check(filter);
+  if (checked.ok()) return checked;
+  absl::Status status = checked.status();
+  base::AddFieldViolation(status, field, status.message());
+  return status;
+}
+
+grpc::Status Handler::CreateContact(grpc::ServerContext* context,
+                                    const v1::CreateContactRequest* request,
+                                    v1::Contact* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
+    const auto work = [&](Store::Unit& unit) -> absl::Status {
+      Contact wanted = FromProto(request->contact());
+      KABAR_RETURN_IF_ERROR(NormalizeContact("contact.", wanted));
+      KABAR_RETURN_IF_ERROR(RequireIdentity(wanted));
+      KABAR_ASSIGN_OR_RETURN(const Contact added, unit.InsertContact(wanted));
+      ToProto(added, response);
+      return absl::OkStatus();
+    };
+    return Mutate(call, "CreateContact", request->request_id(), *request, response, work);
+  });
+}
+
+grpc::Status Handler::GetContact(grpc::ServerContext* context, const v1::GetContactRequest* request,
+                                 v1::Contact* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) {
+    return store_.Read(
+        call.outlet, "GetContact", call.deadline, [&](Store::Unit& unit) -> absl::Status {
+          KABAR_ASSIGN_OR_RETURN(const Contact found, unit.GetContact(request->id()));
+          response->Clear();
+          ToProto(found, response);
+          return absl::OkStatus();
+        });
+  });
+}
+
+grpc::Status Handler::ListContacts(grpc::ServerContext* context,
+                                   const v1::ListContactsRequest* request,
+                                   v1::ListContactsResponse* response) {
+  return rpc::Serve(
+      context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) -> absl::Status {
+        KABAR_ASSIGN_OR_RETURN(const int size,
+                               PageSize(request->page_size(), kDefaultPage, kMaxPage));
+        const std::string list = absl::StrCat("contacts ", request->filter());
+        KABAR_ASSIGN_OR_RETURN(const std::string after,
+                               LastOfPageToken(list, request->page_token()));
+        KABAR_ASSIGN_OR_RETURN(const SegmentFilter filter,
+                               CheckFilter(request->filter(), "filter"));
+        return store_.Read(call.outlet, "ListContacts", call.deadline,
+                           [&](Store::Unit& unit) -> absl::Status {
+                             KABAR_ASSIGN_OR_RETURN(std::vector<Contact> found,
+                                                    unit.ListContacts(filter, after, size + 1));
+                             response->Clear();
+                             const bool more = found.size() > static_cast<std::size_t>(size);
+                             if (more) found.pop_back();
+                             for (const Contact& one : found)
+                               ToProto(one, response->add_contacts());
+                             if (more) {
+                               response->set_next_page_token(MakePageToken(list, found.back().id));
+                             }
+                             return absl::OkStatus();
+                           });
+      });
+}
+
+grpc::Status Handler::UpdateContact(grpc::ServerContext* context,
+                                    const v1::UpdateContactRequest* request,
+                                    v1::Contact* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
+    const auto work = [&](Store::Unit& unit) -> absl::Status {
+      if (request->contact().id().empty()) {
+        return base::InvalidField("contact.id", "is required");
+      }
+      KABAR_ASSIGN_OR_RETURN(Contact changed, unit.LockContact(request->contact().id()));
+      KABAR_RETURN_IF_ERROR(ApplyMask(request->contact(), request->update_mask(), &changed));
+      KABAR_RETURN_IF_ERROR(NormalizeContact("contact.", changed));
+      KABAR_RETURN_IF_ERROR(RequireIdentity(changed));
+      KABAR_ASSIGN_OR_RETURN(const Contact saved, unit.ReplaceContact(changed));
+      ToProto(saved, response);
+      return absl::OkStatus();
+    };
+    return Mutate(call, "UpdateContact", request->request_id(), *request, response, work);
+  });
+}
+
+grpc::Status Handler::DeleteContact(grpc::ServerContext* context,
+                                    const v1::DeleteContactRequest* request,
+                                    v1::DeleteContactResponse* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
+    return Mutate(call, "DeleteContact", request->request_id(), *request, response,
+                  [&](Store::Unit& unit) { return unit.DeleteContact(request->id()); });
+  });
+}
+
+grpc::Status Handler::ResolveContacts(grpc::ServerContext* context,
+                                      const v1::ResolveContactsRequest* request,
+                                      v1::ResolveContactsResponse* response) {
+  // Finding is reading; only creating needs the right to write.
+  const rpc::Access access = request->create_missing() ? rpc::Access::kWrite : rpc::Access::kRead;
+  return rpc::Serve(context, guard_, access, [&](const rpc::Call& call) -> absl::Status {
+    KABAR_ASSIGN_OR_RETURN(const std::vector<Contact> wanted, Wanted(*request));
+    const auto work = [&](Store::Unit& unit) -> absl::Status {
+      response->Clear();
+      for (const Contact& one : wanted) {
+        KABAR_ASSIGN_OR_RETURN(const Contact found, request->create_missing()
+                                                        ? unit.FindOrInsertContact(one)
+                                                        : unit.FindContact(one.phone, one.bsuid));
+        v1::Contact* answer = response->add_contacts();
+        if (!found.id.empty()) ToProto(found, answer);
+      }
+      return absl::OkStatus();
+    };
+    if (!request->create_missing()) {
+      return store_.Read(call.outlet, "ResolveContacts", call.deadline, work);
+    }
+    return Mutate(call, "ResolveContacts", request->request_id(), *request, response, work);
+  });
+}
+
+}  // namespace kabar::contacts

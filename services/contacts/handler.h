@@ -1,0 +1,116 @@
+// gRPC kabar.contacts.v1.ContactsService: checks requests, calls domain and store, answers.
+//
+// Thread safety: safe for concurrent use. Blocks: as the store, until the call's deadline;
+// ImportContacts as long as the caller sends. Errors: those of libs/rpc/guard.h, of store.h,
+// INVALID_ARGUMENT with field violations, INVALID_FILTER with the position.
+#ifndef KABAR_SERVICES_CONTACTS_HANDLER_H_
+#define KABAR_SERVICES_CONTACTS_HANDLER_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "kabar/contacts/v1/contacts.grpc.pb.h"
+#include "services/contacts/segment.h"
+#include "services/contacts/store.h"
+
+namespace kabar::base {
+class Clock;
+}
+namespace kabar::rpc {
+class Guard;
+struct Call;
+}  // namespace kabar::rpc
+
+namespace kabar::contacts {
+
+class Handler : public v1::ContactsService::Service {
+ public:
+  // All outlive the handler. `zone`: that of times in imported files.
+  Handler(Store& store, const SegmentLanguage& language, absl::TimeZone zone, base::Clock& clock,
+          rpc::Guard& guard)
+      : store_(store), language_(language), zone_(zone), clock_(clock), guard_(guard) {}
+
+  // handler.cc
+  grpc::Status CreateContact(grpc::ServerContext* context, const v1::CreateContactRequest* request,
+                             v1::Contact* response) override;
+  grpc::Status GetContact(grpc::ServerContext* context, const v1::GetContactRequest* request,
+                          v1::Contact* response) override;
+  grpc::Status ListContacts(grpc::ServerContext* context, const v1::ListContactsRequest* request,
+                            v1::ListContactsResponse* response) override;
+  grpc::Status UpdateContact(grpc::ServerContext* context, const v1::UpdateContactRequest* request,
+                             v1::Contact* response) override;
+  grpc::Status DeleteContact(grpc::ServerContext* context, const v1::DeleteContactRequest* request,
+                             v1::DeleteContactResponse* response) override;
+  grpc::Status ResolveContacts(grpc::ServerContext* context,
+                               const v1::ResolveContactsRequest* request,
+                               v1::ResolveContactsResponse* response) override;
+
+  // handler_shipments.cc
+  grpc::Status UpsertShipment(grpc::ServerContext* context,
+                              const v1::UpsertShipmentRequest* request,
+                              v1::Shipment* response) override;
+  grpc::Status GetShipment(grpc::ServerContext* context, const v1::GetShipmentRequest* request,
+                           v1::Shipment* response) override;
+  grpc::Status ListShipments(grpc::ServerContext* context, const v1::ListShipmentsRequest* request,
+                             v1::ListShipmentsResponse* response) override;
+
+  // handler_import.cc
+  grpc::Status ImportContacts(grpc::ServerContext* context,
+                              grpc::ServerReader<v1::ImportContactsRequest>* reader,
+                              v1::ImportContactsResponse* response) override;
+
+  // handler_consents.cc
+  grpc::Status SetConsent(grpc::ServerContext* context, const v1::SetConsentRequest* request,
+                          v1::Consent* response) override;
+  grpc::Status ListConsents(grpc::ServerContext* context, const v1::ListConsentsRequest* request,
+                            v1::ListConsentsResponse* response) override;
+
+  // handler_segments.cc
+  grpc::Status CreateSegment(grpc::ServerContext* context, const v1::CreateSegmentRequest* request,
+                             v1::Segment* response) override;
+  grpc::Status GetSegment(grpc::ServerContext* context, const v1::GetSegmentRequest* request,
+                          v1::Segment* response) override;
+  grpc::Status ListSegments(grpc::ServerContext* context, const v1::ListSegmentsRequest* request,
+                            v1::ListSegmentsResponse* response) override;
+  grpc::Status UpdateSegment(grpc::ServerContext* context, const v1::UpdateSegmentRequest* request,
+                             v1::Segment* response) override;
+  grpc::Status DeleteSegment(grpc::ServerContext* context, const v1::DeleteSegmentRequest* request,
+                             v1::DeleteSegmentResponse* response) override;
+  grpc::Status CountSegment(grpc::ServerContext* context, const v1::CountSegmentRequest* request,
+                            v1::CountSegmentResponse* response) override;
+  grpc::Status PreviewSegment(grpc::ServerContext* context,
+                              const v1::PreviewSegmentRequest* request,
+                              v1::PreviewSegmentResponse* response) override;
+
+  // handler_audiences.cc
+  grpc::Status CreateAudience(grpc::ServerContext* context,
+                              const v1::CreateAudienceRequest* request,
+                              v1::Audience* response) override;
+  grpc::Status ListAudience(grpc::ServerContext* context, const v1::ListAudienceRequest* request,
+                            v1::ListAudienceResponse* response) override;
+
+ private:
+  // Work in one transaction, at most once per request id.
+  template <typename Request, typename Response>
+  absl::Status Mutate(const rpc::Call& call, absl::string_view method,
+                      const std::string& request_id, const Request& request, Response* response,
+                      Store::Work work);
+  absl::Status Import(const rpc::Call& call, grpc::ServerReader<v1::ImportContactsRequest>* reader,
+                      v1::ImportContactsResponse* response);
+  // Of a saved segment; a filter saved under older rules may be wrong today.
+  absl::StatusOr<SegmentFilter> FilterOfSegment(Store::Unit& unit, const std::string& segment_id);
+  // The filter in a request; errors name the field it came in.
+  absl::StatusOr<SegmentFilter> CheckFilter(const std::string& filter, absl::string_view field);
+  absl::Time Now() const;
+
+  Store& store_;
+  const SegmentLanguage& language_;
+  absl::TimeZone zone_;
+  base::Clock& clock_;
+  rpc::Guard& guard_;
+};
+
+}  // namespace kabar::contacts
+
+#endif  // KABAR_SERVICES_CONTACTS_HANDLER_H_

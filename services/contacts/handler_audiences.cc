@@ -1,0 +1,102 @@
+// Run audiences.
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "libs/base/status.h"
+#include "libs/rpc/guard.h"
+#include "services/contacts/convert.h"
+#include "services/contacts/handler.h"
+#include "services/contacts/paging.h"
+
+namespace kabar::contacts {
+namespace {
+
+constexpr int kMaxMembers = 1000;
+constexpr int kMaxFields = 100;
+
+absl::StatusOr<AudienceQuery> QueryOf(const v1::ListAudienceRequest& request) {
+  AudienceQuery query;
+  query.run_id = request.run_id();
+  query.after_ordinal = request.after_ordinal();
+  KABAR_ASSIGN_OR_RETURN(query.limit, PageSize(request.page_size(), kMaxMembers, kMaxMembers));
+  KABAR_ASSIGN_OR_RETURN(query.purpose, FromProto(request.purpose(), "purpose"));
+  if (request.ordinals_size() > kMaxMembers) {
+    return base::InvalidField("ordinals", absl::StrCat("at most ", kMaxMembers, " at once"));
+  }
+  if (request.ordinals_size() > 0) {
+    query.ordinals.assign(request.ordinals().begin(), request.ordinals().end());
+    query.after_ordinal = 0;
+    query.limit = kMaxMembers;
+  }
+  if (request.fields_size() > kMaxFields) {
+    return base::InvalidField("fields", absl::StrCat("at most ", kMaxFields, " at once"));
+  }
+  for (const std::string& field : request.fields()) {
+    if (field.empty() || !TextFault(field, kMaxShortText).empty()) {
+      return base::InvalidField("fields", "a name is empty or no text");
+    }
+    query.fields.push_back(field);
+  }
+  return query;
+}
+
+}  // namespace
+
+// Idempotent by the run's id, so it needs no request id.
+grpc::Status Handler::CreateAudience(grpc::ServerContext* context,
+                                     const v1::CreateAudienceRequest* request,
+                                     v1::Audience* response) {
+  return rpc::Serve(
+      context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) -> absl::Status {
+        if (request->run_id().empty()) return base::InvalidField("run_id", "is required");
+        if (const std::string fault = TextFault(request->run_id(), kMaxShortText); !fault.empty()) {
+          return base::InvalidField("run_id", fault);
+        }
+        KABAR_ASSIGN_OR_RETURN(const Subject subject, FromProto(request->subject(), "subject"));
+        if (request->segment_id().empty() == request->filter().empty()) {
+          return base::InvalidField(
+              "segment_id",
+              "is required, or a filter (not both); for everyone make a segment "
+              "with an empty filter");
+        }
+        return store_.Write(
+            call.outlet, "CreateAudience", call.deadline, [&](Store::Unit& unit) -> absl::Status {
+              // A run that has its audience keeps it, even if its segment is gone by now.
+              absl::StatusOr<int64_t> size = unit.AudienceSize(request->run_id());
+              if (absl::IsNotFound(size.status())) {
+                KABAR_ASSIGN_OR_RETURN(const SegmentFilter filter,
+                                       request->segment_id().empty()
+                                           ? CheckFilter(request->filter(), "filter")
+                                           : FilterOfSegment(unit, request->segment_id()));
+                size = unit.CreateAudience(request->run_id(), subject, filter);
+              }
+              if (!size.ok()) return size.status();
+              response->set_run_id(request->run_id());
+              response->set_size(*size);
+              return absl::OkStatus();
+            });
+      });
+}
+
+grpc::Status Handler::ListAudience(grpc::ServerContext* context,
+                                   const v1::ListAudienceRequest* request,
+                                   v1::ListAudienceResponse* response) {
+  return rpc::Serve(
+      context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) -> absl::Status {
+        KABAR_ASSIGN_OR_RETURN(const AudienceQuery query, QueryOf(*request));
+        return store_.Read(
+            call.outlet, "ListAudience", call.deadline, [&](Store::Unit& unit) -> absl::Status {
+              KABAR_ASSIGN_OR_RETURN(const int64_t size, unit.AudienceSize(query.run_id));
+              KABAR_ASSIGN_OR_RETURN(const std::vector<AudienceMember> found,
+                                     unit.ListAudience(query));
+              response->Clear();
+              *response->mutable_fields() = request->fields();
+              for (const AudienceMember& one : found) ToProto(one, response->add_members());
+              response->set_last_page(!query.ordinals.empty() || found.empty() ||
+                                      found.back().ordinal >= size);
+              return absl::OkStatus();
+            });
+      });
+}
+
+}  // namespace kabar::contacts

@@ -1,0 +1,94 @@
+// kabar-contacts: contacts, shipments, consents, segments, run audiences, imports.
+#include "absl/time/clock.h"
+#include "libs/base/clock.h"
+#include "libs/base/local_time.h"
+#include "libs/events/consumer.h"
+#include "libs/events/publisher.h"
+#include "libs/events/reader.h"
+#include "libs/log/log.h"
+#include "libs/metrics/exposer.h"
+#include "libs/pg/migration.h"
+#include "libs/pg/pool.h"
+#include "libs/rpc/channel.h"
+#include "libs/rpc/guard.h"
+#include "libs/rpc/key_file.h"
+#include "libs/rpc/server_runner.h"
+#include "services/contacts/config.h"
+#include "services/contacts/events_handler.h"
+#include "services/contacts/handler.h"
+#include "services/contacts/migrations.h"
+#include "services/contacts/pg_store.h"
+#include "services/contacts/request_sweep.h"
+#include "services/contacts/segment.h"
+
+namespace kabar::contacts {
+namespace {
+
+constexpr absl::Duration kMigrationTimeout = absl::Minutes(5);
+
+int Fail(absl::string_view what, const absl::Status& status) {
+  log::Error("cannot start", {{"step", what}, {"error", status}});
+  return 1;
+}
+
+int Main(const Config& config) {
+  pg::PoolOptions database;
+  database.connection = config.database_url;
+  database.schema = "contacts";
+  database.application_name = "kabar-contacts";
+  database.max_connections = config.database_connections;
+  if (const absl::Status migrated =
+          pg::Migrate(database, ContactsMigrations(), absl::Now() + kMigrationTimeout);
+      !migrated.ok()) {
+    return Fail("migrate", migrated);
+  }
+  const auto keys = rpc::KeyFile::Open(config.key_file);
+  if (!keys.ok()) return Fail("read the key file", keys.status());
+  const auto zone_name = base::CanonicalZoneName(config.time_zone);
+  const auto zone = base::LoadZone(config.time_zone);
+  if (!zone.ok() || !zone_name.ok()) return Fail("load the time zone", zone.status());
+  const auto exposer = metrics::Exposer::Start(config.metrics_listen);
+  if (!exposer.ok()) return Fail("serve metrics", exposer.status());
+
+  pg::Pool pool(database);
+  PgStore store(pool, *zone_name);
+  const SegmentLanguage language(*zone);
+  events::Publisher publisher(pool);
+  events::Reader reader(pool, {.required = {"dispatcher"}});
+  const auto sink = store.MakeDispatcherSink();
+  const rpc::Caller caller(config.service_key);
+  events::Consumer inbound(
+      {.source = "dispatcher", .consumer = "contacts"}, rpc::MakeChannel(config.dispatcher_address),
+      [&](grpc::ClientContext& context) {
+        caller.Prepare(context, {.timeout = absl::InfiniteDuration()});
+      },
+      *sink);
+  RequestSweep sweep(store, base::SystemClock());
+  rpc::Guard guard({.service = "contacts"}, **keys);
+  Handler handler(store, language, *zone, base::SystemClock(), guard);
+  EventsHandler events_handler(reader, guard);
+
+  rpc::ServerRunner runner({.address = config.listen, .drain_pause = config.drain_pause}, guard);
+  runner.Register(&handler);
+  runner.Register(&events_handler);
+  runner.OnStop("inbound messages", [&] { inbound.Stop(); });
+  runner.OnStop("request sweep", [&] { sweep.Stop(); });
+  if (const absl::Status started = runner.Start(); !started.ok()) return Fail("listen", started);
+  publisher.Start();
+  reader.Start();
+  inbound.Start();
+  log::Info("serving", {{"listen", runner.address()}});
+  runner.WaitForSignal();
+  runner.Drain();
+  publisher.Stop();
+  reader.Stop();
+  return 0;
+}
+
+}  // namespace
+}  // namespace kabar::contacts
+
+int main(int argc, char** argv) {
+  kabar::rpc::BlockShutdownSignals();
+  return kabar::contacts::Main(kabar::contacts::ParseConfigOrExit(argc, argv));
+}

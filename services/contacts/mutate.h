@@ -1,0 +1,30 @@
+// How the handler's mutating methods honour request ids; private to the handler's files.
+#ifndef KABAR_SERVICES_CONTACTS_MUTATE_H_
+#define KABAR_SERVICES_CONTACTS_MUTATE_H_
+
+#include <string>
+
+#include "libs/rpc/guard.h"
+#include "libs/rpc/idempotency.h"
+#include "services/contacts/handler.h"
+
+namespace kabar::contacts {
+
+template <typename Request, typename Response>
+absl::Status Handler::Mutate(const rpc::Call& call, absl::string_view method,
+                             const std::string& request_id, const Request& request,
+                             Response* response, Store::Work work) {
+  return store_.Write(call.outlet, method, call.deadline, [&](Store::Unit& unit) -> absl::Status {
+    response->Clear();
+    rpc::RequestLog log;
+    log.reserve = [&](const rpc::RequestRecord& mine) {
+      return unit.ReserveRequest(request_id, mine);
+    };
+    log.save = [&](const std::string& answer) { return unit.SaveResponse(request_id, answer); };
+    return rpc::RunOnce(request_id, method, request, response, log, [&] { return work(unit); });
+  });
+}
+
+}  // namespace kabar::contacts
+
+#endif  // KABAR_SERVICES_CONTACTS_MUTATE_H_

@@ -1,0 +1,124 @@
+// Run audiences: written once, read by ordinal.
+#include "absl/strings/str_cat.h"
+#include "libs/base/status.h"
+#include "services/contacts/pg_store_fields.h"
+#include "services/contacts/pg_store_unit.h"
+
+namespace kabar::contacts {
+namespace {
+
+constexpr pg::Query kInsert{"contacts.insert_audience",
+                            "INSERT INTO audiences (outlet_id, run_id, subject) "
+                            "VALUES ($1, $2, $3) ON CONFLICT (outlet_id, run_id) DO NOTHING "
+                            "RETURNING audience"};
+constexpr pg::Query kSetSize{"contacts.set_audience_size",
+                             "UPDATE audiences SET size = $2 WHERE audience = $1"};
+constexpr pg::Query kFind{"contacts.find_audience",
+                          "SELECT audience, size FROM audiences "
+                          "WHERE outlet_id = $1 AND run_id = $2"};
+
+// The pairs that a filter is asked of, as rows of `s` or of `c`. Shipments' ids are random, so a
+// contact's messages spread over the run instead of waiting for each other's pair limit.
+std::string MembersSql(Subject subject, const SegmentFilter& filter, const std::string& condition) {
+  if (subject == Subject::kShipment) {
+    return absl::StrCat(
+        "SELECT s.id, c.id AS contact_id, s.tracking_number FROM shipments s "
+        "JOIN contacts c ON c.outlet_id = s.outlet_id AND c.id = s.contact_id "
+        "WHERE s.outlet_id = $1 AND c.deleted_at IS NULL AND ",
+        condition);
+  }
+  // Only a filter over shipments can give a contact twice.
+  const absl::string_view shipments =
+      filter.names_shipment()
+          ? " LEFT JOIN shipments s ON s.outlet_id = c.outlet_id AND s.contact_id = c.id"
+          : "";
+  return absl::StrCat("SELECT c.id, c.id AS contact_id, '' AS tracking_number FROM contacts c",
+                      shipments, " WHERE c.outlet_id = $1 AND c.deleted_at IS NULL AND ", condition,
+                      filter.names_shipment() ? " GROUP BY c.id" : "");
+}
+
+absl::Status RunNotFound() {
+  return base::Error(absl::StatusCode::kNotFound, "RUN_NOT_FOUND",
+                     "this run has no audience yet; call CreateAudience first");
+}
+
+}  // namespace
+
+absl::StatusOr<int64_t> PgUnit::CreateAudience(const std::string& run_id, Subject subject,
+                                               const SegmentFilter& filter) {
+  const std::optional<pqxx::row> added = tx_.ExecMaybe(
+      kInsert, outlet_, run_id, subject == Subject::kShipment ? "SHIPMENT" : "CONTACT");
+  if (!added) return AudienceSize(run_id);
+  const int64_t audience = (*added)[0].as<int64_t>();
+  filter_lang::SqlParams params(3);
+  KABAR_ASSIGN_OR_RETURN(const std::string condition, FilterSql(filter, params));
+  const pqxx::result members = ExecFiltered(
+      "contacts.insert_audience_members",
+      absl::StrCat("INSERT INTO audience_members (audience, ordinal, contact_id, tracking_number) "
+                   "SELECT $2::bigint, row_number() OVER (ORDER BY p.id), p.contact_id, "
+                   "p.tracking_number FROM (",
+                   MembersSql(subject, filter, condition), ") AS p"),
+      {outlet_, audience}, params);
+  const auto size = static_cast<int64_t>(members.affected_rows());
+  tx_.Exec(kSetSize, audience, size);
+  return size;
+}
+
+absl::StatusOr<int64_t> PgUnit::AudienceSize(const std::string& run_id) {
+  const std::optional<pqxx::row> row = tx_.ExecMaybe(kFind, outlet_, run_id);
+  if (!row) return RunNotFound();
+  return (*row)[1].as<int64_t>();
+}
+
+absl::StatusOr<std::vector<AudienceMember>> PgUnit::ListAudience(const AudienceQuery& query) {
+  const std::optional<pqxx::row> found = tx_.ExecMaybe(kFind, outlet_, query.run_id);
+  if (!found) return RunNotFound();
+  filter_lang::SqlParams params(7);
+  std::string values;
+  for (const std::string& field : query.fields) {
+    absl::StrAppend(&values, ", ", ValueSql(field, "$6::text", params));
+  }
+  // The page first, then one look-up a row, whatever the tables' statistics say of their sizes:
+  // LIMIT 1 inside LATERAL leaves the planner no other way.
+  const std::string sql = absl::StrCat(
+      "WITH page AS MATERIALIZED (SELECT * FROM audience_members m WHERE m.audience = $2::bigint "
+      "AND m.ordinal > $3::bigint AND ($5::bigint[] IS NULL OR m.ordinal = ANY($5::bigint[])) "
+      "ORDER BY m.ordinal LIMIT $4::int) "
+      "SELECT m.ordinal, m.contact_id, m.tracking_number, coalesce(c.phone, ''), "
+      "coalesce(c.bsuid, ''), coalesce(c.",
+      query.purpose == Purpose::kMarketing ? "marketing" : "delivery_updates",
+      "_opted_out, false), c.id IS NULL OR (m.tracking_number <> '' AND s.id IS NULL), "
+      "$6::text IS NULL",
+      values,
+      " FROM page m LEFT JOIN LATERAL (SELECT * FROM contacts k WHERE k.outlet_id = $1 "
+      "AND k.id = m.contact_id AND k.deleted_at IS NULL LIMIT 1) AS c ON true "
+      "LEFT JOIN LATERAL (SELECT * FROM shipments h WHERE h.outlet_id = $1 "
+      "AND h.tracking_number = m.tracking_number AND h.contact_id = m.contact_id LIMIT 1) AS s "
+      "ON true ORDER BY m.ordinal");
+  const pg::Param ordinals =
+      query.ordinals.empty() ? pg::Param(nullptr) : pg::Param(pg::BigintArray(query.ordinals));
+  const pqxx::result rows = ExecFiltered(
+      "contacts.list_audience", sql,
+      {outlet_, (*found)[0].as<int64_t>(), query.after_ordinal, query.limit, ordinals, zone_},
+      params);
+  constexpr pqxx::row::size_type kFirstValue = 8;
+  std::vector<AudienceMember> out;
+  out.reserve(rows.size());
+  for (const pqxx::row& row : rows) {
+    AudienceMember member;
+    member.ordinal = row[0].as<int64_t>();
+    member.contact_id = pg::TextField(row[1]);
+    member.subject = pg::TextField(row[2]);
+    member.phone = pg::TextField(row[3]);
+    member.bsuid = pg::TextField(row[4]);
+    member.opted_out = row[5].as<bool>();
+    member.gone = row[6].as<bool>();
+    for (pqxx::row::size_type i = kFirstValue; i < row.size(); ++i) {
+      member.values.push_back(pg::TextField(row[i]));
+    }
+    out.push_back(std::move(member));
+  }
+  return out;
+}
+
+}  // namespace kabar::contacts

@@ -1,0 +1,96 @@
+#include "services/contacts/pg_store_fields.h"
+
+#include <optional>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "libs/fields/fields.h"
+
+namespace kabar::contacts {
+namespace {
+
+std::string CountOfDays(int days) {
+  return absl::StrCat(
+      "(SELECT count(*) FROM shipments n WHERE n.outlet_id = c.outlet_id AND n.contact_id = c.id "
+      "AND n.created_at > now() - interval '",
+      days, " days')");
+}
+
+// A shipment that was never told its amount has none, but no shipment has no amount at all.
+std::string OfShipment(absl::string_view value) {
+  return absl::StrCat("CASE WHEN s.id IS NOT NULL THEN ", value, " END");
+}
+
+const absl::flat_hash_map<std::string, std::string>& SpecialExpressions() {
+  static const auto* const kExpressions = new absl::flat_hash_map<std::string, std::string>{
+      {"vip", "coalesce(c.vip, false)"},
+      {"shipments_total",
+       "(SELECT count(*) FROM shipments n WHERE n.outlet_id = c.outlet_id AND n.contact_id = "
+       "c.id)"},
+      {"shipments_7d", CountOfDays(7)},
+      {"shipments_30d", CountOfDays(30)},
+      {"shipments_90d", CountOfDays(90)},
+      {"shipment.cod_amount", OfShipment("coalesce(s.cod_amount, 0)")},
+      {"shipment.cod_paid", OfShipment("coalesce(s.cod_paid, false)")},
+  };
+  return *kExpressions;
+}
+
+// The schema's field names are columns' names, but for the special ones. They come from segment.cc,
+// never from the filter's text.
+std::string Expression(const std::string& field) {
+  const auto special = SpecialExpressions().find(field);
+  if (special != SpecialExpressions().end()) return special->second;
+  absl::string_view name = field;
+  return absl::ConsumePrefix(&name, "shipment.") ? absl::StrCat("s.", name)
+                                                 : absl::StrCat("c.", name);
+}
+
+std::string FieldValue(const fields::Field& field, const std::string& zone_sql) {
+  const std::string column =
+      absl::StrCat(field.owner == fields::Owner::kShipment ? "s." : "c.", field.name);
+  switch (field.type) {
+    case fields::Type::kBool:
+      return absl::StrCat("CASE WHEN ", column, " THEN 'ya' ELSE '' END");
+    case fields::Type::kMoney:
+      return absl::StrCat("coalesce(nullif(", column, ", 0)::text, '')");
+    case fields::Type::kTime:
+      return absl::StrCat("coalesce(to_char(", column, " AT TIME ZONE ", zone_sql,
+                          ", 'DD/MM/YYYY HH24:MI'), '')");
+    case fields::Type::kText:
+    case fields::Type::kPhone:
+      break;
+  }
+  return absl::StrCat("coalesce(", column, ", '')");
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> FilterSql(const SegmentFilter& filter, filter_lang::SqlParams& params) {
+  return filter_lang::CompileSql(
+      filter.root(),
+      [](const filter_lang::Comparison& comparison,
+         filter_lang::SqlParams& p) -> absl::StatusOr<filter_lang::FieldSql> {
+        if (comparison.field->name == "attributes") {
+          return filter_lang::FieldSql{
+              absl::StrCat("(c.attributes ->> ", p.Add(comparison.key, "text"), ")"), ""};
+        }
+        return filter_lang::FieldSql{Expression(comparison.field->name), ""};
+      },
+      params);
+}
+
+std::string ValueSql(absl::string_view field, const std::string& zone_sql,
+                     filter_lang::SqlParams& params) {
+  const std::optional<fields::Field> known = fields::Canonical(field);
+  if (known && known->owner != fields::Owner::kTrigger) return FieldValue(*known, zone_sql);
+  if (field == "bsuid") return "coalesce(c.bsuid, '')";
+  if (field == "tags") return "coalesce(array_to_string(c.tags, ', '), '')";
+  absl::string_view key = field;
+  absl::ConsumePrefix(&key, "attributes.");
+  return absl::StrCat("coalesce(c.attributes ->> ", params.Add(std::string(key), "text"), ", '')");
+}
+
+}  // namespace kabar::contacts

@@ -1,0 +1,101 @@
+// One transaction of PgStore; private to pg_store*.cc.
+//
+// Thread safety: one thread. Blocks: every call. Errors: as store.h says; statements also throw
+// what libpqxx throws, which pg::Transact turns into a Status.
+#ifndef KABAR_SERVICES_CONTACTS_PG_STORE_UNIT_H_
+#define KABAR_SERVICES_CONTACTS_PG_STORE_UNIT_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kabar/events/v1/events.pb.h"
+#include "libs/filter_lang/sql.h"
+#include "libs/pg/transaction.h"
+#include "services/contacts/store.h"
+
+namespace kabar::contacts {
+
+class PgUnit : public Store::Unit {
+ public:
+  // Consent changes go to `events`; whoever owns the transaction appends them to the outbox, last.
+  PgUnit(pg::Transaction& tx, std::string outlet, const std::string& zone,
+         events::v1::EventBatch* events)
+      : tx_(tx), outlet_(std::move(outlet)), zone_(zone), events_(events) {}
+
+  absl::StatusOr<std::optional<rpc::RequestRecord>> ReserveRequest(
+      const std::string& request_id, const rpc::RequestRecord& mine) override;
+  absl::StatusOr<bool> KnowsRequest(const std::string& request_id) override;
+  absl::Status SaveResponse(const std::string& request_id, const std::string& response) override;
+
+  // pg_store_contacts.cc
+  absl::StatusOr<Contact> InsertContact(const Contact& contact) override;
+  absl::StatusOr<Contact> GetContact(const std::string& id) override;
+  absl::StatusOr<Contact> LockContact(const std::string& id) override;
+  absl::StatusOr<Contact> ReplaceContact(const Contact& contact) override;
+  absl::Status DeleteContact(const std::string& id) override;
+  absl::StatusOr<std::vector<Contact>> ListContacts(const SegmentFilter& filter,
+                                                    const std::string& after_id,
+                                                    int limit) override;
+  absl::StatusOr<Contact> FindContact(const std::string& phone, const std::string& bsuid) override;
+  absl::StatusOr<Contact> FindOrInsertContact(const Contact& wanted) override;
+  absl::Status TouchInbound(const std::string& contact_id, absl::Time at) override;
+
+  // pg_store_shipments.cc
+  absl::StatusOr<Shipment> UpsertShipment(const Shipment& shipment) override;
+  absl::StatusOr<Shipment> GetShipment(const std::string& id) override;
+  absl::StatusOr<Shipment> FindShipment(const std::string& tracking_number) override;
+  absl::StatusOr<std::vector<Shipment>> ListShipments(const SegmentFilter& filter,
+                                                      const std::string& after_id,
+                                                      int limit) override;
+
+  // pg_store_import.cc
+  absl::StatusOr<ChunkCounts> Import(const ImportChunk& chunk) override;
+
+  // pg_store_consents.cc
+  absl::StatusOr<Consent> SetConsent(const Consent& wanted) override;
+  absl::StatusOr<std::vector<Consent>> ListConsents(const std::string& contact_id) override;
+
+  // pg_store_segments.cc
+  absl::Status InsertSegment(const Segment& segment) override;
+  absl::StatusOr<Segment> GetSegment(const std::string& id) override;
+  absl::Status ReplaceSegment(const Segment& segment) override;
+  absl::Status DeleteSegment(const std::string& id) override;
+  absl::StatusOr<std::vector<Segment>> ListSegments(const std::string& after_id,
+                                                    int limit) override;
+  absl::StatusOr<SegmentSize> CountSegment(const SegmentFilter& filter) override;
+
+  // pg_store_audiences.cc
+  absl::StatusOr<int64_t> CreateAudience(const std::string& run_id, Subject subject,
+                                         const SegmentFilter& filter) override;
+  absl::StatusOr<int64_t> AudienceSize(const std::string& run_id) override;
+  absl::StatusOr<std::vector<AudienceMember>> ListAudience(const AudienceQuery& query) override;
+
+ private:
+  // Who owns an identity; deleted: only the shell of a contact who opted out is left.
+  struct Owner {
+    std::string contact_id;
+    bool deleted = false;
+  };
+  std::optional<Owner> OwnerOf(const char* kind, const std::string& value);
+  // `contact_id`, or that of the contact who has it already (also of one written at this moment).
+  std::string Claim(const char* kind, const std::string& value, const std::string& contact_id);
+  absl::StatusOr<Contact> WriteContact(const std::string& id, const Contact& contact);
+  absl::StatusOr<Contact> Adopt(const Owner& owner, const Contact& wanted);
+  absl::Status MoveIdentity(const char* kind, const std::string& before, const std::string& after,
+                            const std::string& contact_id);
+  // A new phone or bsuid of somebody who opted out must be told to those who suppress by them.
+  void RepeatOptOuts(const Contact& contact);
+  // Runs SQL made of a filter: `fixed` are $1, $2, ..., the filter's parameters follow.
+  pqxx::result ExecFiltered(const char* name, const std::string& sql, std::vector<pg::Param> fixed,
+                            const filter_lang::SqlParams& params);
+
+  pg::Transaction& tx_;
+  std::string outlet_;
+  const std::string& zone_;
+  events::v1::EventBatch* events_;
+};
+
+}  // namespace kabar::contacts
+
+#endif  // KABAR_SERVICES_CONTACTS_PG_STORE_UNIT_H_
