@@ -29,8 +29,8 @@ namespace kabar::http {
 
 struct ClientRequest {
   std::string method = "POST";
-  std::string target = {};    // appended to the base URL's path: "/v23.0/123/messages"
-  Headers headers = {};  // Host, Content-Length and Connection are written by the client
+  std::string target = {};  // appended to the base URL's path: "/v23.0/123/messages"
+  Headers headers = {};     // Host, Content-Length and Connection are written by the client
   std::string body = {};
   absl::Time deadline = absl::InfiniteFuture();  // for everything, waiting included
 };
@@ -72,7 +72,7 @@ using OnComplete = absl::AnyInvocable<void(Completion)>;
 
 struct ClientOptions {
   std::string base_url = {};  // http://host:port[/prefix] or https://... (certificate is verified)
-  int threads = 1;       // connections are divided among them
+  int threads = 1;            // connections are divided among them
   int max_connections = 64;
   int max_connecting = 8;            // connections being established at the same time
   std::size_t max_waiting = 100000;  // requests without a connection yet
