@@ -27,7 +27,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.path.join(ROOT, "build", "release")
 OUTLET = "toko-a"
 # Some customers answer, so that the last step of the loop is seen too.
-SCENARIO = {"customers": {"answer_probability": 0.1}}
+SCENARIO = {"customers": {"answer": 0.1, "delay_ms": [1000, 5000]},
+            "statuses": {"read_ms": [500, 5000]}}
 
 
 def arguments():

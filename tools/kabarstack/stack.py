@@ -23,10 +23,12 @@ class Stack:
     """Everything below `folder`. `bin_dir` holds the built programs.
 
     `options` maps a part's name to extra command-line flags, e.g. {"dispatcher": ["--hold=200ms"]}.
-    `scenario` is the simulator's scenario (a dict, see tools/cloudsim/README.md).
+    `scenario` is the simulator's scenario, `sim_setup` parts of its set-up file that replace ours
+    ({"limits": {...}}); both dicts, see tools/cloudsim/README.md.
     """
 
-    def __init__(self, folder, bin_dir, workers=1, options=None, scenario=None, sim_flags=None):
+    def __init__(self, folder, bin_dir, workers=1, options=None, scenario=None, sim_flags=None,
+                 sim_setup=None):
         self.folder = os.path.abspath(folder)
         self.bin_dir = os.path.abspath(bin_dir)
         self.options = options or {}
@@ -42,7 +44,7 @@ class Stack:
                                  f"/var/tmp/kabar-{name}")
         self.redis = Redis(self.folder, self.sockets, self._log("redis"))
         self.parts = {"postgres": self.postgres.process, "redis": self.redis.process}
-        self._write_sim_files(scenario or {})
+        self._write_sim_files(scenario or {}, sim_setup or {})
         self._add_programs(workers, sim_flags or [])
 
     def _log(self, name):
@@ -58,23 +60,27 @@ class Stack:
     def sim_url(self):
         return f"http://{self.address('cloudsim')}"
 
-    def _write_sim_files(self, scenario):
+    def _write_sim_files(self, scenario, sim_setup):
         """Two outlets, each a business account with two numbers and the morning's templates."""
-        accounts = []
+        tokens, wabas = [], []
         for i, outlet in enumerate(settings_file.OUTLETS):
-            accounts.append({
-                "waba_id": f"10200{i}", "outlet": outlet,
-                "access_token": self.settings["access_tokens"][outlet],
+            waba = f"10200{i}"
+            tokens.append({"token": self.settings["access_tokens"][outlet], "wabas": [waba]})
+            wabas.append({
+                "id": waba, "name": outlet, "portfolio": outlet,
                 "phone_numbers": [
                     {"id": f"20200{i}{n}", "display_phone_number": f"+62 811-1000-{i}{n}0",
-                     "throughput_per_s": 1000} for n in range(2)],
+                     "throughput": 1000} for n in range(2)],
                 "templates": PROVIDER_TEMPLATES,
             })
         setup = {
-            "accounts": accounts,
+            "tokens": tokens,
+            "wabas": wabas,
             "webhook": {"url": f"http://{self.address('gateway')}/webhooks/whatsapp",
                         "app_secret": self.settings["app_secret"],
-                        "verify_token": self.settings["verify_token"]},
+                        "verify_token": self.settings["verify_token"],
+                        **sim_setup.get("webhook", {})},
+            **{k: v for k, v in sim_setup.items() if k != "webhook"},
         }
         for file, content in (("cloudsim.json", setup), ("scenario.json", scenario)):
             with open(self.path(file), "w", encoding="utf-8") as f:
@@ -89,7 +95,7 @@ class Stack:
             "contacts": ["dispatcher"], "templates": [], "dispatcher": ["contacts"],
             "campaigns": ["contacts", "templates", "dispatcher"],
             "triggers": ["contacts", "templates", "dispatcher"],
-            "analytics": ["dispatcher", "triggers", "campaigns"],
+            "analytics": ["dispatcher", "triggers"],
         }
         for service, needed in needs.items():
             flags = [f"--listen={self.address(service)}",
