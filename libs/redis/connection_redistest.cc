@@ -29,7 +29,8 @@ using testing::TestRedis;
 
 absl::Time In(absl::Duration d = absl::Seconds(20)) { return absl::Now() + d; }
 
-// A server that does what the test says with one connection, then closes it.
+// A server that does what the test says with one connection, then closes it. On a thread of its
+// own: no Catch2 macros in there.
 class FakeServer {
  public:
   explicit FakeServer(std::function<void(int)> serve, bool tcp = false) {
@@ -158,8 +159,8 @@ TEST_CASE("Command: a connection lost after the command is UNKNOWN and nothing i
 TEST_CASE("Pipeline: commands behind a lost connection tell what went out", "[redis]") {
   FakeServer server([&](int fd) {
     char buffer[64];
-    REQUIRE(read(fd, buffer, sizeof(buffer)) > 0);
-    REQUIRE(write(fd, "+OK\r\n", 5) == 5);
+    if (read(fd, buffer, sizeof(buffer)) <= 0) return;
+    if (write(fd, "+OK\r\n", 5) != 5) return;
     // Closes with the rest unread: what did not fit into the socket was never sent.
   });
   Connection redis({.url = server.url()});
@@ -239,7 +240,7 @@ TEST_CASE("Connection: gives password and database first", "[redis]") {
           char buffer[512];
           const ssize_t n = read(fd, buffer, sizeof(buffer));
           greeting.assign(buffer, static_cast<size_t>(std::max<ssize_t>(n, 0)));
-          REQUIRE(write(fd, "-WRONGPASS invalid\r\n+OK\r\n", 25) == 25);
+          if (write(fd, "-WRONGPASS invalid\r\n+OK\r\n", 25) != 25) return;
           [[maybe_unused]] const ssize_t rest = read(fd, buffer, sizeof(buffer));
         },
         /*tcp=*/true);
