@@ -111,9 +111,17 @@ Account* Accounts::FindAccount(absl::string_view id) {
 
 Template* Accounts::FindTemplate(uint32_t account, absl::string_view name,
                                  absl::string_view language, uint32_t* index) {
+  if (last_.index != UINT32_MAX && last_.account == account) {
+    const TemplateSetup& setup = templates_[last_.index]->setup;
+    if (setup.name == name && setup.language == language) {
+      *index = last_.index;
+      return templates_[last_.index].get();
+    }
+  }
   const auto found = template_by_key_.find(TemplateKey(account, name, language));
   if (found == template_by_key_.end()) return nullptr;
   *index = found->second;
+  last_ = {account, found->second};
   return templates_[found->second].get();
 }
 
@@ -130,6 +138,7 @@ Template* Accounts::FindTemplateById(absl::string_view id, uint32_t* account) {
 }
 
 uint32_t Accounts::PutTemplate(uint32_t account, Template compiled) {
+  last_ = LastTemplate();
   Account& owner = *accounts_[account];
   if (compiled.id.empty()) compiled.id = TemplateId(owner.id, compiled.setup);
   const auto index = static_cast<uint32_t>(templates_.size());
@@ -146,6 +155,7 @@ uint32_t Accounts::PutTemplate(uint32_t account, Template compiled) {
 }
 
 int Accounts::DeleteTemplates(uint32_t account, absl::string_view name, absl::string_view id) {
+  last_ = LastTemplate();
   Account& owner = *accounts_[account];
   int removed = 0;
   for (size_t i = 0; i < owner.templates.size();) {

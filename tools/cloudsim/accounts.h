@@ -70,6 +70,10 @@ class Accounts {
   uint32_t account_count() const { return static_cast<uint32_t>(accounts_.size()); }
 
  private:
+  struct LastTemplate {
+    uint32_t account = 0;
+    uint32_t index = UINT32_MAX;
+  };
   uint32_t PortfolioIndex(const AccountSetup& setup);
 
   absl::flat_hash_map<std::string, std::vector<uint32_t>> tokens_;
@@ -80,6 +84,7 @@ class Accounts {
   absl::flat_hash_map<std::string, uint32_t> account_by_id_;
   absl::flat_hash_map<std::string, uint32_t> number_by_id_;
   absl::flat_hash_map<std::string, uint32_t> template_by_key_;
+  LastTemplate last_;  // a campaign asks for the same one again and again
 };
 
 }  // namespace kabar::cloudsim

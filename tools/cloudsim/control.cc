@@ -156,6 +156,7 @@ std::string Control::RefusedLines(absl::string_view query) const {
 }
 
 std::string Control::Summary() const {
+  world_->record.Digest();
   const cloudsim::Record& record = world_->record;
   const WebhookStats hooks = world_->webhooks.stats();
   Json refused = Json::object();
@@ -183,7 +184,7 @@ std::string Control::Summary() const {
       {"distinct_messages", record.distinct_messages()},
       {"distinct_recipients", record.distinct_recipients()},
       {"content_hash", absl::StrCat(absl::Hex(record.content_hash(), absl::kZeroPad16))},
-      {"requests", record.starts().size()},
+      {"requests", record.accepted() + refused_total},
       {"refused_total", refused_total},
       {"refused", std::move(refused)},
       {"faults", FaultCounts(*world_)},
@@ -213,14 +214,14 @@ std::string Control::MaxInWindow(absl::string_view query) const {
   const bool per_pair = QueryText(query, "per") == "pair";
   std::map<uint64_t, std::vector<int64_t>> groups;
   int64_t requests = 0;
-  for (const Start& start : world_->record.starts()) {
-    if (accepted_only && !start.accepted) continue;
-    if (!filter.Matches(start.number, start.recipient, start.callback)) continue;
+  world_->record.ForEachStart([&](const Start& start) {
+    if (accepted_only && !start.accepted) return;
+    if (!filter.Matches(start.number, start.recipient, start.callback)) return;
     const uint64_t group =
         per_pair ? (static_cast<uint64_t>(start.number) << 32) | start.recipient : 0;
     groups[group].push_back(start.us);
     ++requests;
-  }
+  });
   int64_t most = 0;
   int64_t at_us = 0;
   for (auto& [group, moments] : groups) {
@@ -280,8 +281,14 @@ absl::Status Control::Inbound(absl::string_view body, std::string* reply) {
   if (inbound.recipient == Recipients::kNobody && !digits.empty()) {
     inbound.recipient = world_->recipients.ByPhone(digits);
   }
+  uint64_t quoted = 0;
+  if (phone.empty() && user_id.empty() && world_->record.FindMessage(context, &quoted)) {
+    inbound.recipient = world_->record.entry(quoted).recipient;
+    if (number_id.empty()) inbound.number = world_->record.entry(quoted).number;
+  }
   if (inbound.recipient == Recipients::kNobody) {
-    return absl::InvalidArgumentError("phone or user_id must name a customer");
+    return absl::InvalidArgumentError(
+        "phone or user_id must name a customer, or context a message to one");
   }
   if (!number_id.empty()) {
     const PhoneNumber* const number = world_->accounts.FindNumber(number_id);

@@ -4,6 +4,8 @@
 // Thread-safe (no state), never blocks, no errors.
 #pragma once
 
+#include <string.h>
+
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
@@ -18,13 +20,19 @@ inline uint64_t Mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// FNV-1a, then mixed: short keys (phone numbers) that differ in one digit land far apart.
+// Eight bytes a step; the same in every run and process, unlike absl::Hash.
 inline uint64_t HashText(absl::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325ULL;
-  for (char c : text) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  uint64_t hash = 0xcbf29ce484222325ULL ^ text.size();
+  size_t i = 0;
+  for (; i + 8 <= text.size(); i += 8) {
+    uint64_t word;
+    memcpy(&word, text.data() + i, 8);
+    hash = (hash ^ word) * 0x9fb21c651e98df25ULL;
+    hash ^= hash >> 32;
   }
-  return Mix(hash);
+  uint64_t rest = 0;
+  if (i < text.size()) memcpy(&rest, text.data() + i, text.size() - i);
+  return Mix((hash ^ rest) * 0x9fb21c651e98df25ULL);
 }
 
 // One draw in [0, 1) from a key.

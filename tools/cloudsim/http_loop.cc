@@ -167,6 +167,10 @@ absl::Status HttpLoop::Listen(uint16_t port) {
   setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   // On the listener already, so that the kernel stamps packets before the first accept.
   setsockopt(listener_, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
+  // Accepted sockets inherit it: the plainest congestion control costs the least on loopback, where
+  // a system default such as BBR would pace every answer with a timer. Failure does not matter.
+  constexpr char kCongestion[] = "reno";
+  setsockopt(listener_, IPPROTO_TCP, TCP_CONGESTION, kCongestion, sizeof(kCongestion) - 1);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

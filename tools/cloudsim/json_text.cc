@@ -8,6 +8,11 @@ namespace {
 constexpr char kHex[] = "0123456789abcdef";
 constexpr uint32_t kReplacement = 0xFFFD;
 
+bool IsPlain(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
+}
+
 void AppendEscape(uint32_t unit, std::string* out) {
   out->append("\\u");
   for (int shift = 12; shift >= 0; shift -= 4) {
@@ -101,7 +106,12 @@ void AppendAscii(char c, std::string* out) {
 void AppendJsonString(absl::string_view text, std::string* out, Unicode unicode) {
   out->push_back('"');
   for (size_t i = 0; i < text.size();) {
-    if (static_cast<unsigned char>(text[i]) < 0x80) {
+    size_t plain = i;
+    while (plain < text.size() && IsPlain(text[plain])) ++plain;
+    if (plain > i) {
+      out->append(text.data() + i, plain - i);
+      i = plain;
+    } else if (static_cast<unsigned char>(text[i]) < 0x80) {
       AppendAscii(text[i++], out);
     } else {
       AppendCodePoint(Decode(text, &i), unicode, out);

@@ -49,9 +49,12 @@ void Limits::Configure(const LimitSetup& setup) {
   window_us_ = static_cast<int64_t>(second * 3600 * setup.window_hours);
 }
 
-const PairState* Limits::FindPair(uint32_t number, uint32_t recipient) const {
-  const auto found = pairs_.find((static_cast<uint64_t>(number) << 32) | recipient);
-  return found == pairs_.end() ? nullptr : &found->second;
+PairState& Limits::Pair(uint32_t number, uint32_t recipient) {
+  while (recipient >= first_pairs_.size()) first_pairs_.emplace_back();
+  FirstPair& first = first_pairs_[recipient];
+  if (first.number == UINT32_MAX) first.number = number;
+  if (first.number == number) return first.state;
+  return more_pairs_[(static_cast<uint64_t>(number) << 32) | recipient];
 }
 
 Limits::NumberState& Limits::Number(uint32_t number) {
@@ -124,7 +127,8 @@ int Limits::TakePortfolio(uint32_t portfolio, uint32_t recipient, int64_t at_us)
 void Limits::Reset() {
   numbers_.clear();
   portfolios_.clear();
-  pairs_.clear();
+  first_pairs_.clear();
+  more_pairs_.clear();
 }
 
 }  // namespace kabar::cloudsim

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
 #include "tools/cloudsim/setup.h"
 
 namespace kabar::cloudsim {
@@ -46,10 +47,8 @@ class Limits {
  public:
   void Configure(const LimitSetup& setup);
 
-  PairState& Pair(uint32_t number, uint32_t recipient) {
-    return pairs_[(static_cast<uint64_t>(number) << 32) | recipient];
-  }
-  const PairState* FindPair(uint32_t number, uint32_t recipient) const;
+  // Valid until Reset().
+  PairState& Pair(uint32_t number, uint32_t recipient);
 
   // 0 or 130429. Counts the request when it passes.
   int TakeThroughput(uint32_t number, int limit, int64_t at_us);
@@ -77,6 +76,12 @@ class Limits {
     absl::flat_hash_map<uint32_t, int64_t> last;  // recipient -> newest message outside a window
     std::deque<std::pair<int64_t, uint32_t>> order;
   };
+  // A customer's first number stands beside him; most have only one, and newcomers' states lie
+  // next to each other, which spares the cache.
+  struct FirstPair {
+    uint32_t number = UINT32_MAX;
+    PairState state;
+  };
   NumberState& Number(uint32_t number);
 
   LimitSetup setup_;
@@ -85,7 +90,8 @@ class Limits {
   int64_t window_us_ = 0;
   std::vector<NumberState> numbers_;
   std::vector<Portfolio> portfolios_;
-  absl::flat_hash_map<uint64_t, PairState> pairs_;
+  std::deque<FirstPair> first_pairs_;                    // by recipient
+  absl::node_hash_map<uint64_t, PairState> more_pairs_;  // (number, recipient)
 };
 
 }  // namespace kabar::cloudsim

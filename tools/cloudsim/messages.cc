@@ -46,14 +46,14 @@ bool RefuseEnvelope(GraphError* error, absl::string_view what) {
 
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
-bool GetText(const object& from, const char* name, absl::string_view* text) {
+bool GetText(const object& from, std::string_view name, absl::string_view* text) {
   std::string_view value;
   if (from[name].get(value) != simdjson::SUCCESS) return false;
   *text = View(value);
   return true;
 }
 
-bool GetObject(const object& from, const char* name, object* value) {
+bool GetObject(const object& from, std::string_view name, object* value) {
   return from[name].get(*value) == simdjson::SUCCESS;
 }
 
@@ -62,7 +62,7 @@ bool TooLong(absl::string_view text, size_t limit) {
 }
 
 // A required, non-empty text of at most `limit` characters.
-bool RequireText(const object& from, const char* name, absl::string_view path, size_t limit,
+bool RequireText(const object& from, std::string_view name, absl::string_view path, size_t limit,
                  absl::string_view* text, GraphError* error) {
   element value;
   if (from[name].get(value) != simdjson::SUCCESS || value.is_null()) return Missing(error, path);
@@ -101,7 +101,7 @@ bool ReadMedia(const object& part, absl::string_view kind, Outgoing* message, Gr
 }
 
 // Coordinates come as numbers or as strings of one.
-bool GetCoordinate(const object& part, const char* name, double* value) {
+bool GetCoordinate(const object& part, std::string_view name, double* value) {
   element found;
   if (part[name].get(found) != simdjson::SUCCESS) return false;
   if (found.get(*value) == simdjson::SUCCESS) return true;
@@ -156,7 +156,8 @@ bool ReadReaction(const object& part, Outgoing* message, GraphError* error) {
 
 bool ReadReplyButtons(const object& action, Outgoing* message, GraphError* error) {
   array buttons;
-  if (action["buttons"].get(buttons) != simdjson::SUCCESS || buttons.size() == 0) {
+  if (action[std::string_view("buttons")].get(buttons) != simdjson::SUCCESS ||
+      buttons.size() == 0) {
     return Missing(error, "interactive['action']['buttons']");
   }
   if (buttons.size() > kMaxReplyButtons) {
@@ -191,14 +192,15 @@ bool ReadList(const object& action, Outgoing* message, GraphError* error) {
     return false;
   }
   array sections;
-  if (action["sections"].get(sections) != simdjson::SUCCESS || sections.size() == 0) {
+  if (action[std::string_view("sections")].get(sections) != simdjson::SUCCESS ||
+      sections.size() == 0) {
     return Missing(error, "interactive['action']['sections']");
   }
   for (const element one : sections) {
     object section;
     array rows;
-    if (one.get(section) != simdjson::SUCCESS || section["rows"].get(rows) != simdjson::SUCCESS ||
-        rows.size() == 0) {
+    if (one.get(section) != simdjson::SUCCESS ||
+        section[std::string_view("rows")].get(rows) != simdjson::SUCCESS || rows.size() == 0) {
       return Missing(error, "interactive['action']['sections']['rows']");
     }
     for (const element item : rows) {
@@ -245,27 +247,37 @@ bool ReadInteractive(const object& part, Outgoing* message, GraphError* error) {
   return list ? ReadList(action, message, error) : ReadReplyButtons(action, message, error);
 }
 
+// One pass over the fields: a send has many parameters, and looking each field up by name would
+// cost more than parsing them.
+bool ReadParameter(const object& from, TemplateParameter* parameter, GraphError* error) {
+  std::string_view text;
+  object fallback;
+  bool typed = false;
+  for (const auto [key, value] : from) {
+    if (key == "type") {
+      typed = value.get(text) == simdjson::SUCCESS;
+      parameter->type = View(text);
+    } else if (key == "text" || key == "payload") {
+      parameter->has_text = value.get(text) == simdjson::SUCCESS;
+      if (parameter->has_text) parameter->text = View(text);
+    } else if (key == "parameter_name") {
+      if (value.get(text) == simdjson::SUCCESS) parameter->name = View(text);
+    } else if (key == "currency" || key == "date_time") {
+      parameter->has_text = value.get(fallback) == simdjson::SUCCESS &&
+                            GetText(fallback, "fallback_value", &parameter->text);
+    }
+  }
+  return typed || Missing(error, "parameters['type']");
+}
+
 bool ReadParameters(const object& component, std::vector<TemplateParameter>* parameters,
                     GraphError* error) {
   array list;
-  if (component["parameters"].get(list) != simdjson::SUCCESS) return true;
+  if (component[std::string_view("parameters")].get(list) != simdjson::SUCCESS) return true;
   for (const element item : list) {
     object one;
     if (item.get(one) != simdjson::SUCCESS) return Invalid(error, "parameters", "must be objects.");
-    TemplateParameter added;
-    if (!GetText(one, "type", &added.type)) return Missing(error, "parameters['type']");
-    GetText(one, "parameter_name", &added.name);
-    object value;
-    if (added.type == "text") {
-      added.has_text = GetText(one, "text", &added.text);
-    } else if (added.type == "payload") {
-      added.has_text = GetText(one, "payload", &added.text);
-    } else if (added.type == "currency" || added.type == "date_time") {
-      added.has_text =
-          GetObject(one, added.type == "currency" ? "currency" : "date_time", &value) &&
-          GetText(value, "fallback_value", &added.text);
-    }
-    parameters->push_back(added);
+    if (!ReadParameter(one, &parameters->emplace_back(), error)) return false;
   }
   return true;
 }
@@ -273,7 +285,7 @@ bool ReadParameters(const object& component, std::vector<TemplateParameter>* par
 // `index` comes as a number or as a string of one.
 bool GetIndex(const object& component, int* index) {
   element found;
-  if (component["index"].get(found) != simdjson::SUCCESS) return false;
+  if (component[std::string_view("index")].get(found) != simdjson::SUCCESS) return false;
   int64_t number = 0;
   if (found.get(number) == simdjson::SUCCESS) {
     *index = static_cast<int>(number);
@@ -320,7 +332,7 @@ bool ReadTemplate(const object& part, Outgoing* message, GraphError* error) {
     return false;
   }
   array components;
-  if (part["components"].get(components) != simdjson::SUCCESS) return true;
+  if (part[std::string_view("components")].get(components) != simdjson::SUCCESS) return true;
   for (const element one : components) {
     object component;
     if (one.get(component) != simdjson::SUCCESS) {
@@ -347,12 +359,54 @@ constexpr KindRow kKinds[] = {
 constexpr absl::string_view kUnsupported[] = {"system", "order",     "unsupported", "button",
                                               "hsm",    "ephemeral", "poll"};
 
-bool ReadKind(const object& root, Outgoing* message, GraphError* error) {
-  absl::string_view type = "text";  // as Meta: no type means text
-  element given;
-  if (root["type"].get(given) == simdjson::SUCCESS && !GetText(root, "type", &type)) {
+// The fields of the outermost object, found in one pass.
+struct Envelope {
+  struct Text {
+    bool present = false;
+    bool is_text = false;
+    absl::string_view text;
+    // Present, a string and not empty.
+    bool given() const { return is_text && !text.empty(); }
+  };
+  Text product, recipient_type, to, recipient, type, callback;
+  object context;
+  bool has_context = false;
+};
+
+Envelope Scan(const object& root) {
+  Envelope envelope;
+  for (const auto [key, value] : root) {
+    Envelope::Text* field = nullptr;
+    if (key == "to") {
+      field = &envelope.to;
+    } else if (key == "type") {
+      field = &envelope.type;
+    } else if (key == "messaging_product") {
+      field = &envelope.product;
+    } else if (key == "biz_opaque_callback_data") {
+      field = &envelope.callback;
+    } else if (key == "recipient_type") {
+      field = &envelope.recipient_type;
+    } else if (key == "recipient") {
+      field = &envelope.recipient;
+    } else if (key == "context") {
+      envelope.has_context = value.get(envelope.context) == simdjson::SUCCESS;
+    }
+    if (field == nullptr || value.is_null()) continue;
+    std::string_view text;
+    field->present = true;
+    field->is_text = value.get(text) == simdjson::SUCCESS;
+    if (field->is_text) field->text = View(text);
+  }
+  return envelope;
+}
+
+bool ReadKind(const Envelope& envelope, Outgoing* message, GraphError* error) {
+  if (envelope.type.present && !envelope.type.is_text) {
     return RefuseEnvelope(error, "Param type must be a string.");
   }
+  // As Meta: no type means text.
+  const absl::string_view type = envelope.type.present ? envelope.type.text : "text";
   for (const KindRow& row : kKinds) {
     if (row.name == type) {
       message->kind = row.kind;
@@ -369,54 +423,46 @@ bool ReadKind(const object& root, Outgoing* message, GraphError* error) {
                           type, "\"."));
 }
 
-bool ReadRecipient(const object& root, Outgoing* message, GraphError* error) {
-  absl::string_view to;
-  if (GetText(root, "to", &to) && !to.empty()) {
+bool ReadRecipient(const Envelope& envelope, Outgoing* message, GraphError* error) {
+  if (envelope.to.given()) {
+    const absl::string_view to = envelope.to.text;
     message->input = to;
     if (LooksLikeUserId(to)) {
       message->user_id = to;
       return true;
     }
     message->phone = PhoneDigits(to);
-    if (message->phone.empty()) {
-      return Invalid(error, "to", "is not a phone number.");
-    }
-    return true;
+    return !message->phone.empty() || Invalid(error, "to", "is not a phone number.");
   }
+  if (!envelope.recipient.given()) return RefuseEnvelope(error, "The parameter to is required.");
   // `to` takes precedence; only without it does the BSUID in `recipient` count.
-  if (GetText(root, "recipient", &message->user_id) && !message->user_id.empty()) {
-    message->input = message->user_id;
-    if (!LooksLikeUserId(message->user_id)) {
-      return Invalid(error, "recipient", "is not a business-scoped user ID.");
-    }
-    return true;
+  message->input = envelope.recipient.text;
+  if (!LooksLikeUserId(message->input)) {
+    return Invalid(error, "recipient", "is not a business-scoped user ID.");
   }
-  return RefuseEnvelope(error, "The parameter to is required.");
+  message->user_id = message->input;
+  return true;
 }
 
-bool ReadEnvelope(const object& root, Outgoing* message, GraphError* error) {
-  absl::string_view text;
-  element ignored;
-  if (root["biz_opaque_callback_data"].get(ignored) == simdjson::SUCCESS &&
-      !GetText(root, "biz_opaque_callback_data", &message->callback)) {
+bool ReadEnvelope(const Envelope& envelope, Outgoing* message, GraphError* error) {
+  if (envelope.callback.present && !envelope.callback.is_text) {
     return RefuseEnvelope(error, "Param biz_opaque_callback_data must be a string.");
   }
+  message->callback = envelope.callback.text;
   if (TooLong(message->callback, kMaxCallback)) {
     return RefuseEnvelope(error,
                           "Param biz_opaque_callback_data must be at most 512 characters long.");
   }
-  if (!GetText(root, "messaging_product", &text)) {
+  if (!envelope.product.is_text) {
     return RefuseEnvelope(error, "The parameter messaging_product is required.");
   }
-  if (text != "whatsapp") {
+  if (envelope.product.text != "whatsapp") {
     return RefuseEnvelope(error, "Param messaging_product must be one of {WHATSAPP}.");
   }
-  if (GetText(root, "recipient_type", &text) && text != "individual") {
+  if (envelope.recipient_type.present && envelope.recipient_type.text != "individual") {
     return RefuseEnvelope(error, "Param recipient_type must be one of {INDIVIDUAL}.");
   }
-  object context;
-  if (GetObject(root, "context", &context) &&
-      !GetText(context, "message_id", &message->context_id)) {
+  if (envelope.has_context && !GetText(envelope.context, "message_id", &message->context_id)) {
     return Missing(error, "context['message_id']");
   }
   return true;
@@ -450,21 +496,24 @@ bool MessageReader::Read(absl::string_view body, Outgoing* message, GraphError* 
   }
   // The recipient first, so that the record of a refusal names him.
   GraphError recipient_error;
-  const bool has_recipient = ReadRecipient(root, message, &recipient_error);
-  if (!ReadEnvelope(root, message, error)) return false;
+  const Envelope envelope = Scan(root);
+  const bool has_recipient = ReadRecipient(envelope, message, &recipient_error);
+  if (!ReadEnvelope(envelope, message, error)) return false;
   if (!has_recipient) {
     *error = recipient_error;
     return false;
   }
-  if (!ReadKind(root, message, error)) return false;
-  const std::string name(KindName(message->kind));
+  if (!ReadKind(envelope, message, error)) return false;
+  const absl::string_view name = KindName(message->kind);
   if (message->kind == MessageKind::kContacts) {
     array cards;
-    if (root["contacts"].get(cards) != simdjson::SUCCESS) return Missing(error, "contacts");
+    if (root[std::string_view("contacts")].get(cards) != simdjson::SUCCESS)
+      return Missing(error, "contacts");
     return ReadContacts(cards, message, error);
   }
   object part;
-  if (!GetObject(root, name.c_str(), &part)) return Missing(error, name);
+  if (!GetObject(root, std::string_view(name.data(), name.size()), &part))
+    return Missing(error, name);
   switch (message->kind) {
     case MessageKind::kText:
       return ReadText(part, message, error);

@@ -27,6 +27,16 @@ bool IsSeparator(char c) {
   return c == '+' || c == ' ' || c == '-' || c == '(' || c == ')' || c == '.';
 }
 
+// A leading 1 keeps leading zeros and makes the number one-to-one with the text.
+uint64_t PhoneKey(absl::string_view digits) {
+  uint64_t number = 1;
+  for (const char c : digits) number = number * 10 + static_cast<uint64_t>(c - '0');
+  return number;
+}
+
+// A morning's worth of customers without a rehash in the middle of it.
+constexpr size_t kExpectedCustomers = 1 << 18;
+
 const char* Country(absl::string_view digits) {
   if (absl::StartsWith(digits, "62")) return "ID";
   if (absl::StartsWith(digits, "60")) return "MY";
@@ -50,10 +60,7 @@ std::string PhoneDigits(absl::string_view text) {
 }
 
 std::string DeriveUserId(absl::string_view phone_digits) {
-  // A leading 1 keeps leading zeros and makes the number one-to-one with the text.
-  uint64_t number = 1;
-  for (const char c : phone_digits) number = number * 10 + static_cast<uint64_t>(c - '0');
-  number *= kScramble;
+  uint64_t number = PhoneKey(phone_digits) * kScramble;
   number ^= number >> 32;
   char text[32];
   snprintf(text, sizeof(text), "%s.%020llu", Country(phone_digits),
@@ -80,18 +87,18 @@ bool LooksLikeUserId(absl::string_view text) {
          absl::ascii_isupper(static_cast<unsigned char>(text[1])) && text[2] == '.';
 }
 
+Recipients::Recipients() { by_phone_.reserve(kExpectedCustomers); }
+
 uint32_t Recipients::FindPhone(absl::string_view digits) const {
-  const auto found = by_phone_.find(digits);
+  const auto found = by_phone_.find(PhoneKey(digits));
   return found == by_phone_.end() ? kNobody : found->second;
 }
 
 uint32_t Recipients::ByPhone(absl::string_view digits) {
-  const auto found = by_phone_.find(digits);
-  if (found != by_phone_.end()) return found->second;
-  const auto recipient = static_cast<uint32_t>(phones_.size());
-  phones_.emplace_back(digits);
-  by_phone_.emplace(phones_.back(), recipient);
-  return recipient;
+  const auto [place, added] =
+      by_phone_.try_emplace(PhoneKey(digits), static_cast<uint32_t>(phones_.size()));
+  if (added) phones_.emplace_back(digits);
+  return place->second;
 }
 
 uint32_t Recipients::ByUserId(absl::string_view user_id) {

@@ -28,6 +28,8 @@ bool LooksLikeUserId(absl::string_view text);
 
 class Recipients {
  public:
+  Recipients();
+
   static constexpr uint32_t kNobody = UINT32_MAX;
 
   // The customer with these digits, added when new.
@@ -45,9 +47,8 @@ class Recipients {
   size_t size() const { return phones_.size(); }
 
  private:
-  // A deque: the map's keys view these strings, which must not move.
   std::deque<std::string> phones_;
-  absl::flat_hash_map<absl::string_view, uint32_t> by_phone_;
+  absl::flat_hash_map<uint64_t, uint32_t> by_phone_;  // by PhoneKey()
   absl::flat_hash_map<std::string, uint32_t> by_user_id_;
   absl::flat_hash_map<uint32_t, CustomerSetup> traits_;
 };

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -29,14 +28,17 @@ constexpr char kOutbound = 0x11;
 constexpr char kInbound = 0x12;
 
 std::string TaggedId(absl::string_view who, char direction, uint64_t serial, uint64_t salt) {
-  char hex[24];
-  snprintf(hex, sizeof(hex), "%010llX%08X", static_cast<unsigned long long>(serial),
-           static_cast<unsigned>(Mix(salt ^ serial)));
+  constexpr char kHex[] = "0123456789ABCDEF";
+  char hex[18];
+  for (int i = 0; i < 10; ++i) hex[i] = kHex[(serial >> (4 * (9 - i))) & 15];
+  const uint64_t check = Mix(salt ^ serial);
+  for (int i = 0; i < 8; ++i) hex[10 + i] = kHex[(check >> (4 * i)) & 15];
   std::string bytes;
+  bytes.reserve(48);
   bytes.append({0x1C, 0x18, static_cast<char>(who.size())});
   bytes.append(who.data(), who.size());
   bytes.append({0x15, 0x02, 0x00, direction, 0x18, 0x12});
-  bytes.append(hex, 18);
+  bytes.append(hex, sizeof(hex));
   bytes.push_back('\0');
   return absl::StrCat(kIdPrefix, absl::Base64Escape(bytes));
 }
@@ -125,41 +127,45 @@ void Record::AppendToFile(absl::string_view line) {
 
 uint64_t Record::Accept(const Accepted& entry, const Surroundings* around) {
   const uint64_t number = accepted_count_++;
-  const uint64_t body_hash = HashText(entry.body);
-  content_hash_ += Mix(body_hash ^ HashText(MessageOfCallback(entry.callback)));
-  messages_.insert(HashText(MessageOfCallback(entry.callback)));
-  recipients_.insert(entry.recipient);
   CountBy(entry.number, &accepted_by_number_);
   if (entry.fault != FaultKind::kNone) ++faults_[static_cast<int>(entry.fault)];
-  Start start{entry.start_us, entry.number, entry.recipient, true, {}};
-  if (!summary_only_) {
-    Accepted kept = entry;
-    kept.callback = texts_.Add(entry.callback);
-    kept.body = texts_.Add(entry.body);
-    start.callback = kept.callback;
-    entries_.push_back(kept);
-    if (around != nullptr) around_.emplace(number, *around);
+  if (summary_only_) {
+    starts_.push_back({entry.start_us, entry.number, entry.recipient, true, {}});
+    DigestEntry(entry);
+    return number;
   }
-  CountStart(start);
+  Accepted& kept = entries_.emplace_back(entry);
+  kept.callback = texts_.Add(entry.callback);
+  kept.body = texts_.Add(entry.body);
+  if (around != nullptr) around_.emplace(number, *around);
   return number;
+}
+
+void Record::Digest() {
+  for (; digested_ < entries_.size(); ++digested_) DigestEntry(entries_[digested_]);
+}
+
+void Record::DigestEntry(const Accepted& entry) {
+  const uint64_t message = HashText(MessageOfCallback(entry.callback));
+  content_hash_ += Mix(HashText(entry.body) ^ message);
+  messages_.insert(message);
+  if (entry.recipient >= recipients_.size()) recipients_.resize(entry.recipient + 1024);
+  if (recipients_[entry.recipient]) return;
+  recipients_[entry.recipient] = true;
+  ++distinct_recipients_;
 }
 
 void Record::Refuse(const Refused& entry) {
   ++refused_by_code_[entry.code];
   CountBy(entry.number, &refused_by_number_);
   if (entry.fault != FaultKind::kNone) ++faults_[static_cast<int>(entry.fault)];
-  Start start{entry.start_us, entry.number, entry.recipient, false, {}};
-  if (!summary_only_) {
-    Refused kept = entry;
-    kept.callback = texts_.Add(entry.callback);
-    start.callback = kept.callback;
-    refused_.push_back(kept);
+  if (summary_only_) {
+    if (entry.number == UINT32_MAX) return;
+    starts_.push_back({entry.start_us, entry.number, entry.recipient, false, {}});
+    return;
   }
-  CountStart(start);
-}
-
-void Record::CountStart(const Start& start) {
-  if (start.number != UINT32_MAX) starts_.push_back(start);
+  Refused& kept = refused_.emplace_back(entry);
+  kept.callback = texts_.Add(entry.callback);
 }
 
 void Record::MarkSeen(uint64_t number) {
@@ -214,6 +220,8 @@ void Record::Reset() {
   starts_.clear();
   messages_.clear();
   recipients_.clear();
+  distinct_recipients_ = 0;
+  digested_ = 0;
   refused_by_code_.clear();
   accepted_by_number_.clear();
   refused_by_number_.clear();

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -128,11 +129,23 @@ class Record {
   uint64_t end() const { return accepted_count_; }
   const Accepted& entry(uint64_t number) const { return entries_[number - base_]; }
   const Surroundings* around(uint64_t number) const;
-  const std::vector<Refused>& refused() const { return refused_; }
-  const std::vector<Start>& starts() const { return starts_; }
+  const std::deque<Refused>& refused() const { return refused_; }
+  // Every request that reached a number, in no particular order.
+  template <typename Visit>
+  void ForEachStart(const Visit& visit) const {
+    for (const Start& start : starts_) visit(start);
+    for (const Accepted& e : entries_)
+      visit(Start{e.start_us, e.number, e.recipient, true, e.callback});
+    for (const Refused& r : refused_) {
+      if (r.number != UINT32_MAX)
+        visit(Start{r.start_us, r.number, r.recipient, false, r.callback});
+    }
+  }
 
+  // Brings the three figures up to date; whoever asks pays for it, not the request.
+  void Digest();
   uint64_t distinct_messages() const { return messages_.size(); }
-  uint64_t distinct_recipients() const { return recipients_.size(); }
+  uint64_t distinct_recipients() const { return distinct_recipients_; }
   const std::map<int32_t, uint64_t>& refused_by_code() const { return refused_by_code_; }
   uint64_t fault_count(FaultKind kind) const { return faults_[static_cast<int>(kind)]; }
   uint64_t accepted_of(uint32_t number) const;
@@ -143,7 +156,7 @@ class Record {
   void Reset();
 
  private:
-  void CountStart(const Start& start);
+  void DigestEntry(const Accepted& entry);
 
   const uint64_t seed_;
   const bool summary_only_;
@@ -151,17 +164,19 @@ class Record {
   uint64_t base_ = 0;
   uint64_t accepted_count_ = 0;
   TextArena texts_;
-  std::vector<Accepted> entries_;
+  std::deque<Accepted> entries_;
   absl::flat_hash_map<uint64_t, Surroundings> around_;
-  std::vector<Refused> refused_;
-  std::vector<Start> starts_;
+  std::deque<Refused> refused_;
+  std::deque<Start> starts_;                // summary mode only; else they stand in the entries
   absl::flat_hash_set<uint64_t> messages_;  // hash of the callback data without its attempt
-  absl::flat_hash_set<uint32_t> recipients_;
+  std::vector<bool> recipients_;            // by index: reached
+  uint64_t distinct_recipients_ = 0;
   std::map<int32_t, uint64_t> refused_by_code_;
   std::vector<uint64_t> accepted_by_number_;
   std::vector<uint64_t> refused_by_number_;
   uint64_t faults_[kFaultKinds] = {};
   uint64_t content_hash_ = 0;
+  uint64_t digested_ = 0;  // entries whose figures are in
 };
 
 // The message's own id in callback data of the form id.attempt.

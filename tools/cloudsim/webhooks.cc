@@ -357,7 +357,12 @@ void Webhooks::Courier::Wait(int64_t now_us) {
   timeout.tv_sec = wait_us / kMicrosPerSecond;
   timeout.tv_nsec = (wait_us % kMicrosPerSecond) * 1000;
   epoll_event events[kMaxEvents];
-  const int count = epoll_pwait2(epoll_, events, kMaxEvents, &timeout, nullptr);
+  int count = epoll_pwait2(epoll_, events, kMaxEvents, &timeout, nullptr);
+  if (count < 0 && errno == ENOSYS) {
+    // An older kernel: whole milliseconds must do.
+    count = epoll_wait(epoll_, events, kMaxEvents,
+                       static_cast<int>((wait_us + kMicrosPerMilli - 1) / kMicrosPerMilli));
+  }
   const int64_t after_us = NowUs();
   for (int i = 0; i < count; ++i) {
     if (events[i].data.ptr == &wake_tag) {
