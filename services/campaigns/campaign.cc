@@ -208,8 +208,11 @@ void Fail(Campaign& c, absl::string_view reason, absl::Time now) {
 
 bool RunIsOver(const Campaign& c, const Progress& p, absl::Time now) {
   if (!c.asked) return false;
-  const bool all_handed_over = c.cursor >= *c.asked || (c.end_at && *c.end_at <= now);
-  return all_handed_over && p.total() == c.cursor && p.retried == c.retried && p.open() == 0;
+  const bool past_end = c.end_at && *c.end_at <= now;
+  // Past the end nothing is resent any more: what is UNKNOWN then waits for its webhook only.
+  const std::int64_t open = p.open() - (past_end ? p.unknown() : 0);
+  return (c.cursor >= *c.asked || past_end) && p.total() == c.cursor && p.retried == c.retried &&
+         open == 0;
 }
 
 std::int64_t RoomAhead(const Campaign& c, const Progress& p, double rate_per_s) {

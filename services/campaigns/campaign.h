@@ -77,7 +77,8 @@ struct Progress {
   std::int64_t total() const;
   std::int64_t queued() const { return states[0]; }
   // QUEUED, SENDING and UNKNOWN: not the last word yet.
-  std::int64_t open() const { return states[0] + states[1] + states[6]; }
+  std::int64_t open() const { return states[0] + states[1] + unknown(); }
+  std::int64_t unknown() const { return states[6]; }
 };
 
 // All of a new or changed campaign's own fields, every fault at once; fills in the defaults.
