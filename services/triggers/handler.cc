@@ -1,0 +1,300 @@
+#include "services/triggers/handler.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "libs/base/clock.h"
+#include "libs/base/ids.h"
+#include "libs/base/status.h"
+#include "libs/metrics/metrics.h"
+#include "libs/rpc/guard.h"
+#include "services/triggers/convert.h"
+#include "services/triggers/mutate.h"
+#include "services/triggers/paging.h"
+#include "services/triggers/peers.h"
+
+namespace kabar::triggers {
+namespace {
+
+constexpr std::size_t kMaxIdBytes = 128;
+// Larger numbers are refused by the domain; these would overflow on the way there.
+constexpr std::int64_t kMaxDelaySeconds = 100 * 366 * 86400LL;
+
+absl::Status RequireId(const std::string& id, absl::string_view field, absl::string_view what) {
+  if (id.empty()) return base::InvalidField(field, absl::StrCat("is required: the id of ", what));
+  if (id.size() > kMaxIdBytes || id.find('\0') != std::string::npos) {
+    return base::InvalidField(field, absl::StrCat("is no id of ", what));
+  }
+  return absl::OkStatus();
+}
+
+// A filter by id: any text that an id can be, or nothing.
+absl::Status CheckFilter(const std::string& id, absl::string_view field) {
+  return id.empty() ? absl::OkStatus() : RequireId(id, field, "what to list");
+}
+
+absl::Status CheckDelay(const v1::Automation& wanted) {
+  if (wanted.delay_seconds() >= 0 && wanted.delay_seconds() <= kMaxDelaySeconds) {
+    return absl::OkStatus();
+  }
+  return base::InvalidField("automation.delay_seconds",
+                            "must be between 0 and 31622400 (366 days)");
+}
+
+// Without a mask: whatever is set. So to disable an automation the mask must say "enabled".
+std::vector<std::string> PathsOf(const v1::UpdateAutomationRequest& request) {
+  if (!request.update_mask().paths().empty()) {
+    return {request.update_mask().paths().begin(), request.update_mask().paths().end()};
+  }
+  const v1::Automation& wanted = request.automation();
+  std::vector<std::string> paths;
+  if (!wanted.name().empty()) paths.push_back("name");
+  if (wanted.event_type() != v1::EVENT_TYPE_UNSPECIFIED) paths.push_back("event_type");
+  if (!wanted.template_id().empty()) paths.push_back("template_id");
+  if (!wanted.sender_id().empty()) paths.push_back("sender_id");
+  if (wanted.delay_seconds() != 0) paths.push_back("delay_seconds");
+  if (wanted.enabled()) paths.push_back("enabled");
+  return paths;
+}
+
+absl::Status Merge(const v1::UpdateAutomationRequest& request, Automation* changed) {
+  const Automation wanted = FromProto(request.automation());
+  const std::vector<std::string> paths = PathsOf(request);
+  if (paths.empty()) return base::InvalidField("update_mask", "names nothing to update");
+  for (const std::string& path : paths) {
+    if (path == "name") {
+      changed->name = wanted.name;
+    } else if (path == "event_type") {
+      changed->event_type = wanted.event_type;
+    } else if (path == "template_id") {
+      changed->template_id = wanted.template_id;
+    } else if (path == "sender_id") {
+      changed->sender_id = wanted.sender_id;
+    } else if (path == "delay_seconds") {
+      changed->delay = wanted.delay;
+    } else if (path == "enabled") {
+      changed->enabled = wanted.enabled;
+    } else {
+      return base::InvalidField("update_mask",
+                                absl::StrCat("\"", path,
+                                             "\" cannot be updated: name, event_type, template_id, "
+                                             "sender_id, delay_seconds, enabled can"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// What an automation newly names must exist. Other services are asked outside of the transaction:
+// Needed tells, inside, whether the answer is still missing; a repeated request never asks.
+class ReferenceCheck {
+ public:
+  struct References {
+    std::string template_id = {};
+    std::string sender_id = {};
+    bool operator==(const References&) const = default;
+  };
+
+  // OK when `references` were checked and exist.
+  absl::Status Require(References references) {
+    if (references == References{} || (checked_ && *checked_ == references)) {
+      return absl::OkStatus();
+    }
+    wanted_ = std::move(references);
+    return absl::CancelledError("the references are not checked yet");
+  }
+
+  // Runs `mutate` until it has what it asks for: a change by another meanwhile may name others.
+  absl::Status Run(Peers& peers, const std::string& outlet,
+                   const std::function<absl::Status()>& mutate) {
+    constexpr int kRounds = 4;
+    absl::Status status;
+    for (int round = 0; round < kRounds; ++round) {
+      wanted_.reset();
+      status = mutate();
+      if (!wanted_) return status;
+      KABAR_RETURN_IF_ERROR(
+          peers.CheckReferences(outlet, wanted_->template_id, wanted_->sender_id));
+      checked_ = wanted_;
+    }
+    return base::Error(absl::StatusCode::kAborted, "AUTOMATION_CHANGING",
+                       "the automation is being changed by others: try again");
+  }
+
+ private:
+  std::optional<References> checked_;
+  std::optional<References> wanted_;
+};
+
+}  // namespace
+
+// What PostgreSQL keeps is microseconds; an answer must equal what is read later.
+absl::Time Handler::Now() const { return absl::FromUnixMicros(absl::ToUnixMicros(clock_.Now())); }
+
+grpc::Status Handler::PublishEvent(grpc::ServerContext* context,
+                                   const v1::PublishEventRequest* request,
+                                   v1::PublishEventResponse* response) {
+  static metrics::Counter& fresh = metrics::GetCounter("kabar_triggers_events_total",
+                                                       "Events published.", {{"duplicate", "no"}});
+  static metrics::Counter& duplicate = metrics::GetCounter(
+      "kabar_triggers_events_total", "Events published.", {{"duplicate", "yes"}});
+  return rpc::Serve(
+      context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) -> absl::Status {
+        const absl::Time now = Now();
+        BusinessEvent event = FromProto(request->event());
+        KABAR_RETURN_IF_ERROR(NormalizeEvent(&event, now));
+        KABAR_ASSIGN_OR_RETURN(const Published published,
+                               store_.Publish(call.outlet, event, now, call.deadline));
+        response->set_duplicate(published.duplicate);
+        response->set_steps(published.steps);
+        (published.duplicate ? duplicate : fresh).Increment();
+        if (!published.duplicate && published.steps > 0) planned_();
+        return absl::OkStatus();
+      });
+}
+
+grpc::Status Handler::CreateAutomation(grpc::ServerContext* context,
+                                       const v1::CreateAutomationRequest* request,
+                                       v1::Automation* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
+    ReferenceCheck check;
+    const auto work = [&](Store::Unit& unit) -> absl::Status {
+      KABAR_RETURN_IF_ERROR(CheckDelay(request->automation()));
+      Automation added = FromProto(request->automation());
+      KABAR_RETURN_IF_ERROR(CheckAutomation(added));
+      KABAR_RETURN_IF_ERROR(check.Require({added.template_id, added.sender_id}));
+      added.id = base::NewId("aut");
+      added.create_time = added.update_time = Now();
+      KABAR_RETURN_IF_ERROR(unit.Insert(added));
+      ToProto(added, response);
+      return absl::OkStatus();
+    };
+    return check.Run(peers_, call.outlet,
+                     [&] { return Mutate(call, "CreateAutomation", *request, response, work); });
+  });
+}
+
+grpc::Status Handler::UpdateAutomation(grpc::ServerContext* context,
+                                       const v1::UpdateAutomationRequest* request,
+                                       v1::Automation* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
+    ReferenceCheck check;
+    const auto work = [&](Store::Unit& unit) -> absl::Status {
+      KABAR_RETURN_IF_ERROR(
+          RequireId(request->automation().id(), "automation.id", "the automation"));
+      KABAR_RETURN_IF_ERROR(CheckDelay(request->automation()));
+      KABAR_ASSIGN_OR_RETURN(const Automation before, unit.Lock(request->automation().id()));
+      Automation changed = before;
+      KABAR_RETURN_IF_ERROR(Merge(*request, &changed));
+      KABAR_RETURN_IF_ERROR(CheckAutomation(changed));
+      KABAR_RETURN_IF_ERROR(
+          check.Require({changed.template_id == before.template_id ? "" : changed.template_id,
+                         changed.sender_id == before.sender_id ? "" : changed.sender_id}));
+      changed.update_time = Now();
+      KABAR_RETURN_IF_ERROR(unit.Save(changed));
+      ToProto(changed, response);
+      return absl::OkStatus();
+    };
+    return check.Run(peers_, call.outlet,
+                     [&] { return Mutate(call, "UpdateAutomation", *request, response, work); });
+  });
+}
+
+grpc::Status Handler::DeleteAutomation(grpc::ServerContext* context,
+                                       const v1::DeleteAutomationRequest* request,
+                                       v1::DeleteAutomationResponse* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
+    const auto work = [&](Store::Unit& unit) -> absl::Status {
+      KABAR_RETURN_IF_ERROR(RequireId(request->id(), "id", "the automation"));
+      KABAR_RETURN_IF_ERROR(unit.Lock(request->id()).status());
+      return unit.Delete(request->id(), Now());
+    };
+    return Mutate(call, "DeleteAutomation", *request, response, work);
+  });
+}
+
+grpc::Status Handler::GetAutomation(grpc::ServerContext* context,
+                                    const v1::GetAutomationRequest* request,
+                                    v1::Automation* response) {
+  return rpc::Serve(
+      context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) -> absl::Status {
+        KABAR_RETURN_IF_ERROR(RequireId(request->id(), "id", "the automation"));
+        KABAR_ASSIGN_OR_RETURN(const Automation found,
+                               store_.GetAutomation(call.outlet, request->id(), call.deadline));
+        ToProto(found, response);
+        return absl::OkStatus();
+      });
+}
+
+grpc::Status Handler::ListAutomations(grpc::ServerContext* context,
+                                      const v1::ListAutomationsRequest* request,
+                                      v1::ListAutomationsResponse* response) {
+  return rpc::Serve(
+      context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) -> absl::Status {
+        KABAR_ASSIGN_OR_RETURN(const int size, PageSize(request->page_size()));
+        KABAR_ASSIGN_OR_RETURN(const PageStart after,
+                               StartOfPage("automations", request->page_token()));
+        KABAR_ASSIGN_OR_RETURN(const std::vector<Automation> found,
+                               store_.ListAutomations(call.outlet, after, size + 1, call.deadline));
+        for (const Automation& one : found) {
+          if (response->automations_size() == size) {
+            const Automation& shown = found[static_cast<std::size_t>(size) - 1];
+            response->set_next_page_token(
+                MakePageToken("automations", {shown.create_time, shown.id}));
+            break;
+          }
+          ToProto(one, response->add_automations());
+        }
+        return absl::OkStatus();
+      });
+}
+
+grpc::Status Handler::ListDueSteps(grpc::ServerContext* context,
+                                   const v1::ListDueStepsRequest* request,
+                                   v1::ListDueStepsResponse* response) {
+  return rpc::Serve(
+      context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) -> absl::Status {
+        KABAR_RETURN_IF_ERROR(CheckFilter(request->event_id(), "event_id"));
+        const std::string list = absl::StrCat("steps ", request->event_id());
+        KABAR_ASSIGN_OR_RETURN(const int size, PageSize(request->page_size()));
+        KABAR_ASSIGN_OR_RETURN(const PageStart after, StartOfPage(list, request->page_token()));
+        KABAR_ASSIGN_OR_RETURN(
+            const std::vector<DueStep> found,
+            store_.ListSteps(call.outlet, request->event_id(), after, size + 1, call.deadline));
+        for (const DueStep& one : found) {
+          if (response->steps_size() == size) {
+            const DueStep& shown = found[static_cast<std::size_t>(size) - 1];
+            response->set_next_page_token(MakePageToken(list, {shown.due_time, shown.id}));
+            break;
+          }
+          ToProto(one, response->add_steps());
+        }
+        return absl::OkStatus();
+      });
+}
+
+grpc::Status Handler::ListAnswers(grpc::ServerContext* context,
+                                  const v1::ListAnswersRequest* request,
+                                  v1::ListAnswersResponse* response) {
+  return rpc::Serve(
+      context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) -> absl::Status {
+        KABAR_RETURN_IF_ERROR(CheckFilter(request->run_id(), "run_id"));
+        const std::string list = absl::StrCat("answers ", request->run_id());
+        KABAR_ASSIGN_OR_RETURN(const int size, PageSize(request->page_size()));
+        KABAR_ASSIGN_OR_RETURN(const PageStart after, StartOfPage(list, request->page_token()));
+        KABAR_ASSIGN_OR_RETURN(
+            const std::vector<CustomerAnswer> found,
+            store_.ListAnswers(call.outlet, request->run_id(), after, size + 1, call.deadline));
+        for (const CustomerAnswer& one : found) {
+          if (response->answers_size() == size) {
+            const CustomerAnswer& shown = found[static_cast<std::size_t>(size) - 1];
+            response->set_next_page_token(MakePageToken(list, {shown.time, shown.inbound_id}));
+            break;
+          }
+          ToProto(one, response->add_answers());
+        }
+        return absl::OkStatus();
+      });
+}
+
+}  // namespace kabar::triggers

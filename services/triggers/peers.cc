@@ -1,0 +1,243 @@
+#include "services/triggers/peers.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <cstdint>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "kabar/contacts/v1/contacts.grpc.pb.h"
+#include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
+#include "kabar/templates/v1/templates.grpc.pb.h"
+#include "libs/base/status.h"
+#include "libs/rpc/channel.h"
+#include "libs/rpc/status.h"
+#include "services/triggers/step.h"
+
+namespace kabar::triggers {
+namespace {
+
+using contacts::v1::ContactsService;
+using dispatcher::v1::DispatcherService;
+using templates::v1::TemplatesService;
+
+constexpr absl::Duration kCallTimeout = absl::Seconds(5);
+constexpr int kPriority = 0;  // before all campaigns
+
+void Set(absl::Time time, google::protobuf::Timestamp* proto) {
+  const std::int64_t micros = absl::ToUnixMicros(time);
+  proto->set_seconds(micros / 1'000'000);
+  proto->set_nanos(static_cast<std::int32_t>(micros % 1'000'000) * 1000);
+}
+
+Person PersonOf(const contacts::v1::Contact& contact) {
+  Person person{.contact_id = contact.id(), .phone = contact.phone(), .bsuid = contact.bsuid()};
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) person.fields.push_back({name, value});
+  };
+  add("name", contact.name());
+  add("phone", contact.phone());
+  add("address", contact.address());
+  add("city", contact.city());
+  add("province", contact.province());
+  add("service_type", contact.service_type());
+  add("vip", contact.vip() ? "true" : "");
+  add("preferred_time", contact.preferred_time());
+  add("notes", contact.notes());
+  return person;
+}
+
+void SetOutgoing(const Outgoing& from, dispatcher::v1::OutgoingMessage* to) {
+  to->set_id(from.id);
+  to->set_contact_id(from.contact_id);
+  to->set_subject(from.subject);
+  to->set_phone(from.phone);
+  to->set_bsuid(from.bsuid);
+  Set(from.render_time, to->mutable_render_time());
+  if (!from.content.failure.empty()) {
+    to->mutable_refusal()->set_state(from.suppressed ? events::v1::SUPPRESSED : events::v1::FAILED);
+    to->mutable_refusal()->set_reason(from.content.failure);
+    return;
+  }
+  to->set_text(from.content.text);
+  if (from.content.form.name.empty()) return;
+  auto* form = to->mutable_provider_form();
+  form->set_name(from.content.form.name);
+  form->set_language(from.content.form.language);
+  for (const std::string& parameter : from.content.form.parameters) {
+    form->add_parameters(parameter);
+  }
+}
+
+Rendered RenderedOf(templates::v1::Rendered& from) {
+  Rendered to;
+  if (from.has_failure()) {
+    to.failure = from.failure().reason();
+    if (to.failure.empty()) to.failure = "NOT_RENDERED";
+    return to;
+  }
+  to.text = std::move(*from.mutable_text());
+  if (from.has_provider_form()) {
+    to.form.name = from.provider_form().name();
+    to.form.language = from.provider_form().language();
+    to.form.parameters.assign(from.provider_form().parameters().begin(),
+                              from.provider_form().parameters().end());
+  }
+  return to;
+}
+
+}  // namespace
+
+struct Peers::State {
+  State(const PeerAddresses& addresses, const std::string& service_key)
+      : caller(service_key),
+        contacts(ContactsService::NewStub(rpc::MakeChannel(addresses.contacts))),
+        templates(TemplatesService::NewStub(rpc::MakeChannel(addresses.templates))),
+        dispatcher(DispatcherService::NewStub(rpc::MakeChannel(addresses.dispatcher))) {}
+
+  // stub.*method with deadline, key and outlet.
+  template <typename Stub, typename Request, typename Response>
+  absl::Status Call(Stub& stub,
+                    grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                    const std::string& outlet, const Request& request, Response* response) {
+    grpc::ClientContext context;
+    caller.Prepare(context, {.outlet = outlet, .timeout = kCallTimeout});
+    return rpc::ToAbsl((stub.*method)(&context, request, response));
+  }
+
+  const rpc::Caller caller;
+  const std::unique_ptr<ContactsService::Stub> contacts;
+  const std::unique_ptr<TemplatesService::Stub> templates;
+  const std::unique_ptr<DispatcherService::Stub> dispatcher;
+};
+
+Peers::Peers(const PeerAddresses& addresses, const std::string& service_key)
+    : state_(std::make_unique<State>(addresses, service_key)) {}
+Peers::~Peers() = default;
+
+absl::Status Peers::CheckReferences(const std::string& outlet, const std::string& template_id,
+                                    const std::string& sender_id) {
+  absl::Status faults;
+  if (!template_id.empty()) {
+    templates::v1::GetTemplateRequest request;
+    request.set_id(template_id);
+    templates::v1::Template found;
+    const absl::Status status = state_->Call(
+        *state_->templates, &TemplatesService::Stub::GetTemplate, outlet, request, &found);
+    if (absl::IsNotFound(status)) {
+      base::AddFieldViolation(faults, "automation.template_id", status.message());
+    } else if (!status.ok()) {
+      return base::Annotate(status, "asking for the template");
+    } else if (found.state() == templates::v1::ARCHIVED) {
+      base::AddFieldViolation(faults, "automation.template_id",
+                              "the template is archived: name one that is in use");
+    }
+  }
+  if (!sender_id.empty()) {
+    dispatcher::v1::GetSenderRequest request;
+    request.set_id(sender_id);
+    dispatcher::v1::Sender found;
+    const absl::Status status = state_->Call(
+        *state_->dispatcher, &DispatcherService::Stub::GetSender, outlet, request, &found);
+    if (absl::IsNotFound(status)) {
+      base::AddFieldViolation(faults, "automation.sender_id", status.message());
+    } else if (!status.ok()) {
+      return base::Annotate(status, "asking for the sender");
+    }
+  }
+  return faults;
+}
+
+absl::StatusOr<std::vector<Person>> Peers::ResolveContacts(const std::string& outlet,
+                                                           absl::Span<const Identity> identities,
+                                                           bool create_missing) {
+  contacts::v1::ResolveContactsRequest request;
+  request.set_create_missing(create_missing);
+  for (const Identity& identity : identities) {
+    contacts::v1::Contact* contact = request.add_contacts();
+    contact->set_phone(identity.phone);
+    contact->set_bsuid(identity.bsuid);
+    contact->set_name(identity.name);
+  }
+  contacts::v1::ResolveContactsResponse answer;
+  KABAR_RETURN_IF_ERROR(state_->Call(*state_->contacts, &ContactsService::Stub::ResolveContacts,
+                                     outlet, request, &answer));
+  if (answer.contacts_size() != request.contacts_size()) {
+    return absl::InternalError("contacts answered another number of contacts than was asked");
+  }
+  std::vector<Person> people;
+  for (const contacts::v1::Contact& contact : answer.contacts()) {
+    people.push_back(PersonOf(contact));
+  }
+  return people;
+}
+
+absl::StatusOr<Person> Peers::GetContact(const std::string& outlet, const std::string& id) {
+  contacts::v1::GetContactRequest request;
+  request.set_id(id);
+  contacts::v1::Contact contact;
+  KABAR_RETURN_IF_ERROR(state_->Call(*state_->contacts, &ContactsService::Stub::GetContact, outlet,
+                                     request, &contact));
+  return PersonOf(contact);
+}
+
+absl::StatusOr<std::vector<Rendered>> Peers::Render(
+    const std::string& outlet, const std::string& template_id,
+    const std::vector<std::string>& columns, absl::Span<const std::vector<std::string>> rows) {
+  templates::v1::RenderBatchRequest request;
+  request.set_template_id(template_id);
+  for (const std::string& column : columns) request.add_variables(column);
+  for (const std::vector<std::string>& row : rows) {
+    auto* values = request.add_rows()->mutable_values();
+    for (const std::string& value : row) *values->Add() = value;
+  }
+  templates::v1::RenderBatchResponse answer;
+  KABAR_RETURN_IF_ERROR(state_->Call(*state_->templates, &TemplatesService::Stub::RenderBatch,
+                                     outlet, request, &answer));
+  if (answer.rendered_size() != request.rows_size()) {
+    return absl::InternalError("templates answered another number of texts than was asked");
+  }
+  std::vector<Rendered> rendered;
+  for (templates::v1::Rendered& one : *answer.mutable_rendered()) {
+    rendered.push_back(RenderedOf(one));
+  }
+  return rendered;
+}
+
+absl::Status Peers::CreateLane(const std::string& outlet, const std::string& sender_id) {
+  dispatcher::v1::CreateLaneRequest request;
+  dispatcher::v1::Lane* lane = request.mutable_lane();
+  lane->set_id(LaneIdOf(outlet, sender_id));
+  lane->set_run_id(lane->id());  // answers and figures of automatic messages go by it
+  lane->set_sender_id(sender_id);
+  lane->set_priority(kPriority);
+  lane->set_purpose("DELIVERY_UPDATES");
+  dispatcher::v1::Lane made;
+  return state_->Call(*state_->dispatcher, &DispatcherService::Stub::CreateLane, outlet, request,
+                      &made);
+}
+
+absl::Status Peers::Enqueue(const std::string& outlet, const std::string& sender_id,
+                            absl::Span<const Outgoing> messages) {
+  dispatcher::v1::EnqueueRequest request;
+  request.set_lane_id(LaneIdOf(outlet, sender_id));
+  for (const Outgoing& message : messages) SetOutgoing(message, request.add_messages());
+  dispatcher::v1::EnqueueResponse answer;
+  return state_->Call(*state_->dispatcher, &DispatcherService::Stub::Enqueue, outlet, request,
+                      &answer);
+}
+
+absl::StatusOr<std::vector<std::string>> Peers::ListStale(const std::string& outlet,
+                                                          const std::string& sender_id, int limit) {
+  dispatcher::v1::ListStaleMessagesRequest request;
+  request.set_lane_id(LaneIdOf(outlet, sender_id));
+  request.set_page_size(limit);
+  dispatcher::v1::ListStaleMessagesResponse answer;
+  KABAR_RETURN_IF_ERROR(state_->Call(
+      *state_->dispatcher, &DispatcherService::Stub::ListStaleMessages, outlet, request, &answer));
+  std::vector<std::string> ids;
+  for (const auto& message : answer.messages()) ids.push_back(message.id());
+  return ids;
+}
+
+}  // namespace kabar::triggers

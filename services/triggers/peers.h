@@ -1,0 +1,107 @@
+// What steps and answers need of contacts, templates and dispatcher, as calls in their own words.
+//
+// Thread safety: safe for concurrent use. Blocks: each call for its timeout at most. Errors: those
+// of the services, with their reasons; UNAVAILABLE when one cannot be reached.
+#ifndef KABAR_SERVICES_TRIGGERS_PEERS_H_
+#define KABAR_SERVICES_TRIGGERS_PEERS_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "services/triggers/business_event.h"
+
+namespace kabar::triggers {
+
+struct PeerAddresses {
+  std::string contacts = {};
+  std::string templates = {};
+  std::string dispatcher = {};
+};
+
+// By what a contact is found.
+struct Identity {
+  std::string phone = {};
+  std::string bsuid = {};
+  std::string name = {};  // of one that is created
+};
+
+// A contact as messages need it.
+struct Person {
+  std::string contact_id = {};  // empty: not found
+  std::string phone = {};
+  std::string bsuid = {};
+  std::vector<Variable> fields = {};  // canonical names, those that have a value
+};
+
+struct ProviderForm {
+  std::string name = {};
+  std::string language = {};
+  std::vector<std::string> parameters = {};
+};
+
+// A message, or why there is none.
+struct Rendered {
+  std::string text = {};
+  ProviderForm form = {};
+  std::string failure = {};  // reason; empty: rendered
+};
+
+// For the ledger.
+struct Outgoing {
+  std::string id = {};
+  std::string contact_id = {};
+  std::string subject = {};
+  std::string phone = {};
+  std::string bsuid = {};
+  Rendered content = {};
+  bool suppressed = false;  // a failure is recorded as SUPPRESSED instead of FAILED
+  absl::Time render_time = absl::InfinitePast();
+};
+
+inline constexpr int kMaxEnqueue = 500;
+inline constexpr int kMaxResolve = 500;
+
+class Peers {
+ public:
+  Peers(const PeerAddresses& addresses, const std::string& service_key);
+  ~Peers();
+
+  // A violation for each that does not exist or cannot be used ("automation.template_id",
+  // "automation.sender_id"); an empty id is not asked about.
+  absl::Status CheckReferences(const std::string& outlet, const std::string& template_id,
+                               const std::string& sender_id);
+
+  // In the order asked, at most kMaxResolve.
+  absl::StatusOr<std::vector<Person>> ResolveContacts(const std::string& outlet,
+                                                      absl::Span<const Identity> identities,
+                                                      bool create_missing);
+  absl::StatusOr<Person> GetContact(const std::string& outlet, const std::string& id);
+
+  // The newest version; one a row, in their order. Each row has a value for each column.
+  absl::StatusOr<std::vector<Rendered>> Render(const std::string& outlet,
+                                               const std::string& template_id,
+                                               const std::vector<std::string>& columns,
+                                               absl::Span<const std::vector<std::string>> rows);
+
+  // The lane of automatic messages of a sender; idempotent.
+  absl::Status CreateLane(const std::string& outlet, const std::string& sender_id);
+  // At most kMaxEnqueue, of one day. Idempotent by the messages' ids.
+  absl::Status Enqueue(const std::string& outlet, const std::string& sender_id,
+                       absl::Span<const Outgoing> messages);
+  // Ids of messages in the lane whose text is too old to be sent.
+  absl::StatusOr<std::vector<std::string>> ListStale(const std::string& outlet,
+                                                     const std::string& sender_id, int limit);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace kabar::triggers
+
+#endif  // KABAR_SERVICES_TRIGGERS_PEERS_H_

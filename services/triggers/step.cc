@@ -1,0 +1,77 @@
+#include "services/triggers/step.h"
+
+#include "absl/strings/str_cat.h"
+#include "libs/base/ids.h"
+#include "libs/base/message_id.h"
+#include "libs/base/status.h"
+
+namespace kabar::triggers {
+namespace {
+
+constexpr base::BackoffPolicy kRetry{.initial = absl::Seconds(1),
+                                     .max = absl::Seconds(30),
+                                     .multiplier = 2.0,
+                                     .floor = absl::Milliseconds(250)};
+
+}  // namespace
+
+StepChange Conclude(const StepWork& step, const StepResult& result, absl::Time now,
+                    const base::RandomSource& random) {
+  StepChange change{.outlet_id = step.outlet_id,
+                    .id = step.id,
+                    .lease = step.lease,
+                    .reason = result.reason,
+                    .ready_at = now};
+  switch (result.kind) {
+    case StepResult::Kind::kHandedOver:
+      change.state = StepState::kHandedOver;
+      break;
+    case StepResult::Kind::kRefused:
+      change.state = StepState::kRefused;
+      break;
+    case StepResult::Kind::kRetry:
+      change.ready_at = now + base::BackoffDelay(kRetry, step.tries, random);
+      break;
+  }
+  return change;
+}
+
+bool IsPermanent(const absl::Status& failure) {
+  switch (failure.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kOutOfRange:
+      return true;
+    default:
+      return false;
+  }
+}
+
+StepResult ResultOf(const absl::Status& failure) {
+  return {.kind = IsPermanent(failure) ? StepResult::Kind::kRefused : StepResult::Kind::kRetry,
+          .reason = ReasonOf(failure)};
+}
+
+std::string ReasonOf(const absl::Status& failure) {
+  std::string reason = base::GetReason(failure);
+  return reason.empty() ? absl::StatusCodeToString(failure.code()) : reason;
+}
+
+std::string StepId(absl::string_view outlet, absl::string_view event_id,
+                   absl::string_view automation_id) {
+  return base::DerivedId("stp", {outlet, event_id, automation_id});
+}
+
+std::string MessageIdOf(const StepWork& step, absl::string_view contact_id) {
+  return base::MakeMessageId(absl::ToCivilDay(step.published_at, absl::UTCTimeZone()),
+                             absl::StrCat(step.outlet_id, "\n", step.event_id), step.automation_id,
+                             contact_id, SubjectOf(step.variables));
+}
+
+std::string LaneIdOf(absl::string_view outlet, absl::string_view sender_id) {
+  return absl::StrCat("trg-", outlet, "-", sender_id);
+}
+
+}  // namespace kabar::triggers

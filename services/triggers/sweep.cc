@@ -1,0 +1,61 @@
+#include "services/triggers/sweep.h"
+
+#include <cstdint>
+#include <functional>
+
+#include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "libs/base/clock.h"
+#include "libs/log/log.h"
+#include "services/triggers/store.h"
+
+namespace kabar::triggers {
+namespace {
+
+constexpr absl::Duration kEvery = absl::Hours(1);
+constexpr absl::Duration kRequestsHonoured = absl::Hours(24);
+// Answers that are read late, after an outage, still find their messages.
+constexpr absl::Duration kSentMargin = absl::Hours(48);
+constexpr absl::Duration kTimeout = absl::Seconds(10);
+constexpr int kAtOnce = 1000;  // a long delete would hold up those who write
+
+void ForgetAll(absl::string_view what, std::stop_token stop,
+               const std::function<absl::StatusOr<std::int64_t>()>& forget) {
+  while (!stop.stop_requested()) {
+    const absl::StatusOr<std::int64_t> forgotten = forget();
+    if (!forgotten.ok()) {
+      log::Warn("old rows could not be forgotten", {{"what", what}, {"error", forgotten.status()}});
+      return;
+    }
+    if (*forgotten < kAtOnce) return;
+  }
+}
+
+}  // namespace
+
+Sweep::Sweep(Store& store, base::Clock& clock, absl::Duration answer_window)
+    : store_(store),
+      clock_(clock),
+      answer_window_(answer_window),
+      thread_([this](std::stop_token stop) { Run(stop); }) {}
+
+void Sweep::Stop() {
+  thread_.request_stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Sweep::Run(std::stop_token stop) {
+  do {
+    const absl::Time now = clock_.Now();
+    // Deadlines are real time whatever the clock of the loop.
+    ForgetAll("request ids", stop, [&] {
+      return store_.ForgetRequests(now - kRequestsHonoured, kAtOnce, absl::Now() + kTimeout);
+    });
+    ForgetAll("sent messages", stop, [&] {
+      return store_.ForgetSentMessages(now - answer_window_ - kSentMargin, kAtOnce,
+                                       absl::Now() + kTimeout);
+    });
+  } while (clock_.SleepFor(kEvery, stop));
+}
+
+}  // namespace kabar::triggers

@@ -1,0 +1,44 @@
+// Forgets, once an hour, what nobody asks for any more: request ids after the 24 hours for which
+// they are honoured, sent messages after the window in which they can be answered.
+//
+// Thread safety: made and destroyed by one thread; works in a thread of its own. Blocks: the
+// destructor and Stop until the statement in hand is done. Errors: logged, tried again the next
+// hour.
+#ifndef KABAR_SERVICES_TRIGGERS_SWEEP_H_
+#define KABAR_SERVICES_TRIGGERS_SWEEP_H_
+
+#include <stop_token>
+#include <thread>
+
+#include "absl/time/time.h"
+
+namespace kabar::base {
+class Clock;
+}
+
+namespace kabar::triggers {
+
+class Store;
+
+class Sweep {
+ public:
+  // Both outlive the sweep. `answer_window`: AnswerLoop's.
+  Sweep(Store& store, base::Clock& clock, absl::Duration answer_window);
+  ~Sweep() { Stop(); }
+  Sweep(const Sweep&) = delete;
+  Sweep& operator=(const Sweep&) = delete;
+
+  void Stop();
+
+ private:
+  void Run(std::stop_token stop);
+
+  Store& store_;
+  base::Clock& clock_;
+  const absl::Duration answer_window_;
+  std::jthread thread_;
+};
+
+}  // namespace kabar::triggers
+
+#endif  // KABAR_SERVICES_TRIGGERS_SWEEP_H_
