@@ -86,47 +86,47 @@ bool IsOpen(MessageState state);  // QUEUED, SENDING or UNKNOWN
 
 // A provider template with its parameters in order.
 struct ProviderForm {
-  std::string name;
-  std::string language;
-  std::vector<std::string> parameters;
+  std::string name = {};
+  std::string language = {};
+  std::vector<std::string> parameters = {};
   bool empty() const { return name.empty(); }
 };
 
 // What Enqueue brings, validated.
 struct NewMessage {
-  std::string id;  // base::MakeMessageId
+  std::string id = {};  // base::MakeMessageId
   std::int64_t ordinal = 0;
-  std::string contact_id;
-  std::string subject;
-  std::string phone;  // E.164 with '+', or empty
-  std::string bsuid;  // or empty
-  std::string text;
-  ProviderForm form;
-  absl::Time rendered_at;
+  std::string contact_id = {};
+  std::string subject = {};
+  std::string phone = {};  // E.164 with '+', or empty
+  std::string bsuid = {};  // or empty
+  std::string text = {};
+  ProviderForm form = {};
+  absl::Time rendered_at = {};
   MessageState refusal = MessageState::kNone;  // kFailed or kSuppressed: recorded, never sent
-  std::string reason;
+  std::string reason = {};
 };
 
 // A message whose right to send this worker holds: returned by Store::StartAttempts.
 struct StartedMessage {
-  std::string id;
+  std::string id = {};
   std::int32_t attempt = 0;
   std::int64_t recipient_id = 0;
-  std::string phone;
-  std::string bsuid;
-  std::string text;
-  ProviderForm form;
+  std::string phone = {};
+  std::string bsuid = {};
+  std::string text = {};
+  ProviderForm form = {};
   bool window_open = false;  // the customer wrote to this number within the last 24 h
 };
 
 // How an attempt ended, as the worker saw it.
 struct Outcome {
-  std::string message_id;
+  std::string message_id = {};
   std::int32_t attempt = 0;
   AttemptState state = AttemptState::kAmbiguous;
-  std::string provider_id;  // kAccepted
-  std::string reason;       // GRAPH_131026, TIMEOUT, WINDOW_CLOSED, ...
-  bool retry = false;       // kFailed: QUEUED again at `not_before`, while tries are left
+  std::string provider_id = {};  // kAccepted
+  std::string reason = {};       // GRAPH_131026, TIMEOUT, WINDOW_CLOSED, ...
+  bool retry = false;            // kFailed: QUEUED again at `not_before`, while tries are left
   absl::Time not_before = absl::InfinitePast();
   absl::Time started_at = absl::InfinitePast();  // when the bytes were written; past: never
 };

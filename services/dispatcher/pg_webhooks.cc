@@ -228,6 +228,7 @@ class Application {
 
   // What a failure means beyond its message; once per attempt, however often it is reported.
   void React(const StatusChange& status, const SenderOf& sender, const LedgerRow& row) {
+    if (status.alert) effects_.alerts.push_back(status.reason);
     switch (status.rule) {
       case FailureRule::kRetryTemplate:
         CloseWindowFor(tx_, sender.id, row.recipient_id);

@@ -76,10 +76,7 @@ absl::StatusOr<std::string> BuildBody(const StartedMessage& message, bool* free_
                        "the customer has not written within 24 h and the text's branch names no "
                        "provider template");
   }
-  if (absl::Status status = whatsapp::ValidateMessage(out); !status.ok()) {
-    return base::Error(absl::StatusCode::kInvalidArgument, whatsapp::FaultName(status),
-                       status.message());
-  }
+  KABAR_RETURN_IF_ERROR(whatsapp::ValidateMessage(out));
   return whatsapp::BuildSendBody(out);
 }
 

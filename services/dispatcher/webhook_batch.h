@@ -35,6 +35,7 @@ struct StatusChange {
   AttemptState state = AttemptState::kAccepted;
   std::string reason = {};  // kFailed: GRAPH_131026
   FailureRule rule = FailureRule::kFinal;
+  bool alert = false;  // tell a person
   std::string pricing_category = {};
   bool billable = false;
   std::string payload = {};  // for the dead letter, should it belong to nothing
@@ -92,8 +93,9 @@ struct WebhookEffects {
   std::vector<WindowOpened> windows = {};
   std::vector<SenderAction> senders = {};
   std::vector<LaneAction> lanes = {};
-  std::int64_t changes = 0;  // of messages' states
-  std::int64_t inbound = 0;  // new ones
+  std::vector<std::string> alerts = {};  // the reasons of failures that a person must see
+  std::int64_t changes = 0;              // of messages' states
+  std::int64_t inbound = 0;              // new ones
   std::int64_t dead_letters = 0;
 };
 

@@ -1,0 +1,170 @@
+#include "services/dispatcher/handler.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "libs/base/clock.h"
+#include "libs/base/message_id.h"
+#include "libs/base/sha256.h"
+#include "libs/base/status.h"
+#include "libs/events/reader.h"
+#include "libs/rpc/guard.h"
+#include "services/dispatcher/convert.h"
+#include "services/dispatcher/requeue.h"
+
+namespace kabar::dispatcher {
+
+absl::Status NeedOutlet(const rpc::Call& call) {
+  if (!call.outlet.empty()) return absl::OkStatus();
+  return base::Error(absl::StatusCode::kInvalidArgument, "OUTLET_MISSING",
+                     "name the outlet you act for in the metadata x-kabar-outlet");
+}
+
+absl::Status CheckRequestId(const std::string& request_id) {
+  if (request_id.size() <= 128) return absl::OkStatus();
+  return base::InvalidField("request_id", "must be at most 128 bytes long");
+}
+
+RequestKey MakeRequestKey(absl::string_view method, const std::string& request_id,
+                          const google::protobuf::Message& request) {
+  const base::Sha256Digest digest = base::Sha256(request.SerializeAsString());
+  return {.request_id = request_id,
+          .method = std::string(method),
+          .fingerprint = std::string(digest.begin(), digest.end())};
+}
+
+absl::Time Handler::QueueDeadline(const rpc::Call& call) const {
+  return std::min(call.deadline, clock_.Now() + absl::Seconds(2));
+}
+
+grpc::Status Handler::Enqueue(grpc::ServerContext* context, const v1::EnqueueRequest* request,
+                              v1::EnqueueResponse* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
+    KABAR_RETURN_IF_ERROR(NeedOutlet(call));
+    KABAR_ASSIGN_OR_RETURN(const std::vector<NewMessage> messages, FromProto(*request));
+    KABAR_ASSIGN_OR_RETURN(
+        const EnqueueResult result,
+        store_.Enqueue(call.outlet, request->lane_id(), messages, call.deadline));
+    if (!result.to_push.empty()) {
+      NoteQueueStatus("push", queue_.Push(result.lane, result.to_push, QueueDeadline(call)));
+    }
+    response->set_added(result.added);
+    response->set_replaced(result.replaced);
+    response->set_unchanged(result.unchanged);
+    response->set_lane_state(static_cast<events::v1::LaneState>(result.lane_state));
+    response->set_rate_per_s(result.lane.rate_per_s);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status Handler::ListStaleMessages(grpc::ServerContext* context,
+                                        const v1::ListStaleMessagesRequest* request,
+                                        v1::ListStaleMessagesResponse* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
+    KABAR_RETURN_IF_ERROR(NeedOutlet(call));
+    KABAR_ASSIGN_OR_RETURN(const int limit, PageSize(request->page_size(), 100, 1000));
+    KABAR_ASSIGN_OR_RETURN(const std::vector<StaleMessage> stale,
+                           store_.ListStale(call.outlet, request->lane_id(), limit, call.deadline));
+    for (const StaleMessage& message : stale) {
+      v1::StaleMessage& written = *response->add_messages();
+      written.set_id(message.id);
+      written.set_ordinal(message.ordinal);
+      written.set_contact_id(message.contact_id);
+      written.set_subject(message.subject);
+    }
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status Handler::GetMessage(grpc::ServerContext* context, const v1::GetMessageRequest* request,
+                                 v1::Message* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) {
+    KABAR_ASSIGN_OR_RETURN(const LedgerMessage message,
+                           store_.GetMessage(call.outlet, request->id(), call.deadline));
+    ToProto(message, response);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status Handler::ListMessages(grpc::ServerContext* context,
+                                   const v1::ListMessagesRequest* request,
+                                   v1::ListMessagesResponse* response) {
+  return rpc::Serve(
+      context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) -> absl::Status {
+        KABAR_ASSIGN_OR_RETURN(const int limit, PageSize(request->page_size(), 100, 1000));
+        const std::string list =
+            absl::StrCat("messages/", request->lane_id(), "/", request->state());
+        KABAR_ASSIGN_OR_RETURN(const std::string last,
+                               LastOfPageToken(list, request->page_token()));
+        std::string day;
+        std::int64_t seq = 0;
+        if (!last.empty()) {
+          const std::vector<std::string> parts = absl::StrSplit(last, '/');
+          if (parts.size() != 2 || !absl::SimpleAtoi(parts[1], &seq)) {
+            return base::InvalidField("page_token", "is not from an answer to the same list");
+          }
+          day = parts[0];
+        }
+        KABAR_ASSIGN_OR_RETURN(const std::vector<LedgerMessage> messages,
+                               store_.ListMessages(call.outlet, request->lane_id(),
+                                                   static_cast<MessageState>(request->state()), day,
+                                                   seq, limit, call.deadline));
+        for (const LedgerMessage& message : messages) ToProto(message, response->add_messages());
+        if (static_cast<int>(messages.size()) == limit) {
+          const LedgerMessage& end = messages.back();
+          KABAR_ASSIGN_OR_RETURN(const absl::CivilDay end_day, base::ParseMessageDay(end.id));
+          response->set_next_page_token(
+              MakePageToken(list, absl::StrCat(absl::FormatCivilTime(end_day), "/", end.seq)));
+        }
+        return absl::OkStatus();
+      });
+}
+
+grpc::Status Handler::ListDeadLetters(grpc::ServerContext* context,
+                                      const v1::ListDeadLettersRequest* request,
+                                      v1::ListDeadLettersResponse* response) {
+  return rpc::Serve(
+      context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) -> absl::Status {
+        KABAR_ASSIGN_OR_RETURN(const int limit, PageSize(request->page_size(), 20, 100));
+        KABAR_ASSIGN_OR_RETURN(const std::string last,
+                               LastOfPageToken("dead_letters", request->page_token()));
+        std::int64_t after = 0;
+        if (!last.empty() && !absl::SimpleAtoi(last, &after)) {
+          return base::InvalidField("page_token", "is not from an answer to the same list");
+        }
+        KABAR_ASSIGN_OR_RETURN(const std::vector<DeadLetter> letters,
+                               store_.ListDeadLetters(call.outlet, after, limit, call.deadline));
+        for (const DeadLetter& letter : letters) ToProto(letter, response->add_dead_letters());
+        if (static_cast<int>(letters.size()) == limit) {
+          response->set_next_page_token(
+              MakePageToken("dead_letters", absl::StrCat(letters.back().id)));
+        }
+        return absl::OkStatus();
+      });
+}
+
+grpc::Status Handler::AppendWebhooks(grpc::ServerContext* context,
+                                     const v1::AppendWebhooksRequest* request,
+                                     v1::AppendWebhooksResponse* /*response*/) {
+  return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
+    KABAR_ASSIGN_OR_RETURN(const std::vector<JournalEntry> entries,
+                           FromProto(*request, clock_.Now()));
+    return store_.AppendWebhooks(entries, call.deadline);
+  });
+}
+
+grpc::Status EventsHandler::ReadEvents(grpc::ServerContext* context,
+                                       const events::v1::ReadEventsRequest* request,
+                                       grpc::ServerWriter<events::v1::ReadEventsResponse>* writer) {
+  return rpc::ServeStream(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
+    return reader_.Stream(
+        *request, call.stop, [&] { return call.Cancelled(); },
+        [&](const events::v1::ReadEventsResponse& response) { return writer->Write(response); });
+  });
+}
+
+}  // namespace kabar::dispatcher

@@ -1,0 +1,133 @@
+// gRPC kabar.dispatcher.v1.DispatcherService and kabar.events.v1.EventsService: checks requests,
+// calls the ledger, tells the queue, answers.
+//
+// Redis decides nothing here: what it could not be told is logged and counted, and the keeper makes
+// it good; the call succeeds.
+//
+// Thread safety: safe for concurrent use. Blocks: as the store, until the call's deadline. Errors:
+// those of libs/rpc/guard.h, of admin_store.h, and INVALID_ARGUMENT with field violations.
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
+#include "kabar/events/v1/events.grpc.pb.h"
+#include "services/dispatcher/admin_store.h"
+#include "services/dispatcher/queue.h"
+#include "services/dispatcher/secret.h"
+#include "services/dispatcher/store.h"
+
+namespace kabar::base {
+class Clock;
+}
+namespace kabar::events {
+class Reader;
+}
+namespace kabar::rpc {
+class Guard;
+struct Call;
+}  // namespace kabar::rpc
+
+namespace kabar::dispatcher {
+
+class Handler : public v1::DispatcherService::Service {
+ public:
+  // All outlive the handler.
+  Handler(AdminStore& store, Store& ledger, Queue& queue, const SecretBox& secrets,
+          base::Clock& clock, rpc::Guard& guard)
+      : store_(store),
+        ledger_(ledger),
+        queue_(queue),
+        secrets_(secrets),
+        clock_(clock),
+        guard_(guard) {}
+
+  // handler_senders.cc
+  grpc::Status CreatePortfolio(grpc::ServerContext* context,
+                               const v1::CreatePortfolioRequest* request,
+                               v1::Portfolio* response) override;
+  grpc::Status UpdatePortfolio(grpc::ServerContext* context,
+                               const v1::UpdatePortfolioRequest* request,
+                               v1::Portfolio* response) override;
+  grpc::Status ListPortfolios(grpc::ServerContext* context,
+                              const v1::ListPortfoliosRequest* request,
+                              v1::ListPortfoliosResponse* response) override;
+  grpc::Status CreateSender(grpc::ServerContext* context, const v1::CreateSenderRequest* request,
+                            v1::Sender* response) override;
+  grpc::Status UpdateSender(grpc::ServerContext* context, const v1::UpdateSenderRequest* request,
+                            v1::Sender* response) override;
+  grpc::Status GetSender(grpc::ServerContext* context, const v1::GetSenderRequest* request,
+                         v1::Sender* response) override;
+  grpc::Status ListSenders(grpc::ServerContext* context, const v1::ListSendersRequest* request,
+                           v1::ListSendersResponse* response) override;
+
+  // handler_lanes.cc
+  grpc::Status CreateLane(grpc::ServerContext* context, const v1::CreateLaneRequest* request,
+                          v1::Lane* response) override;
+  grpc::Status GetLane(grpc::ServerContext* context, const v1::GetLaneRequest* request,
+                       v1::Lane* response) override;
+  grpc::Status PauseLane(grpc::ServerContext* context, const v1::PauseLaneRequest* request,
+                         v1::Lane* response) override;
+  grpc::Status ResumeLane(grpc::ServerContext* context, const v1::ResumeLaneRequest* request,
+                          v1::Lane* response) override;
+  grpc::Status CancelLane(grpc::ServerContext* context, const v1::CancelLaneRequest* request,
+                          v1::Lane* response) override;
+  grpc::Status FinishLane(grpc::ServerContext* context, const v1::FinishLaneRequest* request,
+                          v1::Lane* response) override;
+  grpc::Status RetryFailed(grpc::ServerContext* context, const v1::RetryFailedRequest* request,
+                           v1::RetryFailedResponse* response) override;
+
+  // handler.cc
+  grpc::Status Enqueue(grpc::ServerContext* context, const v1::EnqueueRequest* request,
+                       v1::EnqueueResponse* response) override;
+  grpc::Status ListStaleMessages(grpc::ServerContext* context,
+                                 const v1::ListStaleMessagesRequest* request,
+                                 v1::ListStaleMessagesResponse* response) override;
+  grpc::Status GetMessage(grpc::ServerContext* context, const v1::GetMessageRequest* request,
+                          v1::Message* response) override;
+  grpc::Status ListMessages(grpc::ServerContext* context, const v1::ListMessagesRequest* request,
+                            v1::ListMessagesResponse* response) override;
+  grpc::Status ListDeadLetters(grpc::ServerContext* context,
+                               const v1::ListDeadLettersRequest* request,
+                               v1::ListDeadLettersResponse* response) override;
+  grpc::Status AppendWebhooks(grpc::ServerContext* context,
+                              const v1::AppendWebhooksRequest* request,
+                              v1::AppendWebhooksResponse* response) override;
+
+ private:
+  // Redis gets what is left of the call's time, but not much: the caller waits.
+  absl::Time QueueDeadline(const rpc::Call& call) const;
+  // Answers the lane that a verb returned and tells the queue its state.
+  absl::Status AnswerLane(const rpc::Call& call, const absl::StatusOr<Lane>& lane,
+                          v1::Lane* response);
+
+  AdminStore& store_;
+  Store& ledger_;
+  Queue& queue_;
+  const SecretBox& secrets_;
+  base::Clock& clock_;
+  rpc::Guard& guard_;
+};
+
+class EventsHandler : public events::v1::EventsService::Service {
+ public:
+  EventsHandler(events::Reader& reader, rpc::Guard& guard) : reader_(reader), guard_(guard) {}
+
+  grpc::Status ReadEvents(grpc::ServerContext* context,
+                          const events::v1::ReadEventsRequest* request,
+                          grpc::ServerWriter<events::v1::ReadEventsResponse>* writer) override;
+
+ private:
+  events::Reader& reader_;
+  rpc::Guard& guard_;
+};
+
+// Services act for an outlet here: a call without one is refused.
+absl::Status NeedOutlet(const rpc::Call& call);
+
+// Of a mutating request.
+RequestKey MakeRequestKey(absl::string_view method, const std::string& request_id,
+                          const google::protobuf::Message& request);
+absl::Status CheckRequestId(const std::string& request_id);
+
+}  // namespace kabar::dispatcher

@@ -1,0 +1,104 @@
+#include <grpcpp/grpcpp.h>
+
+#include "absl/strings/str_cat.h"
+#include "libs/base/clock.h"
+#include "libs/base/status.h"
+#include "libs/rpc/guard.h"
+#include "services/dispatcher/convert.h"
+#include "services/dispatcher/handler.h"
+#include "services/dispatcher/requeue.h"
+
+namespace kabar::dispatcher {
+
+absl::Status Handler::AnswerLane(const rpc::Call& call, const absl::StatusOr<Lane>& lane,
+                                 v1::Lane* response) {
+  KABAR_RETURN_IF_ERROR(lane.status());
+  NoteQueueStatus("put_lane", queue_.PutLane(*lane, QueueDeadline(call)));
+  ToProto(*lane, response);
+  return absl::OkStatus();
+}
+
+grpc::Status Handler::CreateLane(grpc::ServerContext* context, const v1::CreateLaneRequest* request,
+                                 v1::Lane* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
+    KABAR_RETURN_IF_ERROR(NeedOutlet(call));
+    KABAR_ASSIGN_OR_RETURN(const Lane lane, FromProto(request->lane(), call.outlet));
+    return AnswerLane(call, store_.CreateLane(lane, call.deadline), response);
+  });
+}
+
+grpc::Status Handler::GetLane(grpc::ServerContext* context, const v1::GetLaneRequest* request,
+                              v1::Lane* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) {
+    KABAR_ASSIGN_OR_RETURN(const Lane lane,
+                           store_.GetLane(call.outlet, request->id(), call.deadline));
+    ToProto(lane, response);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status Handler::PauseLane(grpc::ServerContext* context, const v1::PauseLaneRequest* request,
+                                v1::Lane* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
+    KABAR_RETURN_IF_ERROR(NeedOutlet(call));
+    if (request->reason().size() > 256) {
+      return base::InvalidField("reason", "must be at most 256 bytes long");
+    }
+    return AnswerLane(
+        call, store_.PauseLane(call.outlet, request->id(), request->reason(), call.deadline),
+        response);
+  });
+}
+
+grpc::Status Handler::ResumeLane(grpc::ServerContext* context, const v1::ResumeLaneRequest* request,
+                                 v1::Lane* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
+    KABAR_RETURN_IF_ERROR(NeedOutlet(call));
+    const absl::StatusOr<Lane> lane = store_.ResumeLane(call.outlet, request->id(), call.deadline);
+    KABAR_RETURN_IF_ERROR(AnswerLane(call, lane, response));
+    // What was claimed and not started while it was paused is in the ledger alone.
+    const auto queued = ledger_.ListQueued(lane->id, call.deadline);
+    NoteQueueStatus("replace_lane", queued.ok()
+                                        ? queue_.ReplaceLane(*lane, *queued, QueueDeadline(call))
+                                        : queued.status());
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status Handler::CancelLane(grpc::ServerContext* context, const v1::CancelLaneRequest* request,
+                                 v1::Lane* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
+    KABAR_RETURN_IF_ERROR(NeedOutlet(call));
+    return AnswerLane(call, store_.CancelLane(call.outlet, request->id(), call.deadline), response);
+  });
+}
+
+grpc::Status Handler::FinishLane(grpc::ServerContext* context, const v1::FinishLaneRequest* request,
+                                 v1::Lane* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
+    KABAR_RETURN_IF_ERROR(NeedOutlet(call));
+    KABAR_ASSIGN_OR_RETURN(const Lane lane,
+                           store_.FinishLane(call.outlet, request->id(), call.deadline));
+    ToProto(lane, response);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status Handler::RetryFailed(grpc::ServerContext* context,
+                                  const v1::RetryFailedRequest* request,
+                                  v1::RetryFailedResponse* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
+    KABAR_RETURN_IF_ERROR(NeedOutlet(call));
+    KABAR_RETURN_IF_ERROR(CheckRequestId(request->request_id()));
+    KABAR_ASSIGN_OR_RETURN(
+        const RetryResult result,
+        store_.RetryFailed(call.outlet, request->lane_id(),
+                           MakeRequestKey("RetryFailed", request->request_id(), *request),
+                           call.deadline));
+    NoteQueueStatus("put_lane", queue_.PutLane(result.lane, QueueDeadline(call)));
+    response->set_retried(result.retried);
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace kabar::dispatcher

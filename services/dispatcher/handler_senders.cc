@@ -1,0 +1,124 @@
+#include <grpcpp/grpcpp.h>
+
+#include "libs/base/clock.h"
+#include "libs/base/status.h"
+#include "libs/rpc/guard.h"
+#include "services/dispatcher/convert.h"
+#include "services/dispatcher/handler.h"
+#include "services/dispatcher/requeue.h"
+
+namespace kabar::dispatcher {
+
+grpc::Status Handler::CreatePortfolio(grpc::ServerContext* context,
+                                      const v1::CreatePortfolioRequest* request,
+                                      v1::Portfolio* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
+    KABAR_RETURN_IF_ERROR(CheckRequestId(request->request_id()));
+    KABAR_ASSIGN_OR_RETURN(const Portfolio wanted, FromProto(request->portfolio(), call.outlet));
+    KABAR_ASSIGN_OR_RETURN(
+        const Portfolio portfolio,
+        store_.CreatePortfolio(wanted,
+                               MakeRequestKey("CreatePortfolio", request->request_id(), *request),
+                               call.deadline));
+    ToProto(portfolio, response);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status Handler::UpdatePortfolio(grpc::ServerContext* context,
+                                      const v1::UpdatePortfolioRequest* request,
+                                      v1::Portfolio* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
+    KABAR_RETURN_IF_ERROR(CheckRequestId(request->request_id()));
+    KABAR_ASSIGN_OR_RETURN(const PortfolioChange change, ChangeFromProto(*request));
+    KABAR_ASSIGN_OR_RETURN(
+        const Portfolio portfolio,
+        store_.UpdatePortfolio(call.outlet, request->portfolio().id(), change,
+                               MakeRequestKey("UpdatePortfolio", request->request_id(), *request),
+                               call.deadline));
+    NoteQueueStatus("put_portfolio", queue_.PutPortfolio(portfolio, QueueDeadline(call)));
+    ToProto(portfolio, response);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status Handler::ListPortfolios(grpc::ServerContext* context,
+                                     const v1::ListPortfoliosRequest* request,
+                                     v1::ListPortfoliosResponse* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) {
+    KABAR_ASSIGN_OR_RETURN(const int limit, PageSize(request->page_size(), 50, 200));
+    KABAR_ASSIGN_OR_RETURN(const std::string after,
+                           LastOfPageToken("portfolios", request->page_token()));
+    KABAR_ASSIGN_OR_RETURN(const std::vector<Portfolio> portfolios,
+                           store_.ListPortfolios(call.outlet, after, limit, call.deadline));
+    for (const Portfolio& portfolio : portfolios) ToProto(portfolio, response->add_portfolios());
+    if (static_cast<int>(portfolios.size()) == limit) {
+      response->set_next_page_token(MakePageToken("portfolios", portfolios.back().id));
+    }
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status Handler::CreateSender(grpc::ServerContext* context,
+                                   const v1::CreateSenderRequest* request, v1::Sender* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
+    KABAR_RETURN_IF_ERROR(CheckRequestId(request->request_id()));
+    KABAR_ASSIGN_OR_RETURN(Sender wanted, FromProto(request->sender(), call.outlet));
+    wanted.sealed_token = secrets_.Seal(request->sender().access_token());
+    KABAR_ASSIGN_OR_RETURN(
+        const Sender sender,
+        store_.CreateSender(wanted, MakeRequestKey("CreateSender", request->request_id(), *request),
+                            call.deadline));
+    NoteQueueStatus("put_sender", queue_.PutSender(sender, QueueDeadline(call)));
+    ToProto(sender, response);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status Handler::UpdateSender(grpc::ServerContext* context,
+                                   const v1::UpdateSenderRequest* request, v1::Sender* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
+    KABAR_RETURN_IF_ERROR(CheckRequestId(request->request_id()));
+    KABAR_ASSIGN_OR_RETURN(SenderChange change, ChangeFromProto(*request));
+    if (ChangesToken(*request)) {
+      change.sealed_token = secrets_.Seal(request->sender().access_token());
+    }
+    KABAR_ASSIGN_OR_RETURN(
+        const Sender sender,
+        store_.UpdateSender(call.outlet, request->sender().id(), change,
+                            MakeRequestKey("UpdateSender", request->request_id(), *request),
+                            call.deadline));
+    NoteQueueStatus("put_sender", queue_.PutSender(sender, QueueDeadline(call)));
+    ToProto(sender, response);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status Handler::GetSender(grpc::ServerContext* context, const v1::GetSenderRequest* request,
+                                v1::Sender* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) {
+    KABAR_ASSIGN_OR_RETURN(const Sender sender,
+                           store_.GetSender(call.outlet, request->id(), call.deadline));
+    ToProto(sender, response);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status Handler::ListSenders(grpc::ServerContext* context,
+                                  const v1::ListSendersRequest* request,
+                                  v1::ListSendersResponse* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) {
+    KABAR_ASSIGN_OR_RETURN(const int limit, PageSize(request->page_size(), 50, 200));
+    KABAR_ASSIGN_OR_RETURN(const std::string after,
+                           LastOfPageToken("senders", request->page_token()));
+    KABAR_ASSIGN_OR_RETURN(const std::vector<Sender> senders,
+                           store_.ListSenders(call.outlet, after, limit, call.deadline));
+    for (const Sender& sender : senders) ToProto(sender, response->add_senders());
+    if (static_cast<int>(senders.size()) == limit) {
+      response->set_next_page_token(MakePageToken("senders", senders.back().id));
+    }
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace kabar::dispatcher

@@ -1,0 +1,61 @@
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kabar/events/v1/events.pb.h"
+#include "libs/base/status.h"
+#include "libs/pg/transaction.h"
+#include "services/dispatcher/consent_sink.h"
+#include "services/dispatcher/pg_recipients.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+constexpr char kSource[] = "consent";
+constexpr char kReason[] = "OPTED_OUT";
+
+using Change = std::pair<const events::v1::ConsentChanged*, std::int64_t>;  // and its recipient
+
+// Addresses of one outlet at once; the changes themselves keep their order.
+std::vector<Change> Resolve(pg::Transaction& tx,
+                            absl::Span<const events::v1::NumberedBatch* const> batches) {
+  std::vector<Change> changes;
+  std::map<std::string, std::vector<std::size_t>> outlets;
+  for (const events::v1::NumberedBatch* batch : batches) {
+    for (const events::v1::Event& event : batch->batch().events()) {
+      if (!event.has_consent_changed()) continue;
+      outlets[event.outlet_id()].push_back(changes.size());
+      changes.emplace_back(&event.consent_changed(), 0);
+    }
+  }
+  for (const auto& [outlet, places] : outlets) {
+    std::vector<RecipientAddress> addresses;
+    for (const std::size_t place : places) {
+      addresses.push_back({changes[place].first->phone(), changes[place].first->bsuid()});
+    }
+    const std::vector<std::int64_t> ids = ResolveRecipients(tx, outlet, addresses);
+    for (std::size_t i = 0; i < places.size(); ++i) changes[places[i]].second = ids[i];
+  }
+  return changes;
+}
+
+}  // namespace
+
+std::unique_ptr<events::Sink> MakeConsentSink(pg::Pool& pool) {
+  return events::MakePgSink(
+      pool, "contacts",
+      [](pg::Transaction& tx,
+         absl::Span<const events::v1::NumberedBatch* const> batches) -> absl::Status {
+        for (const auto& [change, recipient] : Resolve(tx, batches)) {
+          if (recipient == 0) continue;  // a contact without an address gets nothing anyway
+          if (change->opted_out()) {
+            Suppress(tx, recipient, change->purpose(), kSource, kReason, absl::InfiniteFuture());
+          } else {
+            Unsuppress(tx, recipient, change->purpose(), kSource);
+          }
+        }
+        return absl::OkStatus();
+      });
+}
+
+}  // namespace kabar::dispatcher

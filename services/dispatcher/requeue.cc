@@ -1,0 +1,35 @@
+#include "services/dispatcher/requeue.h"
+
+#include <map>
+#include <string>
+
+#include "libs/log/log.h"
+#include "libs/metrics/metrics.h"
+
+namespace kabar::dispatcher {
+
+void PushRequeued(AdminStore& store, Queue& queue, const std::vector<Store::Requeued>& requeued,
+                  absl::Time deadline) {
+  if (requeued.empty()) return;
+  std::map<std::string, std::vector<QueueEntry>> entries;
+  for (const Store::Requeued& one : requeued) entries[one.lane_id].push_back(one.entry);
+  std::vector<std::string> ids;
+  for (const auto& [id, of_lane] : entries) ids.push_back(id);
+  const absl::StatusOr<std::vector<Lane>> lanes = store.GetLanes(ids, deadline);
+  if (!lanes.ok()) return NoteQueueStatus("push", lanes.status());
+  for (const Lane& lane : *lanes) {
+    NoteQueueStatus("push", queue.Push(lane, entries[lane.id], deadline));
+  }
+}
+
+void NoteQueueStatus(absl::string_view what, const absl::Status& status) {
+  if (status.ok()) return;
+  static log::Throttle throttle(absl::Seconds(10));
+  metrics::GetCounter("kabar_dispatcher_queue_errors_total",
+                      "What Redis could not be told; the sweeper makes it good.",
+                      {{"what", std::string(what)}})
+      .Increment();
+  log::Warn(throttle, "the queue was not told", {{"what", what}, {"error", status}});
+}
+
+}  // namespace kabar::dispatcher

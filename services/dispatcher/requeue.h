@@ -1,0 +1,23 @@
+// Puts what the ledger has QUEUED again back into Redis. A failure is logged and counted, never an
+// error: the sweeper finds what Redis lacks.
+//
+// Thread safety: free functions, any thread. Blocks: on ledger and Redis, until `deadline`.
+#pragma once
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "services/dispatcher/admin_store.h"
+#include "services/dispatcher/queue.h"
+
+namespace kabar::dispatcher {
+
+void PushRequeued(AdminStore& store, Queue& queue, const std::vector<Store::Requeued>& requeued,
+                  absl::Time deadline);
+
+// Notes that Redis was not told something; `what` is a constant ("push", "put_lane").
+void NoteQueueStatus(absl::string_view what, const absl::Status& status);
+
+}  // namespace kabar::dispatcher

@@ -1,0 +1,238 @@
+// For tests of the ledger: a migrated database, one outlet with a portfolio, a sender and lanes,
+// and short names for what tests do all the time. Include only from tests; header only.
+//
+// Thread safety: one thread, but for `store`, which takes any.
+#pragma once
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <pqxx/result>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "kabar/events/v1/events.pb.h"
+#include "libs/base/message_id.h"
+#include "libs/pg/migration.h"
+#include "libs/pg/pool.h"
+#include "libs/pg/transaction.h"
+#include "libs/testing/private_postgres.h"
+#include "libs/testing/status_matchers.h"
+#include "services/dispatcher/migrations.h"
+#include "services/dispatcher/pg_store.h"
+
+namespace kabar::dispatcher {
+
+// Catch2 shows names instead of numbers.
+inline std::ostream& operator<<(std::ostream& out, MessageState state) {
+  return out << std::string(Name(state));
+}
+inline std::ostream& operator<<(std::ostream& out, LaneState state) {
+  return out << std::string(Name(state));
+}
+
+struct LedgerFixture {
+  LedgerFixture() {
+    REQUIRE_THAT(store.CreatePortfolio({.id = "pf", .outlet_id = "toko-a", .name = "Toko A"}, {},
+                                       Deadline()),
+                 testing::IsOk());
+    AddSender("snd", "1001");
+    AddLane("lane");
+  }
+
+  static pg::PoolOptions NewDatabase() {
+    pg::PoolOptions options;
+    options.connection = WithPlannerSettings(testing::TestPostgres().CreateDatabase());
+    options.schema = "dispatcher";
+    options.max_connections = 16;
+    REQUIRE_THAT(pg::Migrate(options, DispatcherMigrations(), absl::Now() + absl::Minutes(1)),
+                 testing::IsOk());
+    return options;
+  }
+
+  static absl::Time Deadline() { return absl::Now() + absl::Seconds(30); }
+
+  // The id of the message of this number; its phone, contact and so on follow from the number too.
+  std::string Id(int n, const std::string& run = "run") const {
+    return base::MakeMessageId(day, run, "1", absl::StrCat("contact-", n), "");
+  }
+  std::vector<std::string> Ids(int first, int last) const {
+    std::vector<std::string> ids;
+    for (int n = first; n <= last; ++n) ids.push_back(Id(n));
+    return ids;
+  }
+
+  NewMessage Message(int n) const {
+    return {.id = Id(n),
+            .ordinal = n,
+            .contact_id = absl::StrCat("contact-", n),
+            .subject = absl::StrCat("resi-", n),
+            .phone = absl::StrCat("+62812", 1000000 + n),
+            .text = absl::StrCat("halo ", n),
+            .form = {.name = "paket", .language = "id", .parameters = {"a, b", "\"c\""}},
+            .rendered_at = absl::Now()};
+  }
+  std::vector<NewMessage> Messages(int first, int last) const {
+    std::vector<NewMessage> messages;
+    for (int n = first; n <= last; ++n) messages.push_back(Message(n));
+    return messages;
+  }
+
+  void AddSender(const std::string& id, const std::string& phone_number_id) {
+    Sender sender;
+    sender.id = id;
+    sender.outlet_id = "toko-a";
+    sender.portfolio_id = "pf";
+    sender.phone_number_id = phone_number_id;
+    sender.sealed_token = std::string("\0sealed", 7);
+    sender.throughput = {.limit = 80};
+    sender.pair_rate = {.limit = 1, .window = absl::Seconds(6)};
+    REQUIRE_THAT(store.CreateSender(sender, {}, Deadline()), testing::IsOk());
+  }
+
+  Lane NewLane(const std::string& id) const {
+    Lane lane;
+    lane.id = id;
+    lane.outlet_id = "toko-a";
+    lane.sender_id = "snd";
+    lane.run_id = "run";
+    lane.asked = 1000;
+    lane.rate = base::Rate{.limit = 45, .window = absl::Minutes(1)};
+    lane.purpose = "DELIVERY_UPDATES";
+    return lane;
+  }
+  void AddLane(const std::string& id) {
+    REQUIRE_THAT(store.CreateLane(NewLane(id), Deadline()), testing::IsOk());
+  }
+
+  EnqueueResult Enqueue(const std::vector<NewMessage>& messages, const std::string& lane = "lane") {
+    auto result = store.Enqueue("toko-a", lane, messages, Deadline());
+    REQUIRE_THAT(result, testing::IsOk());
+    return *result;
+  }
+  StartResult Start(const std::vector<std::string>& ids, const std::string& lane = "lane",
+                    absl::Duration lease = absl::Minutes(1)) {
+    auto result = store.StartAttempts(lane, ids, "worker-1", lease, Deadline());
+    REQUIRE_THAT(result, testing::IsOk());
+    return *result;
+  }
+  std::vector<Store::Requeued> Record(const std::vector<Outcome>& outcomes) {
+    auto result = store.RecordOutcomes(outcomes, Deadline());
+    REQUIRE_THAT(result, testing::IsOk());
+    return *result;
+  }
+  Outcome Accepted(int n, int attempt = 1) const {
+    Outcome outcome;
+    outcome.message_id = Id(n);
+    outcome.attempt = attempt;
+    outcome.state = AttemptState::kAccepted;
+    outcome.provider_id = absl::StrCat("wamid.", n, ".", attempt);
+    outcome.started_at = absl::Now();
+    return outcome;
+  }
+  Outcome Ended(int n, AttemptState state, const std::string& reason = "", int attempt = 1) const {
+    Outcome outcome;
+    outcome.message_id = Id(n);
+    outcome.attempt = attempt;
+    outcome.state = state;
+    outcome.reason = reason;
+    return outcome;
+  }
+
+  LedgerMessage Get(int n) {
+    auto message = store.GetMessage("toko-a", Id(n), Deadline());
+    REQUIRE_THAT(message, testing::IsOk());
+    return *message;
+  }
+  MessageState State(int n) { return Get(n).state; }
+  LaneState LaneStateOf(const std::string& id) {
+    auto lane = store.GetLane("toko-a", id, Deadline());
+    REQUIRE_THAT(lane, testing::IsOk());
+    return lane->state;
+  }
+
+  // One value, as text; for what no method tells, and to turn the clock back.
+  std::string Sql(const std::string& sql) {
+    std::string value;
+    REQUIRE_THAT(pg::Transact(pool, "TestSql", Deadline(),
+                              [&](pg::Transaction& tx) {
+                                const pqxx::result rows = tx.ExecDynamic("test.sql", sql, {});
+                                if (!rows.empty() && rows.columns() > 0) {
+                                  value = rows[0][0].is_null() ? "" : rows[0][0].c_str();
+                                }
+                                return absl::OkStatus();
+                              }),
+                 testing::IsOk());
+    return value;
+  }
+
+  // All events written so far, in order of their rows.
+  std::vector<events::v1::Event> Events() {
+    std::vector<events::v1::Event> events;
+    REQUIRE_THAT(pg::Transact(pool, "TestEvents", Deadline(),
+                              [&](pg::Transaction& tx) {
+                                events.clear();
+                                static constexpr pg::Query kRead{
+                                    "test.events", "SELECT batch FROM outbox ORDER BY id"};
+                                for (const pqxx::row& row : tx.Exec(kRead)) {
+                                  events::v1::EventBatch batch;
+                                  REQUIRE(batch.ParseFromString(pg::BytesField(row[0])));
+                                  for (auto& event : *batch.mutable_events()) {
+                                    events.push_back(std::move(event));
+                                  }
+                                }
+                                return absl::OkStatus();
+                              }),
+                 testing::IsOk());
+    return events;
+  }
+  // "QUEUED>SENDING" of one message, in order.
+  std::vector<std::string> Story(int n) {
+    std::vector<std::string> story;
+    for (const events::v1::Event& event : Events()) {
+      if (!event.has_message_changed()) continue;
+      const events::v1::MessageChanged& changed = event.message_changed();
+      if (changed.message_id() != Id(n)) continue;
+      story.push_back(absl::StrCat(Name(static_cast<MessageState>(changed.from())), ">",
+                                   Name(static_cast<MessageState>(changed.to()))));
+    }
+    return story;
+  }
+
+  // What the events add up to, and what the ledger holds: never different.
+  std::map<std::string, int> FoldedStates() {
+    std::map<std::string, int> states;
+    for (const events::v1::Event& event : Events()) {
+      if (!event.has_message_changed()) continue;
+      const auto& changed = event.message_changed();
+      const std::string from(Name(static_cast<MessageState>(changed.from())));
+      if (from != "NONE") --states[from];
+      ++states[std::string(Name(static_cast<MessageState>(changed.to())))];
+    }
+    std::erase_if(states, [](const auto& entry) { return entry.second == 0; });
+    return states;
+  }
+  std::map<std::string, int> CountedStates() {
+    std::map<std::string, int> states;
+    REQUIRE_THAT(
+        pg::Transact(pool, "TestCount", Deadline(),
+                     [&](pg::Transaction& tx) {
+                       static constexpr pg::Query kCount{
+                           "test.count", "SELECT state, count(*) FROM messages GROUP BY state"};
+                       for (const pqxx::row& row : tx.Exec(kCount)) {
+                         states[std::string(Name(static_cast<MessageState>(row[0].as<int>())))] =
+                             row[1].as<int>();
+                       }
+                       return absl::OkStatus();
+                     }),
+        testing::IsOk());
+    return states;
+  }
+
+  const absl::CivilDay day = absl::ToCivilDay(absl::Now(), absl::UTCTimeZone());
+  pg::Pool pool{NewDatabase()};
+  PgStore store{pool};
+};
+
+}  // namespace kabar::dispatcher

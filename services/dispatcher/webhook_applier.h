@@ -1,0 +1,44 @@
+// Applies the webhook journal to the ledger, in order, in batches; then does outside of the ledger
+// what that asks for (queue, senders, lanes).
+//
+// Thread safety: one thread at a time (a KeeperLoop). Blocks: RunOnce for one batch. Errors: those
+// of the store; the batch is then applied at the next round. Payloads that cannot be applied are
+// dead letters, not errors. What the applying asks for is done once, after the commit; if it fails
+// it is logged, and comes again with the next message that fails in the same way.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "libs/base/clock.h"
+#include "services/dispatcher/admin_store.h"
+#include "services/dispatcher/queue.h"
+#include "services/dispatcher/store.h"
+
+namespace kabar::whatsapp {
+class ErrorPolicy;
+}
+
+namespace kabar::dispatcher {
+
+class WebhookApplier {
+ public:
+  // All outlive the applier.
+  WebhookApplier(AdminStore& admin, Store& store, Queue& queue, const whatsapp::ErrorPolicy& policy,
+                 base::Clock& clock)
+      : admin_(admin), store_(store), queue_(queue), policy_(policy), clock_(clock) {}
+
+  // One batch; true if there may be more.
+  absl::StatusOr<bool> RunOnce();
+
+ private:
+  void Act(const WebhookEffects& effects);
+  void SetSenderState(const WebhookEffects::SenderAction& action, absl::Time deadline);
+
+  AdminStore& admin_;
+  Store& store_;
+  Queue& queue_;
+  const whatsapp::ErrorPolicy& policy_;
+  base::Clock& clock_;
+};
+
+}  // namespace kabar::dispatcher

@@ -1,0 +1,139 @@
+#include "services/dispatcher/webhook_reader.h"
+
+#include "absl/strings/str_cat.h"
+#include "libs/whatsapp/error_policy.h"
+#include "libs/whatsapp/webhook.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+using whatsapp::ErrorAction;
+using whatsapp::InboundKind;
+using whatsapp::MessageStatus;
+
+AttemptState StateOf(MessageStatus status) {
+  switch (status) {
+    case MessageStatus::kSent:
+      return AttemptState::kAccepted;
+    case MessageStatus::kDelivered:
+      return AttemptState::kDelivered;
+    case MessageStatus::kRead:
+    case MessageStatus::kPlayed:
+      return AttemptState::kRead;
+    case MessageStatus::kFailed:
+      return AttemptState::kFailed;
+  }
+  return AttemptState::kAccepted;
+}
+
+FailureRule RuleOf(ErrorAction action) {
+  switch (action) {
+    case ErrorAction::kRetryBackoffSlowSender:
+      return FailureRule::kRetryBackoff;
+    case ErrorAction::kRetryRecipient:
+      return FailureRule::kRetryPair;
+    case ErrorAction::kPauseSender:
+      return FailureRule::kPauseSender;
+    case ErrorAction::kFinalNoRetry24h:
+      return FailureRule::kNoRetry24h;
+    case ErrorAction::kOptOut:
+      return FailureRule::kOptOut;
+    case ErrorAction::kWindowClosed:
+      return FailureRule::kRetryTemplate;
+    case ErrorAction::kPauseCampaign:
+    case ErrorAction::kEndCampaign:
+      return FailureRule::kPauseLane;
+    case ErrorAction::kStopSender:
+      return FailureRule::kStopSender;
+    case ErrorAction::kStopAccount:
+      return FailureRule::kStopAccount;
+    case ErrorAction::kFinal:
+    case ErrorAction::kNotReachable:
+    case ErrorAction::kRequestWrong:
+    case ErrorAction::kAmbiguous:  // the provider says failed: that is not ambiguous
+      break;
+  }
+  return FailureRule::kFinal;
+}
+
+// A session's buttons and lists are one kind to whoever reads the events.
+std::string KindOf(InboundKind kind) {
+  if (kind == InboundKind::kButtonReply || kind == InboundKind::kListReply) return "interactive";
+  return std::string(whatsapp::InboundKindName(kind));
+}
+
+StatusChange ReadStatus(const whatsapp::StatusUpdate& update, const whatsapp::ErrorPolicy& policy,
+                        const std::string& body) {
+  StatusChange status{.phone_number_id = update.phone_number_id,
+                      .provider_id = update.wamid,
+                      .tag = update.callback_data,
+                      .state = StateOf(update.status),
+                      .payload = body};
+  if (update.pricing.present) {
+    status.pricing_category = update.pricing.category;
+    status.billable = update.pricing.billable;
+  }
+  if (update.status == MessageStatus::kFailed) {
+    const whatsapp::ErrorDecision decision = policy.For(update.error_code);
+    status.rule = RuleOf(decision.action);
+    status.alert = decision.alert;
+    status.reason =
+        update.error_code == 0 ? "FAILED_UNNAMED" : absl::StrCat("GRAPH_", update.error_code);
+  }
+  return status;
+}
+
+InboundMessage ReadInbound(const whatsapp::Inbound& from, const JournalEntry& entry) {
+  const bool dated = from.timestamp > absl::UnixEpoch();
+  return {.phone_number_id = from.phone_number_id,
+          .provider_id = from.wamid,
+          .phone = from.from.empty() ? "" : absl::StrCat("+", from.from),
+          .bsuid = from.bsuid,
+          .profile_name = from.profile_name,
+          .kind = KindOf(from.kind),
+          .text = from.text,
+          .payload_id = from.payload,
+          .context_id = from.context_wamid,
+          .time = dated ? from.timestamp : entry.received_at,
+          .opens_window = from.kind != InboundKind::kSystem &&
+                          from.kind != InboundKind::kReaction &&
+                          from.kind != InboundKind::kUnsupported,
+          .payload = from.raw};
+}
+
+}  // namespace
+
+WebhookBatch ReadWebhooks(const std::vector<JournalEntry>& entries,
+                          const whatsapp::ErrorPolicy& policy) {
+  WebhookBatch batch;
+  for (const JournalEntry& entry : entries) {
+    batch.journal_ids.push_back(entry.id);
+    absl::StatusOr<whatsapp::Webhook> webhook = whatsapp::ParseWebhook(entry.body);
+    if (!webhook.ok()) {
+      batch.dead_letters.push_back({.kind = "WEBHOOK_MALFORMED",
+                                    .reason = std::string(webhook.status().message()),
+                                    .payload = entry.body});
+      continue;
+    }
+    for (const whatsapp::StatusUpdate& update : webhook->statuses) {
+      batch.statuses.push_back(ReadStatus(update, policy, entry.body));
+    }
+    for (const whatsapp::Inbound& inbound : webhook->inbound) {
+      batch.inbound.push_back(ReadInbound(inbound, entry));
+    }
+    for (const whatsapp::UnknownPart& part : webhook->unknown) {
+      batch.dead_letters.push_back({.phone_number_id = part.phone_number_id,
+                                    .kind = "WEBHOOK_NOT_HANDLED",
+                                    .reason = part.field,
+                                    .payload = part.raw});
+    }
+    for (const whatsapp::WebhookError& error : webhook->errors) {
+      batch.dead_letters.push_back({.kind = "WEBHOOK_MALFORMED",
+                                    .reason = absl::StrCat(error.where, ": ", error.what),
+                                    .payload = error.raw});
+    }
+  }
+  return batch;
+}
+
+}  // namespace kabar::dispatcher

@@ -1,0 +1,95 @@
+#include "services/dispatcher/webhook_reader.h"
+
+#include <catch2/catch.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "libs/whatsapp/error_policy.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+std::string Payload(const std::string& value) {
+  return absl::StrCat(R"({"object":"whatsapp_business_account","entry":[{"id":"77","changes":[{)",
+                      R"("field":"messages","value":{"messaging_product":"whatsapp","metadata":)",
+                      R"({"display_phone_number":"62811","phone_number_id":"1001"},)", value,
+                      "}}]}]}");
+}
+
+WebhookBatch Read(const std::string& body) {
+  return ReadWebhooks({{.id = 5, .received_at = absl::FromUnixSeconds(1000), .body = body}},
+                      whatsapp::ErrorPolicy::BuiltIn());
+}
+
+std::string Failed(int code) {
+  return Payload(absl::StrCat(
+      R"("statuses":[{"id":"wamid.1","status":"failed","timestamp":"1700000900","recipient_id":"62812",)",
+      R"("biz_opaque_callback_data":"tag","errors":[{"code":)", code, R"(,"title":"x"}]}])"));
+}
+
+TEST_CASE("ReadWebhooks: a status becomes an attempt's state", "[dispatcher]") {
+  const WebhookBatch batch = Read(Payload(
+      R"("statuses":[{"id":"wamid.1","status":"delivered","timestamp":"1700000900","recipient_id":"62812",)"
+      R"("biz_opaque_callback_data":"tag","pricing":{"billable":true,"pricing_model":"PMP",)"
+      R"("type":"regular","category":"utility"}}])"));
+  CHECK(batch.journal_ids == std::vector<std::int64_t>{5});
+  REQUIRE(batch.statuses.size() == 1);
+  CHECK(batch.statuses[0].phone_number_id == "1001");
+  CHECK(batch.statuses[0].provider_id == "wamid.1");
+  CHECK(batch.statuses[0].tag == "tag");
+  CHECK(batch.statuses[0].state == AttemptState::kDelivered);
+  CHECK(batch.statuses[0].pricing_category == "utility");
+  CHECK(batch.statuses[0].billable);
+}
+
+TEST_CASE("ReadWebhooks: the error table judges failures", "[dispatcher]") {
+  const auto rule = [](int code) {
+    const WebhookBatch batch = Read(Failed(code));
+    REQUIRE(batch.statuses.size() == 1);
+    CHECK(batch.statuses[0].reason == absl::StrCat("GRAPH_", code));
+    return batch.statuses[0].rule;
+  };
+  CHECK(rule(131026) == FailureRule::kFinal);
+  CHECK(rule(130429) == FailureRule::kRetryBackoff);
+  CHECK(rule(131056) == FailureRule::kRetryPair);
+  CHECK(rule(131047) == FailureRule::kRetryTemplate);
+  CHECK(rule(131050) == FailureRule::kOptOut);
+  CHECK(rule(131049) == FailureRule::kNoRetry24h);
+  CHECK(rule(131048) == FailureRule::kPauseSender);
+  CHECK(rule(190) == FailureRule::kStopSender);
+  CHECK(rule(131031) == FailureRule::kStopAccount);
+  CHECK(rule(132001) == FailureRule::kPauseLane);
+  CHECK(rule(999999) == FailureRule::kFinal);
+}
+
+TEST_CASE("ReadWebhooks: an answer keeps what it answers", "[dispatcher]") {
+  const WebhookBatch batch = Read(Payload(
+      R"("contacts":[{"profile":{"name":"Sari"},"wa_id":"62812"}],"messages":[{"from":"62812",)"
+      R"("id":"wamid.in","timestamp":"1700000900","type":"button","button":{"payload":"Y","text":"YA"},)"
+      R"("context":{"from":"62811","id":"wamid.out"}}])"));
+  REQUIRE(batch.inbound.size() == 1);
+  CHECK(batch.inbound[0].phone == "+62812");
+  CHECK(batch.inbound[0].profile_name == "Sari");
+  CHECK(batch.inbound[0].text == "YA");
+  CHECK(batch.inbound[0].payload_id == "Y");
+  CHECK(batch.inbound[0].context_id == "wamid.out");
+  CHECK(batch.inbound[0].time == absl::FromUnixSeconds(1700000900));
+  CHECK(batch.inbound[0].opens_window);
+}
+
+TEST_CASE("ReadWebhooks: what cannot be read is kept as it came", "[dispatcher]") {
+  const WebhookBatch garbage = Read("not json");
+  REQUIRE(garbage.dead_letters.size() == 1);
+  CHECK(garbage.dead_letters[0].kind == "WEBHOOK_MALFORMED");
+  CHECK(garbage.dead_letters[0].payload == "not json");
+  CHECK(garbage.journal_ids.size() == 1);
+
+  const WebhookBatch other =
+      Read(R"({"object":"whatsapp_business_account","entry":[{"id":"77","changes":[{"field":)"
+           R"("account_update","value":{"event":"X"}}]}]})");
+  REQUIRE(other.dead_letters.size() == 1);
+  CHECK(other.dead_letters[0].kind == "WEBHOOK_NOT_HANDLED");
+  CHECK(other.dead_letters[0].reason == "account_update");
+}
+
+}  // namespace
+}  // namespace kabar::dispatcher
