@@ -22,9 +22,10 @@ def phone(i):
     return forms[i % 4], f"+62{digits}"
 
 
-def rows(count, seed=1):
-    pick = random.Random(seed)
-    for i in range(count):
+def rows(count, seed=1, first=0):
+    """`count` rows; those of another `first` have other phones and tracking numbers."""
+    pick = random.Random(seed + first)
+    for i in range(first, first + count):
         city, province = CITIES[i % len(CITIES)]
         status = pick.choices(["In Transit", "Delivered", "Delayed"], [70, 20, 10])[0]
         delayed = status == "Delayed"
@@ -43,10 +44,14 @@ def rows(count, seed=1):
 
 
 def write(path, count, seed=1):
+    write_rows(path, rows(count, seed))
+
+
+def write_rows(path, lines):
     with open(path, "w", encoding="utf-8", newline="") as f:
         out = csv.DictWriter(f, HEADER)
         out.writeheader()
-        out.writerows(rows(count, seed))
+        out.writerows(lines)
 
 
 MESSAGE = (
