@@ -19,39 +19,39 @@
 namespace kabar::contacts {
 
 struct Contact {
-  std::string id;
-  std::string phone;  // E.164; may be empty where only the BSUID is known
-  std::string bsuid;  // business-scoped user id
-  std::string name;
-  std::string address;
-  std::string city;
-  std::string province;
-  std::string service_type;
+  std::string id = {};
+  std::string phone = {};  // E.164; may be empty where only the BSUID is known
+  std::string bsuid = {};  // business-scoped user id
+  std::string name = {};
+  std::string address = {};
+  std::string city = {};
+  std::string province = {};
+  std::string service_type = {};
   bool vip = false;
-  std::string preferred_time;
-  std::string notes;
-  std::map<std::string, std::string> attributes;
-  std::vector<std::string> tags;
-  std::optional<absl::Time> last_inbound_at;
-  absl::Time created_at;
-  absl::Time updated_at;
+  std::string preferred_time = {};
+  std::string notes = {};
+  std::map<std::string, std::string> attributes = {};
+  std::vector<std::string> tags = {};
+  std::optional<absl::Time> last_inbound_at = {};
+  absl::Time created_at = {};
+  absl::Time updated_at = {};
 };
 
 struct Shipment {
-  std::string id;
-  std::string tracking_number;
-  std::string contact_id;
-  std::string status;
-  std::string location;
-  std::string estimate;
-  std::string driver_name;
-  std::string driver_phone;
-  std::string destination_address;
+  std::string id = {};
+  std::string tracking_number = {};
+  std::string contact_id = {};
+  std::string status = {};
+  std::string location = {};
+  std::string estimate = {};
+  std::string driver_name = {};
+  std::string driver_phone = {};
+  std::string destination_address = {};
   int64_t cod_amount = 0;  // rupiah
   bool cod_paid = false;
-  std::string delay_reason;
-  std::string new_estimate;
-  absl::Time updated_at;
+  std::string delay_reason = {};
+  std::string new_estimate = {};
+  absl::Time updated_at = {};
 };
 
 // What a file says about a contact; nullopt: nothing, so that what is known stays.

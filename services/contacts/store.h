@@ -40,11 +40,11 @@ struct SegmentSize {
 };
 
 struct AudienceQuery {
-  std::string run_id;
+  std::string run_id = {};
   int64_t after_ordinal = 0;
   int limit = 0;
-  std::vector<int64_t> ordinals;    // instead of a page
-  std::vector<std::string> fields;  // canonical, an alias, or the name of a free attribute
+  std::vector<int64_t> ordinals = {};    // instead of a page
+  std::vector<std::string> fields = {};  // canonical, an alias, or the name of a free attribute
   Purpose purpose = Purpose::kDeliveryUpdates;
 };
 
