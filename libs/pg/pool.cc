@@ -13,6 +13,7 @@
 #include "libs/metrics/metrics.h"
 #include "libs/pg/session.h"
 #include "libs/pg/transaction.h"
+#include "libs/pg/watchdog.h"
 
 namespace kabar::pg {
 namespace {
@@ -60,10 +61,13 @@ struct Pool::State {
   std::vector<std::unique_ptr<Session>> idle;  // the last used first
   std::list<Waiter*> waiters;
   int open = 0;  // connections, being opened or open
+  Watchdog watchdog;
 };
 
 Pool::Pool(PoolOptions options) : state_(std::make_unique<State>(std::move(options))) {}
 Pool::~Pool() = default;
+
+Watchdog& Pool::watchdog() { return state_->watchdog; }
 
 const PoolOptions& Pool::options() const { return state_->options; }
 

@@ -36,7 +36,8 @@ struct PoolOptions {
   absl::Duration idle_in_transaction_timeout = absl::Seconds(15);
 };
 
-class Session;  // one connection; session.h, internal
+class Session;   // one connection; session.h, internal
+class Watchdog;  // watchdog.h, internal
 
 class Pool {
  public:
@@ -75,6 +76,7 @@ class Pool {
     std::unique_ptr<Session> session_;
   };
   absl::StatusOr<Lease> Acquire(absl::Time deadline);
+  Watchdog& watchdog();
 
  private:
   void Return(std::unique_ptr<Session> session);

@@ -158,6 +158,27 @@ TEST_CASE("Pool: stale connections of a restarted server cost no error", "[pg]")
   CHECK_THAT(pool.Check(In(absl::Seconds(20))), IsOk());
 }
 
+TEST_CASE("Pool: a server that hangs holds no call beyond its deadline", "[pg]") {
+  testing::PrivatePostgres server;
+  Pool pool({.connection = server.CreateDatabase()});
+  REQUIRE_THAT(pool.Check(In(absl::Seconds(20))), IsOk());
+  server.Freeze();
+  const absl::Time start = absl::Now();
+  CHECK_THAT(pool.Check(In(absl::Milliseconds(200))), StatusIs(absl::StatusCode::kUnavailable));
+  CHECK(absl::Now() - start < absl::Seconds(10));
+  server.Thaw();
+  CHECK_THAT(pool.Check(In(absl::Seconds(20))), IsOk());
+
+  absl::Status committing = Transact(pool, "Commit", In(absl::Seconds(2)), [&](Transaction& tx) {
+    tx.ExecDynamic("test.one", "SELECT 1", {});
+    server.Freeze();
+    return absl::OkStatus();
+  });
+  CHECK_THAT(committing, StatusIs(absl::StatusCode::kUnknown));
+  server.Thaw();
+  CHECK_THAT(pool.Check(In(absl::Seconds(20))), IsOk());
+}
+
 TEST_CASE("Pool: the server ends a transaction whose client is silent", "[pg]") {
   Pool pool({.connection = TestPostgres().CreateDatabase(),
              .idle_in_transaction_timeout = absl::Milliseconds(200)});

@@ -12,6 +12,7 @@
 #include "libs/base/status.h"
 #include "libs/pg/exceptions.h"
 #include "libs/pg/session.h"
+#include "libs/pg/watchdog.h"
 
 // Lets libpqxx write a Param, in statements and in COPY.
 template <>
@@ -26,6 +27,8 @@ namespace kabar::pg {
 namespace {
 
 constexpr size_t kCopyChunk = 64 * 1024;
+// PostgreSQL itself ends an overdue statement; one that does not even do that hangs.
+constexpr absl::Duration kHangAllowance = absl::Seconds(1);
 
 void CheckText(const Param& param) {
   // libpq would end the text at the NUL.
@@ -296,6 +299,8 @@ absl::Status Transaction::TryOnce(Pool& pool, absl::string_view name,
     absl::StatusOr<Pool::Lease> lease = pool.Acquire(options.deadline);
     if (!lease.ok()) return base::Annotate(lease.status(), name);
     State state(*std::move(lease), name, options.deadline, pool.options().schema);
+    const Watchdog::Guard guard(pool.watchdog(), state.lease.session().connection().sock(),
+                                options.deadline + kHangAllowance);
     absl::Status status = state.Begin(options);
     if (status.ok()) {
       Transaction tx(&state);
@@ -308,7 +313,9 @@ absl::Status Transaction::TryOnce(Pool& pool, absl::string_view name,
       if (status.ok()) state.Notify();
       return status;
     }
-    if (!absl::IsUnavailable(status) || --tries_left == 0) return status;
+    if (!absl::IsUnavailable(status) || --tries_left == 0 || absl::Now() >= options.deadline) {
+      return status;
+    }
     pool.CloseIdle();
   }
 }

@@ -13,9 +13,10 @@
 // none leaves it. The function may run several times (TransactOptions::attempts), so it sets its
 // outputs anew each time.
 //
-// Thread safety: a Transaction belongs to the thread of its function. Blocks: until the deadline at
-// most (statement_timeout is what was left of it at the start; it is checked before each
-// statement). Errors: status.h, those of Pool, and the function's own.
+// Thread safety: a Transaction belongs to the thread of its function. Blocks: until the deadline
+// (statement_timeout is what was left of it at the start; it is checked before each statement), or
+// a second more when the server itself hangs: then the connection is cut. Errors: status.h, those
+// of Pool, and the function's own.
 #pragma once
 
 #include <cstdint>
