@@ -58,12 +58,10 @@ class Limits {
   // 0 or the portfolio's code. Counts the recipient when it passes.
   int TakePortfolio(uint32_t portfolio, uint32_t recipient, int64_t at_us);
 
+  // The customer has written at some moment past that nobody counts any more.
+  void OpenWindow(PairState* pair, int64_t at_us) const { pair->last_inbound_us = at_us; }
   // A customer writes at a moment, now or later.
   void Inbound(uint32_t number, PairState* pair, int64_t at_us);
-
-  // Customers with an open window, for reads of the control API.
-  int64_t messaging_limit() const { return setup_.messaging_limit; }
-  const LimitSetup& setup() const { return setup_; }
 
   void Reset();
 

@@ -96,7 +96,7 @@ absl::Status ApplySetup(World* world, const Setup& setup) {
     const uint32_t recipient = world->recipients.Describe(customer);
     if (!customer.window_open) continue;
     for (uint32_t number = 0; number < world->accounts.number_count(); ++number) {
-      world->limits.Inbound(number, &world->limits.Pair(number, recipient), NowUs());
+      world->limits.OpenWindow(&world->limits.Pair(number, recipient), NowUs());
     }
   }
   return absl::OkStatus();
