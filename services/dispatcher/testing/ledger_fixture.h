@@ -140,6 +140,32 @@ struct LedgerFixture {
     return outcome;
   }
 
+  StatusChange Status(int n, AttemptState state, int attempt = 1, const std::string& reason = "",
+                      FailureRule rule = FailureRule::kFinal) const {
+    return {.phone_number_id = "1001",
+            .provider_id = absl::StrCat("wamid.", n, ".", attempt),
+            .tag = base::FormatAttemptTag(Id(n), attempt),
+            .state = state,
+            .reason = reason,
+            .rule = rule,
+            .payload = "the status"};
+  }
+  // Through the journal, as one batch.
+  WebhookEffects Apply(std::vector<StatusChange> statuses,
+                       std::vector<InboundMessage> inbound = {}) {
+    REQUIRE_THAT(store.AppendWebhooks({{.received_at = absl::Now(), .body = "{}"}}, Deadline()),
+                 testing::IsOk());
+    WebhookBatch batch;
+    batch.statuses = std::move(statuses);
+    batch.inbound = std::move(inbound);
+    const auto journal = store.ReadJournal(100, Deadline());
+    REQUIRE_THAT(journal, testing::IsOk());
+    for (const JournalEntry& entry : *journal) batch.journal_ids.push_back(entry.id);
+    auto effects = store.ApplyWebhooks(batch, Deadline());
+    REQUIRE_THAT(effects, testing::IsOk());
+    return *effects;
+  }
+
   LedgerMessage Get(int n) {
     auto message = store.GetMessage("toko-a", Id(n), Deadline());
     REQUIRE_THAT(message, testing::IsOk());
