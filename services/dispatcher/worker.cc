@@ -218,7 +218,9 @@ void Worker::State::StartClaimed(const std::string& portfolio, const Claim& clai
   }
   Left(static_cast<int>(ids.size() - result->started.size()));
   for (auto& message : result->started) {
-    Prepare(portfolio, claim, *slots[message.id], std::move(message), *result, cas_sent_us);
+    // Found before the call: arguments are evaluated in any order, and one of them moves the id.
+    const ClaimedEntry& slot = *slots[message.id];
+    Prepare(portfolio, claim, slot, std::move(message), *result, cas_sent_us);
   }
   if (!result->not_due.empty()) {
     Lane lane;
