@@ -13,11 +13,15 @@ namespace {
 
 constexpr int kMaxMembers = 1000;
 constexpr int kMaxFields = 100;
+constexpr int64_t kMaxOrdinal = int64_t{1} << 60;
 
 absl::StatusOr<AudienceQuery> QueryOf(const v1::ListAudienceRequest& request) {
   AudienceQuery query;
   query.run_id = request.run_id();
   query.after_ordinal = request.after_ordinal();
+  if (query.after_ordinal < 0 || query.after_ordinal > kMaxOrdinal) {
+    return base::InvalidField("after_ordinal", "must be 0, or the last ordinal of the page before");
+  }
   KABAR_ASSIGN_OR_RETURN(query.limit, PageSize(request.page_size(), kMaxMembers, kMaxMembers));
   KABAR_ASSIGN_OR_RETURN(query.purpose, FromProto(request.purpose(), "purpose"));
   if (request.ordinals_size() > kMaxMembers) {

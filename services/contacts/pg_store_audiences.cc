@@ -73,34 +73,36 @@ absl::StatusOr<int64_t> PgUnit::AudienceSize(const std::string& run_id) {
 absl::StatusOr<std::vector<AudienceMember>> PgUnit::ListAudience(const AudienceQuery& query) {
   const std::optional<pqxx::row> found = tx_.ExecMaybe(kFind, outlet_, query.run_id);
   if (!found) return RunNotFound();
-  filter_lang::SqlParams params(7);
+  filter_lang::SqlParams params(5);
   std::string values;
   for (const std::string& field : query.fields) {
-    absl::StrAppend(&values, ", ", ValueSql(field, "$6::text", params));
+    absl::StrAppend(&values, ", ", ValueSql(field, "$3::text", params));
   }
-  // The page first, then one look-up a row, whatever the tables' statistics say of their sizes:
-  // LIMIT 1 inside LATERAL leaves the planner no other way.
+  // Ordinals have no gaps, so a page is a range of the key: without LIMIT the planner cannot think
+  // of sorting the whole audience. Then one look-up a row, whatever the tables' statistics say of
+  // their sizes: LIMIT 1 inside LATERAL leaves no other way, and keeps the unique index for the
+  // shipment.
+  const bool named = !query.ordinals.empty();
   const std::string sql = absl::StrCat(
-      "WITH page AS MATERIALIZED (SELECT * FROM audience_members m WHERE m.audience = $2::bigint "
-      "AND m.ordinal > $3::bigint AND ($5::bigint[] IS NULL OR m.ordinal = ANY($5::bigint[])) "
-      "ORDER BY m.ordinal LIMIT $4::int) "
       "SELECT m.ordinal, m.contact_id, m.tracking_number, coalesce(c.phone, ''), "
       "coalesce(c.bsuid, ''), coalesce(c.",
       query.purpose == Purpose::kMarketing ? "marketing" : "delivery_updates",
       "_opted_out, false), c.id IS NULL OR (m.tracking_number <> '' AND s.id IS NULL), "
-      "$6::text IS NULL",
+      "$3::text IS NULL",
       values,
-      " FROM page m LEFT JOIN LATERAL (SELECT * FROM contacts k WHERE k.outlet_id = $1 "
-      "AND k.id = m.contact_id AND k.deleted_at IS NULL LIMIT 1) AS c ON true "
-      "LEFT JOIN LATERAL (SELECT * FROM shipments h WHERE h.outlet_id = $1 "
-      "AND h.tracking_number = m.tracking_number AND h.contact_id = m.contact_id LIMIT 1) AS s "
-      "ON true ORDER BY m.ordinal");
-  const pg::Param ordinals =
-      query.ordinals.empty() ? pg::Param(nullptr) : pg::Param(pg::BigintArray(query.ordinals));
+      " FROM audience_members m LEFT JOIN LATERAL (SELECT * FROM contacts k "
+      "WHERE k.outlet_id = $1 AND k.id = m.contact_id AND k.deleted_at IS NULL LIMIT 1) AS c ON "
+      "true "
+      "LEFT JOIN LATERAL (SELECT * FROM (SELECT * FROM shipments h WHERE h.outlet_id = $1 "
+      "AND h.tracking_number = m.tracking_number LIMIT 1) AS one "
+      "WHERE one.contact_id = m.contact_id) AS s ON true WHERE m.audience = $2::bigint AND ",
+      named ? "m.ordinal = ANY($4::bigint[])"
+            : absl::StrCat("m.ordinal > $4::bigint AND m.ordinal <= $4::bigint + ", query.limit),
+      " ORDER BY m.ordinal");
+  const pg::Param which =
+      named ? pg::Param(pg::BigintArray(query.ordinals)) : pg::Param(query.after_ordinal);
   const pqxx::result rows = ExecFiltered(
-      "contacts.list_audience", sql,
-      {outlet_, (*found)[0].as<int64_t>(), query.after_ordinal, query.limit, ordinals, zone_},
-      params);
+      "contacts.list_audience", sql, {outlet_, (*found)[0].as<int64_t>(), zone_, which}, params);
   constexpr pqxx::row::size_type kFirstValue = 8;
   std::vector<AudienceMember> out;
   out.reserve(rows.size());
