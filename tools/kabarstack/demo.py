@@ -10,6 +10,7 @@ import datetime
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 import urllib.request
@@ -24,7 +25,7 @@ from .settings import SERVICES
 from .stack import Stack
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.path.join(ROOT, "build", "release")
+BUILD = os.environ.get("KABAR_BUILD", os.path.join(ROOT, "build", "release"))
 OUTLET = "toko-a"
 # Some customers answer, so that the last step of the loop is seen too.
 SCENARIO = {"customers": {"answer": 0.1, "delay_ms": [1000, 5000]},
@@ -136,8 +137,15 @@ def watch(client, stack, run, started):
     pb, analytics = client.pb.campaigns, client.pb.analytics
     still, last, shown = 0, None, 0.0
     while still < 3:
-        stats = client.analytics.GetCampaignStats(
-            analytics.GetCampaignStatsRequest(run_id=run.run_id))
+        try:
+            stats = client.analytics.GetCampaignStats(
+                analytics.GetCampaignStatsRequest(run_id=run.run_id))
+        except grpc.RpcError as e:
+            # The run's first event is on its way still.
+            if e.code() != grpc.StatusCode.NOT_FOUND or time.monotonic() - started > 30:
+                raise
+            time.sleep(0.1)
+            continue
         state = client.campaigns.GetCampaign(pb.GetCampaignRequest(id=run.id)).state
         if sys.stdout.isatty():
             print("\r" + progress_line(stats, started), end="", flush=True)
@@ -179,6 +187,7 @@ def run(args, stack, client):
 
 def main():
     args = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the stack on its way out
     # A demo counts what the simulator received, so it has a stack of its own, fresh each time.
     folder = os.path.join(ROOT, ".kabar", "demo")
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,10 +1,20 @@
 """One supervised process: started, restarted when it dies by itself, ended cleanly."""
 
+import ctypes
 import os
 import signal
 import subprocess
 import threading
 import time
+
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with_parent():
+    """In the child: when the supervisor dies, however it dies, so does the process."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Process:
@@ -44,7 +54,7 @@ class Process:
         kwargs = {"user": self.user, "group": self.user} if self.user else {}
         self._popen = subprocess.Popen(
             self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            env={**os.environ, **(self.env or {})}, cwd="/", **kwargs)
+            preexec_fn=_end_with_parent, env={**os.environ, **(self.env or {})}, cwd="/", **kwargs)
         log.close()
         self._changed.notify_all()
 
