@@ -1,0 +1,277 @@
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "kabar/campaigns/v1/campaigns.grpc.pb.h"
+#include "kabar/contacts/v1/contacts.pb.h"
+#include "kabar/templates/v1/templates.pb.h"
+#include "tools/kabarctl/api.h"
+#include "tools/kabarctl/campaigns_watch.h"
+#include "tools/kabarctl/command.h"
+#include "tools/kabarctl/enum_option.h"
+#include "tools/kabarctl/lookup.h"
+#include "tools/kabarctl/output.h"
+
+namespace kabar::kabarctl {
+namespace {
+
+using campaigns::v1::Campaign;
+using campaigns::v1::CampaignsService;
+
+void PrintCampaign(Session& session, const Campaign& campaign) {
+  if (session.json()) {
+    session.out() << Json(campaign);
+    return;
+  }
+  session.out() << Details(
+      {{"id", campaign.id()},
+       {"name", campaign.name()},
+       {"state", CampaignState_Name(campaign.state())},
+       {"why", campaign.state_reason()},
+       {"template", absl::StrCat(campaign.template_id(),
+                                 campaign.template_version() > 0
+                                     ? absl::StrCat(", version ", campaign.template_version())
+                                     : "")},
+       {"segment", campaign.segment_id()},
+       {"one message per", AudienceSubject_Name(campaign.subject())},
+       {"purpose", ConsentPurpose_Name(campaign.purpose())},
+       {"sender", campaign.sender_id()},
+       {"rate", campaign.rate()},
+       {"batch size", absl::StrCat(campaign.batch_size())},
+       {"tries", absl::StrCat(campaign.max_attempts())},
+       {"start", campaign.start()},
+       {"end", campaign.end()},
+       {"starts at", FormatTime(campaign.start_time())},
+       {"ends at", FormatTime(campaign.end_time())},
+       {"run", campaign.run_id()},
+       {"asked", campaign.run_id().empty() ? "" : absl::StrCat(campaign.asked())},
+       {"expanded", campaign.run_id().empty() ? "" : absl::StrCat(campaign.expanded())},
+       {"created", FormatTime(campaign.create_time())},
+       {"finished", FormatTime(campaign.finish_time())}});
+}
+
+void PrintDone(Session& session, const Campaign& campaign) {
+  if (session.json()) {
+    session.out() << Json(campaign);
+    return;
+  }
+  session.out() << "campaign " << campaign.id() << " \"" << OneLine(campaign.name())
+                << "\": " << CampaignState_Name(campaign.state());
+  if (campaign.state() == campaigns::v1::SCHEDULED) {
+    session.out() << ", starts at " << FormatTime(campaign.start_time());
+  }
+  session.out() << "\n";
+}
+
+absl::StatusOr<int> Create(Session& session, const Arguments& arguments) {
+  campaigns::v1::CreateCampaignRequest request;
+  Campaign* campaign = request.mutable_campaign();
+  KABAR_ASSIGN_OR_RETURN(const auto subject,
+                         EnumOption<contacts::v1::AudienceSubject>(arguments, "subject"));
+  KABAR_ASSIGN_OR_RETURN(const auto purpose,
+                         EnumOption<contacts::v1::ConsentPurpose>(arguments, "purpose"));
+  KABAR_ASSIGN_OR_RETURN(const auto unknown,
+                         EnumOption<campaigns::v1::UnknownPolicy>(arguments, "unknown"));
+  KABAR_ASSIGN_OR_RETURN(const std::int64_t batch_size, arguments.Integer("batch-size", 0));
+  KABAR_ASSIGN_OR_RETURN(const std::int64_t tries, arguments.Integer("tries", 0));
+  campaign->set_name(arguments.Get("NAME"));
+  campaign->set_subject(subject);
+  campaign->set_purpose(purpose);
+  campaign->set_unknown_policy(unknown);
+  campaign->set_sender_id(arguments.Get("sender"));
+  campaign->set_rate(arguments.Get("rate"));
+  campaign->set_batch_size(static_cast<std::int32_t>(std::min<std::int64_t>(batch_size, 1 << 30)));
+  campaign->set_max_attempts(static_cast<std::int32_t>(std::min<std::int64_t>(tries, 1 << 30)));
+  campaign->set_start(arguments.Get("start"));
+  campaign->set_end(arguments.Get("end"));
+  KABAR_ASSIGN_OR_RETURN(const templates::v1::Template found,
+                         FindTemplate(session, arguments.Get("template")));
+  campaign->set_template_id(found.id());
+  KABAR_ASSIGN_OR_RETURN(const contacts::v1::Segment segment,
+                         FindSegment(session, arguments.Get("segment")));
+  campaign->set_segment_id(segment.id());
+  Api<CampaignsService> api(session, Area::kCampaigns);
+  KABAR_ASSIGN_OR_RETURN(const Campaign made,
+                         api.Call(&CampaignsService::Stub::CreateCampaign, request));
+  PrintDone(session, made);
+  return kExitOk;
+}
+
+absl::StatusOr<int> List(Session& session, const Arguments& arguments) {
+  campaigns::v1::ListCampaignsRequest request;
+  KABAR_ASSIGN_OR_RETURN(const auto state,
+                         EnumOption<campaigns::v1::CampaignState>(arguments, "state"));
+  request.set_state(state);
+  KABAR_ASSIGN_OR_RETURN(const Paging paging, ReadPaging(arguments));
+  Api<CampaignsService> api(session, Area::kCampaigns);
+  KABAR_ASSIGN_OR_RETURN(const campaigns::v1::ListCampaignsResponse response,
+                         api.List(&CampaignsService::Stub::ListCampaigns, request, paging));
+  Table table({{"ID"}, {"NAME"}, {"STATE"}, {"RATE"}, {"STARTS"}, {"ENDS"}, {"ASKED", true}});
+  for (const Campaign& c : response.campaigns()) {
+    table.Row({c.id(), Shortened(c.name(), 40), CampaignState_Name(c.state()), c.rate(),
+               FormatTime(c.start_time()), FormatTime(c.end_time()), absl::StrCat(c.asked())});
+  }
+  PrintList(session, response, table, response.next_page_token());
+  return kExitOk;
+}
+
+absl::StatusOr<int> Get(Session& session, const Arguments& arguments) {
+  KABAR_ASSIGN_OR_RETURN(const Campaign campaign, GetCampaign(session, arguments.Get("ID")));
+  PrintCampaign(session, campaign);
+  return kExitOk;
+}
+
+// schedule, start, pause, resume, cancel: an id in, the campaign as it is then out.
+template <typename Request>
+absl::StatusOr<int> Verb(Session& session, const Arguments& arguments,
+                         Api<CampaignsService>::Method<Request, Campaign> method) {
+  Request request;
+  request.set_id(arguments.Get("ID"));
+  Api<CampaignsService> api(session, Area::kCampaigns);
+  KABAR_ASSIGN_OR_RETURN(const Campaign campaign, api.Call(method, request));
+  PrintDone(session, campaign);
+  return kExitOk;
+}
+
+absl::StatusOr<int> Schedule(Session& session, const Arguments& arguments) {
+  return Verb<campaigns::v1::ScheduleCampaignRequest>(session, arguments,
+                                                      &CampaignsService::Stub::ScheduleCampaign);
+}
+absl::StatusOr<int> Start(Session& session, const Arguments& arguments) {
+  return Verb<campaigns::v1::StartCampaignRequest>(session, arguments,
+                                                   &CampaignsService::Stub::StartCampaign);
+}
+absl::StatusOr<int> Pause(Session& session, const Arguments& arguments) {
+  return Verb<campaigns::v1::PauseCampaignRequest>(session, arguments,
+                                                   &CampaignsService::Stub::PauseCampaign);
+}
+absl::StatusOr<int> Resume(Session& session, const Arguments& arguments) {
+  return Verb<campaigns::v1::ResumeCampaignRequest>(session, arguments,
+                                                    &CampaignsService::Stub::ResumeCampaign);
+}
+absl::StatusOr<int> Cancel(Session& session, const Arguments& arguments) {
+  return Verb<campaigns::v1::CancelCampaignRequest>(session, arguments,
+                                                    &CampaignsService::Stub::CancelCampaign);
+}
+
+absl::StatusOr<int> RetryFailed(Session& session, const Arguments& arguments) {
+  campaigns::v1::RetryFailedRequest request;
+  request.set_id(arguments.Get("ID"));
+  Api<CampaignsService> api(session, Area::kCampaigns);
+  KABAR_ASSIGN_OR_RETURN(const campaigns::v1::RetryFailedResponse response,
+                         api.Call(&CampaignsService::Stub::RetryFailed, request));
+  if (session.json()) {
+    session.out() << Json(response);
+  } else {
+    session.out() << Count(response.retried(), "failed message") << " will be tried again; the "
+                  << "campaign is " << CampaignState_Name(response.campaign().state()) << "\n";
+  }
+  return kExitOk;
+}
+
+std::vector<Option> CreateOptions() {
+  return {
+      {.name = "template",
+       .value = "CODE-or-ID",
+       .help = "what is sent",
+       .field = "campaign.template_id",
+       .required = true},
+      {.name = "segment",
+       .value = "NAME-or-ID",
+       .help = "to whom",
+       .field = "campaign.segment_id",
+       .required = true},
+      {.name = "sender",
+       .value = "ID",
+       .help = "from which number (kabarctl senders list)",
+       .field = "campaign.sender_id",
+       .required = true},
+      {.name = "rate",
+       .value = "RATE",
+       .help = "how fast: 45/min, 80/s",
+       .field = "campaign.rate",
+       .required = true},
+      {.name = "start",
+       .value = "TIME",
+       .help = "\"08:00 Asia/Jakarta\" (the next such time), \"2026-11-22 08:00 WIB\" or RFC 3339; "
+               "needed to schedule it",
+       .field = "campaign.start"},
+      {.name = "end",
+       .value = "TIME",
+       .help = "the same forms; nothing is sent after it (default: 24 h after the start)",
+       .field = "campaign.end"},
+      {.name = "subject",
+       .value = "SUBJECT",
+       .help = "one message per SHIPMENT (default) or CONTACT",
+       .field = "campaign.subject"},
+      {.name = "purpose",
+       .value = "PURPOSE",
+       .help = "DELIVERY_UPDATES (default) or MARKETING: which opt-outs count",
+       .field = "campaign.purpose"},
+      {.name = "tries",
+       .value = "N",
+       .help = "of one message in all (default 3)",
+       .field = "campaign.max_attempts"},
+      {.name = "batch-size",
+       .value = "N",
+       .help = "messages handed over at once (default 100)",
+       .field = "campaign.batch_size"},
+      {.name = "unknown",
+       .value = "POLICY",
+       .help = "when nobody knows whether WhatsApp took a message: RESEND on evidence (default) or "
+               "HOLD",
+       .field = "campaign.unknown_policy"},
+  };
+}
+
+Command VerbCommand(std::string verb, std::string summary, decltype(Command::run) run) {
+  return {.noun = "campaigns",
+          .verb = std::move(verb),
+          .summary = std::move(summary),
+          .positionals = {{"ID", "the campaign", "id"}},
+          .run = run};
+}
+
+}  // namespace
+
+Commands CampaignCommands() {
+  Command watch =
+      VerbCommand("watch", "Shows a run live until it is over, then its report.", WatchCampaign);
+  watch.details =
+      "A scheduled campaign is waited for. Exit code 0 if it was completed, 1 if it failed or was\n"
+      "cancelled. With --json one line of figures each time they change; the last is final.\n"
+      "Customers read and answer after a run is over: see campaigns report.";
+  watch.options = {{.name = "interval",
+                    .value = "TIME",
+                    .help = "at most one update in this time (default 500ms)"}};
+  Command report = VerbCommand("report", "Shows a run's figures; they add up.", ReportCampaign);
+  report.details = "Exit code 1 if the figures do not add up (a fault of the suite: report it).";
+  return {
+      {.noun = "campaigns",
+       .verb = "create",
+       .summary = "Makes a draft: what, to whom, from which number, how fast.",
+       .details = "Nothing is sent before campaigns schedule or campaigns start.",
+       .positionals = {{"NAME", "how it is called", "campaign.name"}},
+       .options = CreateOptions(),
+       .run = Create},
+      {.noun = "campaigns",
+       .verb = "list",
+       .summary = "Lists the campaigns.",
+       .options = WithPaging(
+           {{.name = "state",
+             .value = "STATE",
+             .help = absl::StrCat("only ", EnumNames(campaigns::v1::CampaignState_descriptor())),
+             .field = "state"}}),
+       .run = List},
+      VerbCommand("get", "Shows one campaign.", Get),
+      VerbCommand("schedule", "Lets a draft start by itself at its start time.", Schedule),
+      VerbCommand("start", "Starts a draft or scheduled campaign now.", Start),
+      VerbCommand("pause", "Stops sending within a second; nothing is lost.", Pause),
+      VerbCommand("resume", "Goes on after a pause.", Resume),
+      VerbCommand("cancel", "Ends it; what was not sent never will be.", Cancel),
+      VerbCommand("retry-failed", "Sends the failed messages again, and only those.", RetryFailed),
+      watch,
+      report,
+  };
+}
+
+}  // namespace kabar::kabarctl

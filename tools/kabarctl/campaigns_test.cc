@@ -1,0 +1,229 @@
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "libs/base/status.h"
+#include "libs/testing/status_matchers.h"
+#include "tools/kabarctl/campaigns_watch.h"
+#include "tools/kabarctl/testing/fake_services.h"
+
+namespace kabar::kabarctl {
+namespace {
+
+using kabar::testing::ReasonIs;
+using testing::Outcome;
+using testing::Services;
+
+contacts::v1::Segment Segment(const std::string& id, const std::string& name) {
+  contacts::v1::Segment segment;
+  segment.set_id(id);
+  segment.set_name(name);
+  return segment;
+}
+
+// With a template and five segments, two of the same name.
+struct Shop : Services {
+  Shop() {
+    world.templates_by_code["morning"].set_id("tpl_1");
+    world.segments = {Segment("seg_1", "Semua"), Segment("seg_2", "VIP"), Segment("seg_3", "Ganda"),
+                      Segment("seg_4", "Ganda"), Segment("seg_5", "Paket hari ini")};
+  }
+};
+
+const std::vector<std::string> kCreate = {
+    "campaigns", "create",         "Kabar pagi",         "--template", "morning",
+    "--segment", "Paket hari ini", "--sender",           "snd_1",      "--rate",
+    "45/min",    "--start",        "08:00 Asia/Jakarta", "--end",      "11:00 Asia/Jakarta",
+    "--subject", "shipment"};
+
+TEST_CASE("campaigns create: finds template by code and segment by name on a later page",
+          "[kabarctl]") {
+  Shop shop;
+  const Outcome done = shop.Run(kCreate);
+  CHECK(done.error.empty());
+  REQUIRE(done.code == 0);
+  const auto& campaign = shop.world.created.campaign();
+  CHECK(campaign.name() == "Kabar pagi");
+  CHECK(campaign.template_id() == "tpl_1");
+  CHECK(campaign.segment_id() == "seg_5");
+  CHECK(campaign.sender_id() == "snd_1");
+  CHECK(campaign.rate() == "45/min");
+  CHECK(campaign.start() == "08:00 Asia/Jakarta");
+  CHECK(campaign.end() == "11:00 Asia/Jakarta");
+  CHECK(campaign.subject() == contacts::v1::SHIPMENT);
+  CHECK(done.out == "campaign cmp_made \"Kabar pagi\": DRAFT\n");
+}
+
+TEST_CASE("campaigns create: every call has a request_id of its own", "[kabarctl]") {
+  Shop shop;
+  REQUIRE(shop.Run(kCreate).code == 0);
+  const std::string first = shop.world.created.request_id();
+  REQUIRE(shop.Run(kCreate).code == 0);
+  CHECK(first.size() > 20);
+  CHECK(shop.world.created.request_id() != first);
+}
+
+TEST_CASE("campaigns create: names that mean nothing, or two things", "[kabarctl]") {
+  Shop shop;
+  auto words = kCreate;
+  words[6] = "Ganda";
+  CHECK_THAT(shop.Run(words).error, Catch::Contains("2 segments are called \"Ganda\""));
+  words[6] = "Tiada";
+  CHECK_THAT(shop.Run(words).error, Catch::Contains("there is no segment \"Tiada\""));
+  words[4] = "evening";
+  const Outcome done = shop.Run(words);
+  CHECK(done.code == 1);
+  CHECK(done.error == "kabarctl: there is no template \"evening\" [TEMPLATE_NOT_FOUND]\n");
+}
+
+TEST_CASE("campaigns create: a refused field names its option, in JSON too", "[kabarctl]") {
+  Shop shop;
+  shop.world.segments = {};
+  auto words = kCreate;
+  words[6] = "seg_aaaaaaaaaaaaaaaaaaaa";
+  words.push_back("--json");
+  const Outcome done = shop.Run(words);  // the fake knows no GetSegment
+  CHECK(done.code == 1);
+  CHECK(done.out.empty());
+  CHECK(nlohmann::json::parse(done.error)["error"]["code"] == "UNIMPLEMENTED");
+}
+
+campaigns::v1::Campaign InState(campaigns::v1::CampaignState state, int asked = 10) {
+  campaigns::v1::Campaign campaign;
+  campaign.set_id("cmp_1");
+  campaign.set_name("Kabar pagi");
+  campaign.set_state(state);
+  campaign.set_asked(asked);
+  campaign.set_expanded(asked);
+  if (state != campaigns::v1::DRAFT && state != campaigns::v1::SCHEDULED) {
+    campaign.set_run_id("run_1");
+  }
+  return campaign;
+}
+
+analytics::v1::CampaignStats StatsOf(int queued, int read) {
+  analytics::v1::CampaignStats stats;
+  stats.set_run_id("run_1");
+  stats.set_asked(queued + read);
+  stats.set_queued(queued);
+  stats.set_read(read);
+  stats.set_reached_sent(read);
+  stats.set_reached_delivered(read);
+  stats.set_reached_read(read);
+  return stats;
+}
+
+// Watching with no pauses worth the name.
+struct Watching {
+  explicit Watching(Services& services, bool json = false)
+      : session(
+            [&] {
+              Session::Options options;
+              options.addresses.fill(services.address());
+              options.key = "viewer-a";
+              options.json = json;
+              return options;
+            }(),
+            {.in = &in, .out = &out, .error = &error}) {}
+
+  absl::StatusOr<int> Run() { return Watch(session, "cmp_1", pace); }
+
+  std::istringstream in;
+  std::ostringstream out;
+  std::ostringstream error;
+  Session session;
+  WatchPace pace = {.interval = absl::Milliseconds(100),
+                    .poll = absl::Milliseconds(5),
+                    .again = absl::Milliseconds(5),
+                    .patience = absl::Seconds(20),
+                    .settle = absl::Seconds(20)};
+};
+
+TEST_CASE("campaigns watch: waits for the start, follows the run, ends with its report",
+          "[kabarctl]") {
+  Services services;
+  services.world.campaign_states = {
+      InState(campaigns::v1::SCHEDULED), InState(campaigns::v1::RUNNING),
+      InState(campaigns::v1::RUNNING), InState(campaigns::v1::COMPLETED)};
+  services.world.stream = {StatsOf(10, 0), StatsOf(4, 6)};
+  services.world.stats = StatsOf(0, 10);
+  Watching watching(services);
+  const auto code = watching.Run();
+  REQUIRE(code.ok());
+  CHECK(*code == 0);
+  CHECK_THAT(watching.out.str(), Catch::StartsWith("scheduled: starts at"));
+  CHECK_THAT(watching.out.str(), Catch::Contains("10/10  sent 10  delivered 10  read 10"));
+  CHECK_THAT(watching.out.str(), Catch::Contains("\"Kabar pagi\": COMPLETED"));
+  CHECK(watching.error.str().empty());
+}
+
+TEST_CASE("campaigns watch: as JSON one line of figures for each change", "[kabarctl]") {
+  Services services;
+  services.world.campaign_states = {InState(campaigns::v1::RUNNING),
+                                    InState(campaigns::v1::RUNNING),
+                                    InState(campaigns::v1::COMPLETED)};
+  services.world.stats = StatsOf(0, 10);
+  Watching watching(services, true);
+  REQUIRE(watching.Run().ok());
+  std::istringstream lines(watching.out.str());
+  std::string line;
+  nlohmann::json last;
+  while (std::getline(lines, line)) last = nlohmann::json::parse(line);
+  CHECK(last["queued"] == "0");
+  CHECK(last["read"] == "10");
+}
+
+TEST_CASE("campaigns watch: the exit code tells of a run that was not completed", "[kabarctl]") {
+  Services services;
+  services.world.campaign_states = {InState(campaigns::v1::CANCELLED)};
+  services.world.stats = StatsOf(0, 10);
+  CHECK(*Watching(services).Run() == 1);
+}
+
+TEST_CASE("campaigns watch: a run that failed before it had figures", "[kabarctl]") {
+  Services services;
+  services.world.campaign_states = {InState(campaigns::v1::FAILED, 0)};
+  services.world.campaign_states[0].set_state_reason("SEGMENT_GONE");
+  Watching watching(services);
+  watching.pace.settle = absl::ZeroDuration();
+  CHECK(*watching.Run() == 1);
+  CHECK_THAT(watching.out.str(), Catch::Contains("FAILED (SEGMENT_GONE)"));
+}
+
+TEST_CASE("campaigns watch: figures that lag are said to be not final", "[kabarctl]") {
+  Services services;
+  services.world.campaign_states = {InState(campaigns::v1::COMPLETED)};
+  services.world.stats = StatsOf(1, 9);
+  Watching watching(services);
+  watching.pace.settle = absl::ZeroDuration();
+  CHECK(*watching.Run() == 0);
+  CHECK_THAT(watching.error.str(), Catch::Contains("not final"));
+}
+
+TEST_CASE("campaigns watch: a draft is refused", "[kabarctl]") {
+  Services services;
+  services.world.campaign_states = {InState(campaigns::v1::DRAFT)};
+  CHECK_THAT(Watching(services).Run(), ReasonIs("CAMPAIGN_NOT_STARTED"));
+  services.world.campaign_states = {};
+  CHECK_THAT(Watching(services).Run(), ReasonIs("CAMPAIGN_NOT_FOUND"));
+}
+
+TEST_CASE("campaigns report: exit code 1 when the figures do not add up", "[kabarctl]") {
+  Services services;
+  services.world.campaign_states = {InState(campaigns::v1::RUNNING)};
+  services.world.stats = StatsOf(4, 6);
+  const Outcome right = services.Run({"campaigns", "report", "cmp_1"});
+  CHECK(right.code == 0);
+  CHECK_THAT(right.out, Catch::Contains("asked               10  100.0%"));
+
+  services.world.stats->set_asked(11);
+  const Outcome wrong = services.Run({"campaigns", "report", "cmp_1", "--json"});
+  CHECK(wrong.code == 1);
+  CHECK(nlohmann::json::parse(wrong.out)["asked"] == "11");
+  CHECK(nlohmann::json::parse(wrong.error)["error"]["reason"] == "FIGURES_DO_NOT_ADD_UP");
+}
+
+}  // namespace
+}  // namespace kabar::kabarctl

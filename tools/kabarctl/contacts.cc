@@ -1,0 +1,114 @@
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "kabar/contacts/v1/contacts.grpc.pb.h"
+#include "tools/kabarctl/api.h"
+#include "tools/kabarctl/command.h"
+#include "tools/kabarctl/contacts_import.h"
+#include "tools/kabarctl/output.h"
+
+namespace kabar::kabarctl {
+namespace {
+
+using contacts::v1::Contact;
+using contacts::v1::ContactsService;
+
+absl::StatusOr<int> List(Session& session, const Arguments& arguments) {
+  Api<ContactsService> api(session, Area::kContacts);
+  contacts::v1::ListContactsRequest request;
+  request.set_filter(arguments.Get("filter"));
+  KABAR_ASSIGN_OR_RETURN(const Paging paging, ReadPaging(arguments));
+  KABAR_ASSIGN_OR_RETURN(const contacts::v1::ListContactsResponse response,
+                         api.List(&ContactsService::Stub::ListContacts, request, paging));
+  Table table({{"ID"}, {"NAME"}, {"PHONE"}, {"CITY"}, {"SERVICE"}, {"VIP"}, {"TAGS"}});
+  for (const Contact& contact : response.contacts()) {
+    table.Row({contact.id(), Shortened(contact.name(), 40), contact.phone(), contact.city(),
+               contact.service_type(), contact.vip() ? "yes" : "",
+               absl::StrJoin(contact.tags(), ", ")});
+  }
+  PrintList(session, response, table, response.next_page_token());
+  return kExitOk;
+}
+
+absl::StatusOr<int> Get(Session& session, const Arguments& arguments) {
+  Api<ContactsService> api(session, Area::kContacts);
+  contacts::v1::GetContactRequest request;
+  request.set_id(arguments.Get("ID"));
+  KABAR_ASSIGN_OR_RETURN(const Contact contact,
+                         api.Call(&ContactsService::Stub::GetContact, request));
+  if (session.json()) {
+    session.out() << Json(contact);
+    return kExitOk;
+  }
+  std::vector<std::pair<std::string, std::string>> lines = {
+      {"id", contact.id()},
+      {"name", contact.name()},
+      {"phone", contact.phone()},
+      {"bsuid", contact.bsuid()},
+      {"address", contact.address()},
+      {"city", contact.city()},
+      {"province", contact.province()},
+      {"service type", contact.service_type()},
+      {"vip", contact.vip() ? "yes" : "no"},
+      {"preferred time", contact.preferred_time()},
+      {"notes", contact.notes()},
+      {"tags", absl::StrJoin(contact.tags(), ", ")},
+      {"last message from", FormatTime(contact.last_inbound_time())},
+      {"created", FormatTime(contact.create_time())},
+      {"updated", FormatTime(contact.update_time())}};
+  for (const auto& [name, value] : contact.attributes()) {
+    lines.emplace_back(absl::StrCat("  ", OneLine(name)), value);
+  }
+  session.out() << Details(lines);
+  return kExitOk;
+}
+
+}  // namespace
+
+Commands ContactCommands() {
+  return {
+      {.noun = "contacts",
+       .verb = "import",
+       .summary = "Imports a CSV of contacts and shipments (the morning file).",
+       .details =
+           "Comma, semicolon or tab, UTF-8, Indonesian or English headers. Contacts are known by\n"
+           "their phone, shipments by their tracking number: importing a file again updates them.\n"
+           "Rows that cannot be taken stop nothing; they are written beside the file with their\n"
+           "reasons (personal data: readable by you only). Exit code 1 only if the file as a "
+           "whole\n"
+           "was refused. With --json the report has no refused_csv: that is the file.",
+       .positionals = {{"FILE", "the CSV; - for standard input"}},
+       .options = {{.name = "map",
+                    .value = "HEADER=FIELD",
+                    .help = "what a column means, e.g. \"No. Paket=no_resi\"",
+                    .field = "options.mapping",
+                    .repeated = true},
+                   {.name = "delimiter",
+                    .value = "CHAR",
+                    .help = "instead of finding it; \\t for a tab",
+                    .field = "options.delimiter"},
+                   {.name = "refused",
+                    .value = "FILE",
+                    .help = "where refused rows go (default FILE.refused.csv)"},
+                   {.name = "strict", .help = "exit code 1 also if any row was refused"}},
+       .run = ImportContacts},
+      {.noun = "contacts",
+       .verb = "list",
+       .summary = "Lists contacts.",
+       .options = WithPaging({{.name = "filter",
+                               .value = "FILTER",
+                               .help = "as of a segment, e.g. 'city = \"Jakarta\" AND vip = true'",
+                               .field = "filter"}}),
+       .run = List},
+      {.noun = "contacts",
+       .verb = "get",
+       .summary = "Shows one contact.",
+       .positionals = {{"ID", "the contact's id", "id"}},
+       .run = Get},
+  };
+}
+
+}  // namespace kabar::kabarctl

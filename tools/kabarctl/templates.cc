@@ -1,0 +1,254 @@
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "kabar/templates/v1/templates.grpc.pb.h"
+#include "tools/kabarctl/api.h"
+#include "tools/kabarctl/command.h"
+#include "tools/kabarctl/files.h"
+#include "tools/kabarctl/lookup.h"
+#include "tools/kabarctl/output.h"
+
+namespace kabar::kabarctl {
+namespace {
+
+using templates::v1::Template;
+using templates::v1::TemplatesService;
+
+// --message or --message-file; exactly one of them.
+absl::StatusOr<std::string> ReadMessage(Session& session, const Arguments& arguments) {
+  if (arguments.Has("message") == arguments.Has("message-file")) {
+    return UsageError("say either --message TEXT or --message-file FILE");
+  }
+  if (arguments.Has("message")) return arguments.Get("message");
+  return ReadText(session, arguments.Get("message-file"));
+}
+
+absl::StatusOr<templates::v1::MissingData> ReadMissingData(const Arguments& arguments) {
+  if (arguments.Has("strict") && arguments.Has("lenient")) {
+    return UsageError("--strict and --lenient exclude each other");
+  }
+  if (arguments.Has("strict")) return templates::v1::STRICT;
+  if (arguments.Has("lenient")) return templates::v1::LENIENT;
+  return templates::v1::MISSING_DATA_UNSPECIFIED;
+}
+
+void PrintSaved(Session& session, const Template& saved, absl::string_view done) {
+  if (session.json()) {
+    session.out() << Json(saved);
+    return;
+  }
+  session.out() << "template " << OneLine(saved.code()) << " " << done << ": " << saved.id()
+                << ", version " << saved.version() << "\n";
+  if (saved.variables_size() > 0) {
+    session.out() << "variables: " << absl::StrJoin(saved.variables(), ", ") << "\n";
+  }
+}
+
+absl::StatusOr<int> Create(Session& session, const Arguments& arguments) {
+  templates::v1::CreateTemplateRequest request;
+  request.mutable_template_()->set_code(arguments.Get("CODE"));
+  KABAR_ASSIGN_OR_RETURN(*request.mutable_template_()->mutable_message(),
+                         ReadMessage(session, arguments));
+  KABAR_ASSIGN_OR_RETURN(const auto missing_data, ReadMissingData(arguments));
+  request.mutable_template_()->set_missing_data(missing_data);
+  Api<TemplatesService> api(session, Area::kTemplates);
+  KABAR_ASSIGN_OR_RETURN(const Template made,
+                         api.Call(&TemplatesService::Stub::CreateTemplate, request));
+  PrintSaved(session, made, "created");
+  return kExitOk;
+}
+
+absl::StatusOr<int> Update(Session& session, const Arguments& arguments) {
+  templates::v1::UpdateTemplateRequest request;
+  KABAR_ASSIGN_OR_RETURN(const auto missing_data, ReadMissingData(arguments));
+  if (missing_data != templates::v1::MISSING_DATA_UNSPECIFIED) {
+    request.mutable_template_()->set_missing_data(missing_data);
+    request.mutable_update_mask()->add_paths("missing_data");
+  }
+  const bool has_message = arguments.Has("message") || arguments.Has("message-file");
+  if (has_message) {
+    KABAR_ASSIGN_OR_RETURN(*request.mutable_template_()->mutable_message(),
+                           ReadMessage(session, arguments));
+    request.mutable_update_mask()->add_paths("message");
+  }
+  if (request.update_mask().paths_size() == 0) {
+    return UsageError("say what to change: --message, --message-file, --strict or --lenient");
+  }
+  KABAR_ASSIGN_OR_RETURN(const Template found, FindTemplate(session, arguments.Get("CODE-or-ID")));
+  request.mutable_template_()->set_id(found.id());
+  Api<TemplatesService> api(session, Area::kTemplates);
+  KABAR_ASSIGN_OR_RETURN(const Template saved,
+                         api.Call(&TemplatesService::Stub::UpdateTemplate, request));
+  PrintSaved(session, saved, "saved");
+  return kExitOk;
+}
+
+absl::StatusOr<int> List(Session& session, const Arguments& arguments) {
+  Api<TemplatesService> api(session, Area::kTemplates);
+  templates::v1::ListTemplatesRequest request;
+  request.set_show_archived(arguments.Has("archived"));
+  KABAR_ASSIGN_OR_RETURN(const Paging paging, ReadPaging(arguments));
+  KABAR_ASSIGN_OR_RETURN(const templates::v1::ListTemplatesResponse response,
+                         api.List(&TemplatesService::Stub::ListTemplates, request, paging));
+  Table table({{"CODE"}, {"ID"}, {"VERSION", true}, {"STATE"}, {"MISSING DATA"}, {"MESSAGE"}});
+  for (const Template& t : response.templates()) {
+    table.Row({t.code(), t.id(), absl::StrCat(t.version()), TemplateState_Name(t.state()),
+               MissingData_Name(t.missing_data()), Shortened(t.message(), 50)});
+  }
+  PrintList(session, response, table, response.next_page_token());
+  return kExitOk;
+}
+
+void PrintRendered(Session& session, const templates::v1::Rendered& rendered) {
+  if (rendered.has_failure()) {
+    session.out() << "nothing is sent to this recipient: " << OneLine(rendered.failure().reason());
+    if (!rendered.failure().variable().empty()) {
+      session.out() << " (" << OneLine(rendered.failure().variable())
+                    << "; give it with --var, or a default in the template)";
+    }
+    session.out() << "\n";
+    return;
+  }
+  session.out() << rendered.text() << "\n";
+  if (!rendered.has_provider_form()) return;
+  const auto& form = rendered.provider_form();
+  session.out() << "\nwhen the customer's window is closed: template " << OneLine(form.name())
+                << " (" << OneLine(form.language()) << ")\n";
+  for (int i = 0; i < form.parameters_size(); ++i) {
+    session.out() << "  {{" << i + 1 << "}} = " << OneLine(form.parameters(i)) << "\n";
+  }
+}
+
+absl::StatusOr<int> Preview(Session& session, const Arguments& arguments) {
+  const bool saved = arguments.Has("CODE-or-ID");
+  if (saved && (arguments.Has("message") || arguments.Has("message-file"))) {
+    return UsageError("say either a template or a message, not both");
+  }
+  templates::v1::PreviewTemplateRequest request;
+  KABAR_ASSIGN_OR_RETURN(const std::int64_t version, arguments.Integer("version", 0));
+  KABAR_ASSIGN_OR_RETURN(const auto missing_data, ReadMissingData(arguments));
+  KABAR_ASSIGN_OR_RETURN(const auto variables, arguments.Pairs("var"));
+  request.mutable_variables()->insert(variables.begin(), variables.end());
+  request.set_missing_data(missing_data);
+  if (saved) {
+    request.set_version(static_cast<std::int32_t>(version));
+    KABAR_ASSIGN_OR_RETURN(const Template found,
+                           FindTemplate(session, arguments.Get("CODE-or-ID"), request.version()));
+    request.set_template_id(found.id());
+  } else {
+    KABAR_ASSIGN_OR_RETURN(*request.mutable_message(), ReadMessage(session, arguments));
+  }
+  Api<TemplatesService> api(session, Area::kTemplates);
+  KABAR_ASSIGN_OR_RETURN(const templates::v1::PreviewTemplateResponse response,
+                         api.Call(&TemplatesService::Stub::PreviewTemplate, request));
+  if (session.json()) {
+    session.out() << Json(response);
+  } else {
+    PrintRendered(session, response.rendered());
+  }
+  return response.rendered().has_failure() ? kExitRefused : kExitOk;
+}
+
+void PrintProblems(Session& session, const templates::v1::ValidateTemplateResponse& response) {
+  for (const auto& problem : response.problems()) {
+    session.out() << (problem.severity() == templates::v1::TemplateProblem::ERROR ? "error"
+                                                                                  : "warning");
+    if (problem.line() > 0) session.out() << " " << problem.line() << ":" << problem.column();
+    session.out() << ": " << OneLine(problem.message()) << " [" << OneLine(problem.reason())
+                  << "]\n";
+  }
+  if (response.variables_size() > 0) {
+    session.out() << "variables: " << absl::StrJoin(response.variables(), ", ") << "\n";
+  }
+  if (response.unknown_variables_size() > 0) {
+    session.out() << "of these no field, so they must come from attributes or events: "
+                  << absl::StrJoin(response.unknown_variables(), ", ") << "\n";
+  }
+  for (const auto& form : response.provider_forms()) {
+    session.out() << "provider template: " << OneLine(form.name()) << " ("
+                  << OneLine(form.language()) << ")\n";
+  }
+  session.out() << (response.valid() ? "valid\n" : "not valid: it cannot be saved\n");
+}
+
+absl::StatusOr<int> Lint(Session& session, const Arguments& arguments) {
+  templates::v1::ValidateTemplateRequest request;
+  KABAR_ASSIGN_OR_RETURN(*request.mutable_message(), ReadText(session, arguments.Get("FILE")));
+  Api<TemplatesService> api(session, Area::kTemplates);
+  KABAR_ASSIGN_OR_RETURN(const templates::v1::ValidateTemplateResponse response,
+                         api.Call(&TemplatesService::Stub::ValidateTemplate, request));
+  if (session.json()) {
+    session.out() << Json(response);
+  } else {
+    PrintProblems(session, response);
+  }
+  return response.valid() ? kExitOk : kExitRefused;
+}
+
+constexpr char kFileEnd[] =
+    "One line break at the end of a file is the editor's, not the message's.";
+
+std::vector<Option> MessageOptions() {
+  return {{.name = "message", .value = "TEXT", .help = "the message", .field = "template.message"},
+          {.name = "message-file", .value = "FILE", .help = "the message; - for standard input"}};
+}
+
+std::vector<Option> MissingDataOptions(std::vector<Option> options) {
+  options.push_back({.name = "strict",
+                     .help = "a recipient whose data lacks a variable gets nothing (the default)"});
+  options.push_back({.name = "lenient",
+                     .help = "the default text stands in for missing data",
+                     .field = "template.missing_data"});
+  return options;
+}
+
+}  // namespace
+
+Commands TemplateCommands() {
+  std::vector<Option> preview = MissingDataOptions(MessageOptions());
+  preview.push_back({.name = "var",
+                     .value = "NAME=VALUE",
+                     .help = "a variable of the recipient",
+                     .field = "variables",
+                     .repeated = true});
+  preview.push_back(
+      {.name = "version", .value = "N", .help = "default: the newest", .field = "version"});
+  return {
+      {.noun = "templates",
+       .verb = "create",
+       .summary = "Saves a new template.",
+       .details = kFileEnd,
+       .positionals = {{"CODE", "its name in calls, e.g. morning-update", "template.code"}},
+       .options = MissingDataOptions(MessageOptions()),
+       .run = Create},
+      {.noun = "templates",
+       .verb = "update",
+       .summary = "Saves a new version; runs under way keep theirs.",
+       .details = kFileEnd,
+       .positionals = {{"CODE-or-ID", "the template", "template.id"}},
+       .options = MissingDataOptions(MessageOptions()),
+       .run = Update},
+      {.noun = "templates",
+       .verb = "list",
+       .summary = "Lists the templates.",
+       .options = WithPaging({{.name = "archived", .help = "those too"}}),
+       .run = List},
+      {.noun = "templates",
+       .verb = "preview",
+       .summary = "Shows what one recipient would read; exit code 1 if nothing would be sent.",
+       .details = kFileEnd,
+       .positionals = {{"CODE-or-ID", "a saved template; else --message or --message-file",
+                        "template_id", false}},
+       .options = preview,
+       .run = Preview},
+      {.noun = "templates",
+       .verb = "lint",
+       .summary = "Checks a message without saving it; exit code 1 if it is not valid.",
+       .details = kFileEnd,
+       .positionals = {{"FILE", "the message; - for standard input", "message"}},
+       .run = Lint},
+  };
+}
+
+}  // namespace kabar::kabarctl

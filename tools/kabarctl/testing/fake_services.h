@@ -1,0 +1,271 @@
+// For kabarctl's tests: the services' contracts played in this process on one free port, and
+// kabarctl run against them with words in, exit code and texts out.
+//
+// Thread safety: the fakes are guarded by one mutex. Blocks: as the calls do. Errors: what a test
+// puts into `refuse`.
+#ifndef KABAR_TOOLS_KABARCTL_TESTING_FAKE_SERVICES_H_
+#define KABAR_TOOLS_KABARCTL_TESTING_FAKE_SERVICES_H_
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "kabar/analytics/v1/analytics.grpc.pb.h"
+#include "kabar/campaigns/v1/campaigns.grpc.pb.h"
+#include "kabar/contacts/v1/contacts.grpc.pb.h"
+#include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
+#include "kabar/templates/v1/templates.grpc.pb.h"
+#include "libs/base/status.h"
+#include "libs/rpc/status.h"
+#include "libs/rpc/testing/local_server.h"
+#include "libs/testing/eventually.h"
+#include "tools/kabarctl/program.h"
+
+namespace kabar::kabarctl::testing {
+
+// What the fakes saw and what they answer.
+struct World {
+  std::mutex mutex;
+  absl::Status refuse;  // of every call, if not OK
+
+  contacts::v1::ImportOptions import_options;
+  std::string imported;
+  std::size_t largest_piece = 0;
+  int pieces = 0;
+  contacts::v1::ImportContactsResponse import_report;
+
+  std::vector<contacts::v1::Segment> segments;
+  std::map<std::string, templates::v1::Template> templates_by_code;
+  campaigns::v1::CreateCampaignRequest created;
+  // What GetCampaign answers, one after the other; the last one again and again.
+  std::vector<campaigns::v1::Campaign> campaign_states;
+  // What WatchCampaignStats streams before it waits for its end.
+  std::vector<analytics::v1::CampaignStats> stream;
+  std::optional<analytics::v1::CampaignStats> stats;  // of GetCampaignStats
+  dispatcher::v1::CreateSenderRequest sender;
+};
+
+class FakeContacts : public contacts::v1::ContactsService::Service {
+ public:
+  FakeContacts(World& world, rpc::Guard& guard) : world_(world), guard_(guard) {}
+
+  grpc::Status ImportContacts(grpc::ServerContext* context,
+                              grpc::ServerReader<contacts::v1::ImportContactsRequest>* reader,
+                              contacts::v1::ImportContactsResponse* response) override {
+    return rpc::ServeStream(
+        context, guard_, rpc::Access::kWrite, [&](const rpc::Call&) -> absl::Status {
+          contacts::v1::ImportContactsRequest part;
+          while (reader->Read(&part)) {
+            const std::lock_guard lock(world_.mutex);
+            KABAR_RETURN_IF_ERROR(world_.refuse);
+            if (part.has_options()) {
+              world_.import_options = part.options();
+              continue;
+            }
+            ++world_.pieces;
+            world_.largest_piece = std::max(world_.largest_piece, part.data().size());
+            world_.imported += part.data();
+          }
+          const std::lock_guard lock(world_.mutex);
+          *response = world_.import_report;
+          return absl::OkStatus();
+        });
+  }
+
+  // Two a page, so that lists need several.
+  grpc::Status ListSegments(grpc::ServerContext* context,
+                            const contacts::v1::ListSegmentsRequest* request,
+                            contacts::v1::ListSegmentsResponse* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      KABAR_RETURN_IF_ERROR(world_.refuse);
+      std::size_t from = request->page_token().empty() ? 0 : std::stoul(request->page_token());
+      const std::size_t end =
+          std::min<std::size_t>(from + std::min(2, request->page_size()), world_.segments.size());
+      for (; from < end; ++from) *response->add_segments() = world_.segments[from];
+      if (end < world_.segments.size()) response->set_next_page_token(std::to_string(end));
+      return absl::OkStatus();
+    });
+  }
+
+ private:
+  World& world_;
+  rpc::Guard& guard_;
+};
+
+class FakeTemplates : public templates::v1::TemplatesService::Service {
+ public:
+  FakeTemplates(World& world, rpc::Guard& guard) : world_(world), guard_(guard) {}
+
+  grpc::Status GetTemplate(grpc::ServerContext* context,
+                           const templates::v1::GetTemplateRequest* request,
+                           templates::v1::Template* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      const auto found = world_.templates_by_code.find(request->code());
+      if (found == world_.templates_by_code.end()) {
+        return base::Error(absl::StatusCode::kNotFound, "TEMPLATE_NOT_FOUND",
+                           "there is no template \"" + request->code() + "\"");
+      }
+      *response = found->second;
+      return absl::OkStatus();
+    });
+  }
+
+ private:
+  World& world_;
+  rpc::Guard& guard_;
+};
+
+class FakeCampaigns : public campaigns::v1::CampaignsService::Service {
+ public:
+  FakeCampaigns(World& world, rpc::Guard& guard) : world_(world), guard_(guard) {}
+
+  grpc::Status CreateCampaign(grpc::ServerContext* context,
+                              const campaigns::v1::CreateCampaignRequest* request,
+                              campaigns::v1::Campaign* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      KABAR_RETURN_IF_ERROR(world_.refuse);
+      world_.created = *request;
+      *response = request->campaign();
+      response->set_id("cmp_made");
+      response->set_state(campaigns::v1::DRAFT);
+      return absl::OkStatus();
+    });
+  }
+
+  grpc::Status GetCampaign(grpc::ServerContext* context,
+                           const campaigns::v1::GetCampaignRequest* request,
+                           campaigns::v1::Campaign* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      if (world_.campaign_states.empty()) {
+        return base::Error(absl::StatusCode::kNotFound, "CAMPAIGN_NOT_FOUND",
+                           "there is no campaign " + request->id());
+      }
+      *response = world_.campaign_states.front();
+      if (world_.campaign_states.size() > 1) {
+        world_.campaign_states.erase(world_.campaign_states.begin());
+      }
+      return absl::OkStatus();
+    });
+  }
+
+ private:
+  World& world_;
+  rpc::Guard& guard_;
+};
+
+class FakeAnalytics : public analytics::v1::AnalyticsService::Service {
+ public:
+  FakeAnalytics(World& world, rpc::Guard& guard) : world_(world), guard_(guard) {}
+
+  grpc::Status GetCampaignStats(grpc::ServerContext* context,
+                                const analytics::v1::GetCampaignStatsRequest*,
+                                analytics::v1::CampaignStats* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      if (!world_.stats) {
+        return base::Error(absl::StatusCode::kNotFound, "RUN_NOT_FOUND", "no such run yet");
+      }
+      *response = *world_.stats;
+      return absl::OkStatus();
+    });
+  }
+
+  grpc::Status WatchCampaignStats(
+      grpc::ServerContext* context, const analytics::v1::WatchCampaignStatsRequest*,
+      grpc::ServerWriter<analytics::v1::CampaignStats>* writer) override {
+    return rpc::ServeStream(context, guard_, rpc::Access::kRead,
+                            [&](const rpc::Call& call) -> absl::Status {
+                              std::vector<analytics::v1::CampaignStats> stream;
+                              {
+                                const std::lock_guard lock(world_.mutex);
+                                std::swap(stream, world_.stream);
+                              }
+                              for (const auto& stats : stream) writer->Write(stats);
+                              // As the real one: silent until something changes or the caller goes.
+                              kabar::testing::Eventually([&] { return call.Cancelled(); });
+                              return absl::OkStatus();
+                            });
+  }
+
+ private:
+  World& world_;
+  rpc::Guard& guard_;
+};
+
+class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
+ public:
+  FakeDispatcher(World& world, rpc::Guard& guard) : world_(world), guard_(guard) {}
+
+  grpc::Status CreateSender(grpc::ServerContext* context,
+                            const dispatcher::v1::CreateSenderRequest* request,
+                            dispatcher::v1::Sender* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kOwner, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      world_.sender = *request;
+      *response = request->sender();  // a service that forgets to take the token out
+      response->set_id("snd_1");
+      return absl::OkStatus();
+    });
+  }
+
+ private:
+  World& world_;
+  rpc::Guard& guard_;
+};
+
+struct Outcome {
+  int code = -1;
+  std::string out;
+  std::string error;
+};
+
+// All fakes on one server.
+class Services {
+ public:
+  World world;
+
+  // As the owner of toko-a, unless `key` says otherwise.
+  Outcome Run(const std::vector<std::string>& words, const std::string& input = "",
+              const std::string& key = "owner-a") {
+    std::istringstream in(input);
+    std::ostringstream out;
+    std::ostringstream error;
+    Outcome outcome;
+    outcome.code =
+        kabarctl::Run(words,
+                      [&](const std::string& name) -> std::optional<std::string> {
+                        if (name == "KABAR_API_KEY") {
+                          return key.empty() ? std::nullopt : std::optional<std::string>(key);
+                        }
+                        return server_.address();
+                      },
+                      {.in = &in, .out = &out, .error = &error});
+    outcome.out = out.str();
+    outcome.error = error.str();
+    return outcome;
+  }
+
+  std::string address() const { return server_.address(); }
+
+ private:
+  rpc::Guard guard_{{.service = "kabarctltest"}, rpc::testing::TestKeys()};
+  FakeContacts contacts_{world, guard_};
+  FakeTemplates templates_{world, guard_};
+  FakeCampaigns campaigns_{world, guard_};
+  FakeAnalytics analytics_{world, guard_};
+  FakeDispatcher dispatcher_{world, guard_};
+  rpc::testing::LocalServer server_{
+      guard_, {&contacts_, &templates_, &campaigns_, &analytics_, &dispatcher_}};
+};
+
+}  // namespace kabar::kabarctl::testing
+
+#endif  // KABAR_TOOLS_KABARCTL_TESTING_FAKE_SERVICES_H_
