@@ -421,8 +421,10 @@ absl::Status RedisQueue::Rebuild(const Portfolio& portfolio, const std::vector<S
                  absl::StrCat(window.recipient_id)});
       if (batch.size() >= kMaxPush) KABAR_RETURN_IF_ERROR(batch.Run(*lease, deadline));
     }
+    // Nobody was written to within a day, inside a window or out of it: no pair to be kept apart.
+    const bool fresh = recent.empty() && windows.empty();
     batch.Add({"HSET", prefix + "p", "limit", absl::StrCat(portfolio.messaging_limit), "pair_block",
-               micros(last + absl::Microseconds(longest_pair))});
+               micros(fresh ? now : last + absl::Microseconds(longest_pair))});
     batch.Add({"SET", prefix + "gen", run_id});
     KABAR_RETURN_IF_ERROR(batch.Run(*lease, deadline));
   }

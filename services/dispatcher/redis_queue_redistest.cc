@@ -267,6 +267,7 @@ TEST_CASE("PutLane: a lane opened again keeps what it spent", "[dispatcher]") {
 TEST_CASE("Rebuild: bucket and pairs are at their safest", "[dispatcher]") {
   House h(Per(10, absl::Seconds(1)), Per(1, absl::Milliseconds(300)));
   const Lane lane = h.MakeLane("l1", Per(5, absl::Seconds(1)));
+  h.store.recent = {{.recipient_id = 9, .last_use = absl::Now() - absl::Seconds(1)}};
   h.store.queued["l1"] = {{.message_id = "m1", .recipient_id = 1},
                           {.message_id = "m2", .recipient_id = 2}};
   const std::int64_t before = base::SystemClock().BoottimeMicros();
