@@ -68,6 +68,12 @@ class FakeContacts : public contacts::v1::ContactsService::Service {
     contact.set_name(name);
     return Insert(outlet, std::move(contact)).id();
   }
+  // All contacts of the outlet are deleted, and created anew when they are needed, with other ids.
+  void Replace(const std::string& outlet) {
+    const std::lock_guard lock(mutex_);
+    by_id_[outlet].clear();
+    ++generation_;
+  }
   int count(const std::string& outlet) {
     const std::lock_guard lock(mutex_);
     return static_cast<int>(by_id_[outlet].size());
@@ -111,7 +117,7 @@ class FakeContacts : public contacts::v1::ContactsService::Service {
 
  private:
   contacts::v1::Contact Insert(const std::string& outlet, contacts::v1::Contact contact) {
-    contact.set_id(absl::StrCat("con_", outlet, "_", by_id_[outlet].size() + 1));
+    contact.set_id(absl::StrCat("con_", outlet, "_", generation_ + by_id_[outlet].size() + 1));
     by_id_[outlet][contact.id()] = contact;
     return contact;
   }
@@ -119,6 +125,7 @@ class FakeContacts : public contacts::v1::ContactsService::Service {
   rpc::Guard& guard_;
   std::mutex mutex_;
   std::map<std::string, std::map<std::string, contacts::v1::Contact>> by_id_;
+  std::size_t generation_ = 0;
 };
 
 // Renders "<text> name=value, ..." with the values that the template names, in its order; a row
