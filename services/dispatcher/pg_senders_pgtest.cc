@@ -1,0 +1,88 @@
+#include <catch2/catch.hpp>
+
+#include "services/dispatcher/testing/ledger_fixture.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+using testing::IsOk;
+using testing::ReasonIs;
+
+TEST_CASE("Senders: kept as they were given, per outlet", "[dispatcher]") {
+  LedgerFixture f;
+  const auto sender = f.store.GetSender("toko-a", "snd", f.Deadline());
+  REQUIRE_THAT(sender, IsOk());
+  CHECK(sender->phone_number_id == "1001");
+  CHECK(sender->sealed_token == std::string("\0sealed", 7));
+  CHECK(base::FormatRate(sender->throughput) == "80/s");
+  CHECK(base::FormatRate(sender->pair_rate) == "1/6s");
+  CHECK_THAT(f.store.GetSender("toko-b", "snd", f.Deadline()), ReasonIs("SENDER_NOT_FOUND"));
+  CHECK(f.store.ListSenders("toko-b", "", 10, f.Deadline())->empty());
+  CHECK(f.store.ListPortfolios("toko-b", "", 10, f.Deadline())->empty());
+  CHECK(f.store.ListAllSenders(f.Deadline())->size() == 1);
+
+  Sender second = *sender;
+  second.id = "snd-2";
+  CHECK_THAT(f.store.CreateSender(second, {}, f.Deadline()), ReasonIs("PHONE_NUMBER_ID_TAKEN"));
+  second.phone_number_id = "1002";
+  second.outlet_id = "toko-b";
+  CHECK_THAT(f.store.CreateSender(second, {}, f.Deadline()), ReasonIs("PORTFOLIO_NOT_FOUND"));
+  second.outlet_id = "toko-a";
+  second.id = "snd";
+  CHECK_THAT(f.store.CreateSender(second, {}, f.Deadline()), ReasonIs("ID_TAKEN"));
+}
+
+TEST_CASE("UpdateSender: changes what is named and nothing else", "[dispatcher]") {
+  LedgerFixture f;
+  REQUIRE_THAT(f.store.SetSenderState("snd", SenderState::kStopped, "GRAPH_190", f.Deadline()),
+               IsOk());
+  auto sender = f.store.UpdateSender("toko-a", "snd", {.throughput = base::Rate{.limit = 20}}, {},
+                                     f.Deadline());
+  REQUIRE_THAT(sender, IsOk());
+  CHECK(sender->throughput.limit == 20);
+  CHECK(sender->state == SenderState::kStopped);
+  CHECK(sender->state_reason == "GRAPH_190");
+  sender = f.store.UpdateSender("toko-a", "snd", {.state = SenderState::kActive}, {}, f.Deadline());
+  CHECK(sender->state == SenderState::kActive);
+  CHECK(sender->state_reason.empty());
+  CHECK_THAT(
+      f.store.UpdateSender("toko-b", "snd", {.state = SenderState::kPaused}, {}, f.Deadline()),
+      ReasonIs("SENDER_NOT_FOUND"));
+  CHECK(f.store.GetSender("toko-a", "snd", f.Deadline())->state == SenderState::kActive);
+}
+
+TEST_CASE("SetSenderState: stopped is not softened to paused", "[dispatcher]") {
+  LedgerFixture f;
+  REQUIRE_THAT(f.store.SetSenderState("snd", SenderState::kStopped, "GRAPH_190", f.Deadline()),
+               IsOk());
+  REQUIRE_THAT(f.store.SetSenderState("snd", SenderState::kPaused, "GRAPH_131048", f.Deadline()),
+               IsOk());
+  CHECK(f.store.GetSender("toko-a", "snd", f.Deadline())->state_reason == "GRAPH_190");
+}
+
+TEST_CASE("Request ids: the same request again changes nothing", "[dispatcher]") {
+  LedgerFixture f;
+  const RequestKey key{"req-1", "CreatePortfolio", "print-1"};
+  Portfolio portfolio{.id = "pf-1", .outlet_id = "toko-a", .name = "Satu"};
+  REQUIRE_THAT(f.store.CreatePortfolio(portfolio, key, f.Deadline()), IsOk());
+  portfolio.id = "pf-2";  // made up anew by the handler of the repeated call
+  const auto again = f.store.CreatePortfolio(portfolio, key, f.Deadline());
+  REQUIRE_THAT(again, IsOk());
+  CHECK(again->id == "pf-1");
+  CHECK(f.store.ListAllPortfolios(f.Deadline())->size() == 2);
+  CHECK_THAT(
+      f.store.CreatePortfolio(portfolio, {"req-1", "CreatePortfolio", "print-2"}, f.Deadline()),
+      ReasonIs("REQUEST_ID_REUSED"));
+  // Another outlet's ids are its own.
+  portfolio.outlet_id = "toko-b";
+  CHECK(f.store.CreatePortfolio(portfolio, key, f.Deadline())->id == "pf-2");
+  // A failed call may be repeated.
+  const RequestKey update{"req-2", "UpdatePortfolio", "print"};
+  CHECK_THAT(f.store.UpdatePortfolio("toko-a", "pf-9", {.name = "x"}, update, f.Deadline()),
+             ReasonIs("PORTFOLIO_NOT_FOUND"));
+  CHECK(f.store.UpdatePortfolio("toko-a", "pf-1", {.name = "x"}, update, f.Deadline())->name ==
+        "x");
+}
+
+}  // namespace
+}  // namespace kabar::dispatcher
