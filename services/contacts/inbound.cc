@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "kabar/events/v1/events.pb.h"
 #include "libs/base/status.h"
@@ -26,7 +27,7 @@ Contact SenderOf(const events::v1::InboundReceived& inbound) {
   sender.phone = Cut(inbound.phone());
   // The provider writes the digits alone; identities bear the plus.
   if (!sender.phone.empty() && !absl::StartsWith(sender.phone, "+")) {
-    sender.phone.insert(0, "+");
+    sender.phone = absl::StrCat("+", sender.phone);
   }
   sender.bsuid = Cut(inbound.bsuid());
   sender.name = Cut(inbound.profile_name());

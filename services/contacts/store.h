@@ -73,11 +73,11 @@ class Store {
     virtual absl::StatusOr<std::vector<Contact>> ListContacts(const SegmentFilter& filter,
                                                               const std::string& after_id,
                                                               int limit) = 0;
-    // The contact of this phone or, failing that, this bsuid; an empty id: none. A new identity
-    // beside a known one is added to the contact.
+    // The contact of this phone or, failing that, this bsuid; an empty id: none.
     virtual absl::StatusOr<Contact> FindContact(const std::string& phone,
                                                 const std::string& bsuid) = 0;
-    // The same, made of `wanted` where there is none.
+    // The same, made of `wanted` where there is none. A new identity beside a known one is added to
+    // the contact.
     virtual absl::StatusOr<Contact> FindOrInsertContact(const Contact& wanted) = 0;
     virtual absl::Status TouchInbound(const std::string& contact_id, absl::Time at) = 0;
 
