@@ -366,4 +366,12 @@ std::vector<std::pair<std::string, std::string>> Parser::Values() const {
   return values;
 }
 
+std::string Parser::Summary() const {
+  std::string line;
+  for (const auto& [name, value] : Values()) {
+    absl::StrAppend(&line, line.empty() ? "" : " ", name, "=", value);
+  }
+  return line;
+}
+
 }  // namespace kabar::config

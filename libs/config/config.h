@@ -95,6 +95,9 @@ class Parser {
   // Name (with underscores) and value of every setting, for the one log line at start; a secret's
   // value is "(set)" or "(empty)".
   std::vector<std::pair<std::string, std::string>> Values() const;
+  // Values() in one line, for the one log line at the start: "listen=127.0.0.1:7001 key-file=...".
+  // One field, since the log redacts by the names of fields and settings are no personal data.
+  std::string Summary() const;
 
  private:
   Option& Add(std::string name, std::string kind, std::string help);

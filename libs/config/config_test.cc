@@ -163,6 +163,7 @@ TEST_CASE("Secret: stands in no message, help or listing", "[config]") {
   CHECK(parser.Help().find("HUNTER2") == std::string::npos);
   CHECK(parser.Values() ==
         std::vector<std::pair<std::string, std::string>>{{"token", "(set)"}, {"other", "(empty)"}});
+  CHECK(parser.Summary() == "token=(set) other=(empty)");
 }
 
 TEST_CASE_METHOD(Fixture, "Values: name and value of each setting, after parsing", "[config]") {

@@ -132,10 +132,7 @@ Config ParseConfigOrExit(int argc, const char* const* argv) {
   log::Level level = log::Level::kInfo;
   log::ParseLevel(config.log_level, &level);
   log::Init({.service = "dispatcher", .level = level});
-  std::vector<log::Field> fields;
-  const auto values = parser.Values();
-  for (const auto& [name, value] : values) fields.emplace_back(name, value);
-  log::Write(log::Level::kInfo, "configuration", fields);
+  log::Info("configuration", {{"settings", parser.Summary()}});
   return config;
 }
 
