@@ -54,6 +54,7 @@ void LedgerEvents::Message(const Lane& lane, const MessageEvent& event) {
   changed.set_from(static_cast<events::v1::MessageState>(event.from));
   changed.set_to(static_cast<events::v1::MessageState>(event.to));
   changed.set_reason(Text(event.reason));
+  changed.set_reason_before(Text(event.reason_before));
   changed.set_ordinal(event.ordinal);
   changed.set_reached_before(static_cast<events::v1::MessageState>(event.reached_before));
   changed.set_pricing_category(Text(event.pricing_category));

@@ -34,6 +34,7 @@ struct MessageEvent {
   MessageState from = MessageState::kNone;
   MessageState to = MessageState::kNone;
   absl::string_view reason = "";
+  absl::string_view reason_before = "";  // of `from`: counts by reason are taken back by it
   MessageState reached_before = MessageState::kNone;
   absl::string_view pricing_category = "";
   bool billable = false;

@@ -19,6 +19,8 @@ constexpr std::int64_t kMaxInOneTransaction = 100'000;
 
 #define KABAR_CHANGED_COLUMNS \
   "m.id, m.contact_id, m.subject, m.ordinal, m.attempt, m.revision, m.reason, m.reached, m.seq"
+constexpr int kReasonKept = 6;   // column of a change that leaves the reason as it was
+constexpr int kReasonTaken = 9;  // column of the old reason, where the change takes it away
 
 constexpr pg::Query kLaneDays{
     "dispatcher.lane_days",
@@ -61,13 +63,15 @@ constexpr pg::Query kRetryFailed{
     "  UPDATE messages m SET state = 1, reason = '', rendered_at = NULL, failures = 0, resends = 0,"
     "    not_before = NULL, revision = m.revision + 1, updated_at = now()"
     "  FROM hit WHERE m.day = $1::date AND m.id = hit.id RETURNING " KABAR_CHANGED_COLUMNS
+    ", hit.reason AS reason_before"
     "), noted AS ("
     "  INSERT INTO requeued (lane_id, day, message_id) SELECT $2, $1::date, c.id FROM changed c"
     "  ON CONFLICT (lane_id, day, message_id) DO UPDATE SET message_id = excluded.message_id"
     ") SELECT * FROM changed ORDER BY seq"};
 
+// `reason_before` is the column that holds it.
 void AddEvents(const Lane& lane, const pqxx::result& rows, MessageState from, MessageState to,
-               LedgerEvents& events) {
+               int reason_before, LedgerEvents& events) {
   for (const pqxx::row& row : rows) {
     events.Message(lane, {.message_id = row[0].c_str(),
                           .contact_id = row[1].c_str(),
@@ -78,6 +82,7 @@ void AddEvents(const Lane& lane, const pqxx::result& rows, MessageState from, Me
                           .from = from,
                           .to = to,
                           .reason = row[6].c_str(),
+                          .reason_before = row[reason_before].c_str(),
                           .reached_before = static_cast<MessageState>(row[7].as<int>())});
   }
 }
@@ -91,7 +96,7 @@ bool EndQueued(pg::Transaction& tx, const Lane& lane, LedgerEvents& events) {
       if (left <= 0) return false;
       const pqxx::result rows = tx.Exec(kEndQueued, pg::TextField(day[0]), lane.id,
                                         day[1].as<std::int64_t>(), kChunk, static_cast<int>(to));
-      AddEvents(lane, rows, MessageState::kQueued, to, events);
+      AddEvents(lane, rows, MessageState::kQueued, to, kReasonKept, events);
       left -= static_cast<std::int64_t>(rows.size());
       more = rows.size() == kChunk;
     }
@@ -99,7 +104,7 @@ bool EndQueued(pg::Transaction& tx, const Lane& lane, LedgerEvents& events) {
   for (bool more = true; more;) {
     if (left <= 0) return false;
     const pqxx::result rows = tx.Exec(kEndRequeued, lane.id, kChunk, static_cast<int>(to));
-    AddEvents(lane, rows, MessageState::kQueued, to, events);
+    AddEvents(lane, rows, MessageState::kQueued, to, kReasonKept, events);
     left -= static_cast<std::int64_t>(rows.size());
     more = rows.size() == kChunk;
   }
@@ -134,7 +139,7 @@ std::int64_t RetryDay(pg::Transaction& tx, const Lane& lane, const std::string& 
   while (true) {
     const pqxx::result rows = tx.Exec(kRetryFailed, day, lane.id, last_seq, kChunk);
     if (rows.empty()) return retried;
-    AddEvents(lane, rows, MessageState::kFailed, MessageState::kQueued, events);
+    AddEvents(lane, rows, MessageState::kFailed, MessageState::kQueued, kReasonTaken, events);
     retried += static_cast<std::int64_t>(rows.size());
     last_seq = rows.back()[8].as<std::int64_t>();
   }

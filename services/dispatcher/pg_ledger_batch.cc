@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <pqxx/result>
+#include <utility>
 
 #include "absl/time/clock.h"
 
@@ -185,7 +186,7 @@ void LedgerBatch::ChangeState(LedgerRow& row, MessageState to, const std::string
   if (to == row.state) return;
   const MessageState from = row.state;
   row.state = to;
-  row.reason = why;
+  std::string reason_before = std::exchange(row.reason, why);
   row.not_before = to == MessageState::kQueued && move.not_before > absl::InfinitePast()
                        ? std::optional<absl::Time>(move.not_before)
                        : std::nullopt;
@@ -200,6 +201,7 @@ void LedgerBatch::ChangeState(LedgerRow& row, MessageState to, const std::string
                       .from = from,
                       .to = to,
                       .reason = std::move(why),
+                      .reason_before = std::move(reason_before),
                       .reached_before = row.reached,
                       .pricing_category = priced ? move.pricing_category : "",
                       .billable = priced && move.billable});
@@ -223,6 +225,7 @@ void LedgerBatch::Save(pg::Transaction& tx, LedgerEvents& events) {
                                             .from = change.from,
                                             .to = change.to,
                                             .reason = change.reason,
+                                            .reason_before = change.reason_before,
                                             .reached_before = change.reached_before,
                                             .pricing_category = change.pricing_category,
                                             .billable = change.billable});

@@ -108,6 +108,7 @@ class LedgerBatch {
     MessageState from;
     MessageState to;
     std::string reason;
+    std::string reason_before;
     MessageState reached_before;
     std::string pricing_category;
     bool billable;
