@@ -166,7 +166,7 @@ class Customers(StageTest):
         body = json.dumps({"object": "whatsapp_business_account", "entry": [{
             "id": "102000", "changes": [{"field": "messages", "value": {
                 "messaging_product": "whatsapp",
-                "metadata": {"display_phone_number": "628111000000", "phone_number_id": "202000"},
+                "metadata": {"display_phone_number": "628111000000", "phone_number_id": "2020000"},
                 "statuses": [{"id": line["id"], "status": "read", "timestamp": str(int(time.time())),
                               "recipient_id": line["to"].lstrip("+"),
                               "biz_opaque_callback_data": line["callback"]}]}}]}]}).encode()

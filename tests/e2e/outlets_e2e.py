@@ -2,13 +2,12 @@
 
 import grpc
 
-from stage import People, StageTest
+from stage import People, StageTest, eventually
 
 
 class Outlets(StageTest):
     @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
+    def prepare(cls):
         cls.people = People(5)
         cls.run_a = cls.stage.send(cls.a, cls.people).wait_ended()
         cls.stage.sender(cls.b)
@@ -79,26 +78,51 @@ class Outlets(StageTest):
                 with self.subTest(name):
                     call(request)
 
+    def lists(self, c):
+        """name -> ids that the caller is shown."""
+        pb = c.pb
+        return {
+            "contacts": [i.id for i in c.contacts.ListContacts(pb.contacts.ListContactsRequest()).contacts],
+            "shipments": [i.id for i in c.contacts.ListShipments(
+                pb.contacts.ListShipmentsRequest()).shipments],
+            "segments": [i.id for i in c.contacts.ListSegments(pb.contacts.ListSegmentsRequest()).segments],
+            "templates": [i.id for i in c.templates.ListTemplates(
+                pb.templates.ListTemplatesRequest()).templates],
+            "provider templates": [i.name for i in c.templates.ListProviderTemplates(
+                pb.templates.ListProviderTemplatesRequest()).provider_templates],
+            "campaigns": [i.id for i in c.campaigns.ListCampaigns(
+                pb.campaigns.ListCampaignsRequest()).campaigns],
+            "portfolios": [i.id for i in c.dispatcher.ListPortfolios(
+                pb.dispatcher.ListPortfoliosRequest()).portfolios],
+            "senders": [i.id for i in c.dispatcher.ListSenders(pb.dispatcher.ListSendersRequest()).senders],
+            "automations": [i.id for i in c.triggers.ListAutomations(
+                pb.triggers.ListAutomationsRequest()).automations],
+            "steps": [i.id for i in c.triggers.ListDueSteps(pb.triggers.ListDueStepsRequest()).steps],
+            "answers": [i.inbound_id for i in c.triggers.ListAnswers(
+                pb.triggers.ListAnswersRequest()).answers],
+        }
+
     def test_lists_show_the_caller_s_own_only(self):
-        pb = self.b.pb
-        b = self.b
-        run = self.run_a.get()
-        lists = [
-            ("contacts", b.contacts.ListContacts(pb.contacts.ListContactsRequest()).contacts),
-            ("shipments", b.contacts.ListShipments(pb.contacts.ListShipmentsRequest()).shipments),
-            ("segments", b.contacts.ListSegments(pb.contacts.ListSegmentsRequest()).segments),
-            ("templates", b.templates.ListTemplates(pb.templates.ListTemplatesRequest()).templates),
-            ("campaigns", b.campaigns.ListCampaigns(pb.campaigns.ListCampaignsRequest()).campaigns),
-            ("automations", b.triggers.ListAutomations(pb.triggers.ListAutomationsRequest()).automations),
-            ("steps", b.triggers.ListDueSteps(pb.triggers.ListDueStepsRequest()).steps),
-            ("answers", b.triggers.ListAnswers(pb.triggers.ListAnswersRequest()).answers),
-            ("dead letters", b.dispatcher.ListDeadLetters(pb.dispatcher.ListDeadLettersRequest()).dead_letters),
-        ]
-        for name, items in lists:
+        a, b, pb, run = self.a, self.b, self.a.pb, self.run_a.get()
+        # One of everything at outlet A.
+        a.templates.RegisterProviderTemplate(pb.templates.RegisterProviderTemplateRequest(
+            provider_template=pb.templates.ProviderTemplate(
+                name="milik_a", language="id", body="Halo {{1}}", category="UTILITY", status="APPROVED")))
+        a.triggers.CreateAutomation(pb.triggers.CreateAutomationRequest(automation=pb.triggers.Automation(
+            name="A", event_type=pb.triggers.ORDER_CREATED, template_id=run.template_id,
+            sender_id=run.sender_id, delay_seconds=3600, enabled=True)))
+        a.triggers.PublishEvent(pb.triggers.PublishEventRequest(event=pb.triggers.BusinessEvent(
+            id="e", type=pb.triggers.ORDER_CREATED, phone=self.people.phones[0])))
+        self.stage.customer_writes(self.people.phones[1], "YA", context="last")
+        eventually("the answer is recorded", lambda: self.lists(a)["answers"])
+
+        of_a, of_b = self.lists(a), self.lists(b)
+        for name, ids in of_a.items():
             with self.subTest(name):
-                self.assertEqual(len(items), 0, items)
-        senders = b.dispatcher.ListSenders(pb.dispatcher.ListSendersRequest()).senders
-        self.assertEqual([s.phone_number_id for s in senders], ["202010"])
+                self.assertTrue(ids, "outlet A has none, so nothing is shown")
+                self.assertEqual(set(ids) & set(of_b[name]), set())
+        letters = b.dispatcher.ListDeadLetters(pb.dispatcher.ListDeadLettersRequest()).dead_letters
+        self.assertEqual(len(letters), 0)
         count = b.contacts.CountSegment(pb.contacts.CountSegmentRequest(filter=self.people.filter))
         self.assertEqual((count.contacts, count.shipments), (0, 0))
         found = b.contacts.ResolveContacts(pb.contacts.ResolveContactsRequest(

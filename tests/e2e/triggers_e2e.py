@@ -15,8 +15,7 @@ class Triggers(StageTest):
     stage_options = {"sim_setup": {"limits": {"pair_interval_s": 0.2}}}
 
     @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
+    def prepare(cls):
         cls.pb = cls.a.pb.triggers
         cls.sender = cls.stage.sender(cls.a, pair_rate="10/s")
 
