@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tools/cloudsim/clock.h"
+#include "tools/cloudsim/http_response.h"
 #include "tools/cloudsim/json_fields.h"
 #include "tools/cloudsim/json_text.h"
 #include "tools/cloudsim/query.h"
@@ -214,12 +215,16 @@ std::string Control::MaxInWindow(absl::string_view query) const {
   const bool per_pair = QueryText(query, "per") == "pair";
   std::map<uint64_t, std::vector<int64_t>> groups;
   int64_t requests = 0;
+  int64_t first_us = 0;
+  int64_t last_us = 0;
   world_->record.ForEachStart([&](const Start& start) {
     if (accepted_only && !start.accepted) return;
     if (!filter.Matches(start.number, start.recipient, start.callback)) return;
     const uint64_t group =
         per_pair ? (static_cast<uint64_t>(start.number) << 32) | start.recipient : 0;
     groups[group].push_back(start.us);
+    first_us = requests == 0 ? start.us : std::min(first_us, start.us);
+    last_us = std::max(last_us, start.us);
     ++requests;
   });
   int64_t most = 0;
@@ -233,7 +238,8 @@ std::string Control::MaxInWindow(absl::string_view query) const {
     }
   }
   return absl::StrCat("{\"max\":", most, ",\"requests\":", requests, ",\"window_us\":", window_us,
-                      ",\"at_us\":", at_us, "}");
+                      ",\"at_us\":", at_us, ",\"first_us\":", first_us, ",\"last_us\":", last_us,
+                      "}");
 }
 
 std::string Control::Quiet() const {

@@ -124,9 +124,4 @@ class HttpLoop {
   std::vector<std::function<void()>> posted_;
 };
 
-// A response with the usual head. `content_type` empty: JSON as the Graph API labels it.
-std::string HttpResponse(int status, absl::string_view body, absl::string_view content_type = "",
-                         bool close = false);
-void AppendHttpResponse(int status, absl::string_view body, std::string* out);
-
 }  // namespace kabar::cloudsim

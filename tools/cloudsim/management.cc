@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "tools/cloudsim/clock.h"
+#include "tools/cloudsim/http_response.h"
 #include "tools/cloudsim/json_fields.h"
 #include "tools/cloudsim/query.h"
 #include "tools/cloudsim/send_handler.h"

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tools/cloudsim/clock.h"
+#include "tools/cloudsim/http_response.h"
 #include "tools/cloudsim/json_text.h"
 
 namespace kabar::cloudsim {

@@ -9,6 +9,7 @@
 #include "tools/cloudsim/clock.h"
 #include "tools/cloudsim/control.h"
 #include "tools/cloudsim/http_loop.h"
+#include "tools/cloudsim/http_response.h"
 #include "tools/cloudsim/management.h"
 #include "tools/cloudsim/send_handler.h"
 #include "tools/cloudsim/world.h"

@@ -200,6 +200,9 @@ TEST_CASE("Simulator: throughput by arrival time, and the largest window of the 
   CHECK(running.Get("/_sim/max_in_window?window_us=1000000")["max"] == 100);
   CHECK(running.Get("/_sim/max_in_window?window_us=1000000&accepted=1")["max"] == 80);
   CHECK(running.Get("/_sim/max_in_window?window_us=1000000&per=pair")["max"] == 1);
+  const Json starts = running.Get("/_sim/max_in_window?window_us=1000000");
+  CHECK(starts["first_us"].get<int64_t>() == starts["at_us"].get<int64_t>());
+  CHECK(starts["last_us"].get<int64_t>() > starts["first_us"].get<int64_t>());
   CHECK(running.Get("/_sim/summary")["refused"]["130429"] == 20);
 }
 

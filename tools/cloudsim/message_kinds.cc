@@ -1,0 +1,230 @@
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "tools/cloudsim/json_text.h"
+#include "tools/cloudsim/message_parts.h"
+
+namespace kabar::cloudsim {
+
+namespace {
+
+// Coordinates come as numbers or as strings of one.
+bool GetCoordinate(const JsonObject& part, std::string_view name, double* value) {
+  JsonElement found;
+  if (part[name].get(found) != simdjson::SUCCESS) return false;
+  if (found.get(*value) == simdjson::SUCCESS) return true;
+  std::string_view text;
+  if (found.get(text) != simdjson::SUCCESS || text.empty()) return false;
+  char* end = nullptr;
+  const std::string copy(text);
+  *value = std::strtod(copy.c_str(), &end);
+  return end == copy.c_str() + copy.size();
+}
+
+bool ReadReplyButtons(const JsonObject& action, Outgoing* message, GraphError* error) {
+  JsonArray buttons;
+  if (action[std::string_view("buttons")].get(buttons) != simdjson::SUCCESS ||
+      buttons.size() == 0) {
+    return Missing(error, "interactive['action']['buttons']");
+  }
+  if (buttons.size() > kMaxReplyButtons) {
+    return Invalid(error, "interactive['action']['buttons']", "may hold at most 3 buttons.");
+  }
+  for (const JsonElement one : buttons) {
+    JsonObject button;
+    JsonObject reply;
+    absl::string_view type;
+    if (one.get(button) != simdjson::SUCCESS || !GetText(button, "type", &type) ||
+        type != "reply" || !GetObject(button, "reply", &reply)) {
+      return Invalid(error, "interactive['action']['buttons']", "must be of type reply.");
+    }
+    ReplyButton added;
+    if (!RequireText(reply, "id", "button['reply']['id']", 256, &added.id, error) ||
+        !RequireText(reply, "title", "button['reply']['title']", 20, &added.title, error)) {
+      return false;
+    }
+    for (const ReplyButton& other : message->buttons) {
+      if (other.id == added.id || other.title == added.title) {
+        return Invalid(error, "interactive['action']['buttons']", "repeats an id or title.");
+      }
+    }
+    message->buttons.push_back(added);
+  }
+  return true;
+}
+
+bool ReadList(const JsonObject& action, Outgoing* message, GraphError* error) {
+  absl::string_view label;
+  if (!RequireText(action, "button", "interactive['action']['button']", 20, &label, error)) {
+    return false;
+  }
+  JsonArray sections;
+  if (action[std::string_view("sections")].get(sections) != simdjson::SUCCESS ||
+      sections.size() == 0) {
+    return Missing(error, "interactive['action']['sections']");
+  }
+  for (const JsonElement one : sections) {
+    JsonObject section;
+    JsonArray rows;
+    if (one.get(section) != simdjson::SUCCESS ||
+        section[std::string_view("rows")].get(rows) != simdjson::SUCCESS || rows.size() == 0) {
+      return Missing(error, "interactive['action']['sections']['rows']");
+    }
+    for (const JsonElement item : rows) {
+      JsonObject row;
+      if (item.get(row) != simdjson::SUCCESS) return Missing(error, "row['id']");
+      ReplyButton added;
+      if (!RequireText(row, "id", "row['id']", 200, &added.id, error) ||
+          !RequireText(row, "title", "row['title']", 24, &added.title, error)) {
+        return false;
+      }
+      message->buttons.push_back(added);
+    }
+  }
+  if (message->buttons.size() > kMaxRows) {
+    return Invalid(error, "interactive['action']['sections']", "may hold at most 10 rows.");
+  }
+  message->is_list = true;
+  return true;
+}
+
+}  // namespace
+
+bool Refuse(GraphError* error, int code, std::string details) {
+  error->code = code;
+  error->details = std::move(details);
+  return false;
+}
+
+bool Missing(GraphError* error, absl::string_view field) {
+  return Refuse(error, 131008, absl::StrCat("The parameter ", field, " is required."));
+}
+
+bool Invalid(GraphError* error, absl::string_view field, absl::string_view what) {
+  return Refuse(error, 131009, absl::StrCat("The parameter ", field, " ", what));
+}
+
+bool GetText(const JsonObject& from, std::string_view name, absl::string_view* text) {
+  std::string_view value;
+  if (from[name].get(value) != simdjson::SUCCESS) return false;
+  *text = View(value);
+  return true;
+}
+
+bool GetObject(const JsonObject& from, std::string_view name, JsonObject* value) {
+  return from[name].get(*value) == simdjson::SUCCESS;
+}
+
+bool TooLong(absl::string_view text, size_t limit) {
+  return text.size() > limit && CountCodePoints(text) > limit;
+}
+
+bool RequireText(const JsonObject& from, std::string_view name, absl::string_view path,
+                 size_t limit, absl::string_view* text, GraphError* error) {
+  JsonElement value;
+  if (from[name].get(value) != simdjson::SUCCESS || value.is_null()) return Missing(error, path);
+  std::string_view found;
+  if (value.get(found) != simdjson::SUCCESS) return Invalid(error, path, "must be a string.");
+  if (found.empty()) return Missing(error, path);
+  *text = View(found);
+  if (TooLong(*text, limit)) {
+    return Invalid(error, path, absl::StrCat("must be at most ", limit, " characters long."));
+  }
+  return true;
+}
+
+bool ReadText(const JsonObject& part, Outgoing* message, GraphError* error) {
+  return RequireText(part, "body", "text['body']", kMaxText, &message->body, error);
+}
+
+bool ReadMedia(const JsonObject& part, absl::string_view kind, Outgoing* message,
+               GraphError* error) {
+  absl::string_view id;
+  absl::string_view link;
+  const bool has_id = GetText(part, "id", &id) && !id.empty();
+  const bool has_link = GetText(part, "link", &link) && !link.empty();
+  if (!has_id && !has_link) return Missing(error, absl::StrCat(kind, "['id'] or link"));
+  if (has_id && has_link) return Invalid(error, kind, "may have an id or a link, not both.");
+  if (has_link && !absl::StartsWith(link, "http://") && !absl::StartsWith(link, "https://")) {
+    return Invalid(error, absl::StrCat(kind, "['link']"), "must be an HTTP or HTTPS address.");
+  }
+  if (!GetText(part, "caption", &message->body)) return true;
+  if (kind == "audio" || kind == "sticker") {
+    return Invalid(error, absl::StrCat(kind, "['caption']"), "is not allowed.");
+  }
+  if (TooLong(message->body, kMaxCaption)) {
+    return Invalid(error, absl::StrCat(kind, "['caption']"), "is longer than 1024 characters.");
+  }
+  return true;
+}
+
+bool ReadLocation(const JsonObject& part, Outgoing* message, GraphError* error) {
+  double latitude = 0;
+  double longitude = 0;
+  if (!GetCoordinate(part, "latitude", &latitude)) return Missing(error, "location['latitude']");
+  if (!GetCoordinate(part, "longitude", &longitude)) return Missing(error, "location['longitude']");
+  if (latitude < -90 || latitude > 90) return Invalid(error, "location['latitude']", "is not one.");
+  if (longitude < -180 || longitude > 180) {
+    return Invalid(error, "location['longitude']", "is not one.");
+  }
+  GetText(part, "name", &message->body);
+  return true;
+}
+
+bool ReadContacts(const JsonArray& cards, Outgoing* message, GraphError* error) {
+  if (cards.size() == 0) return Missing(error, "contacts");
+  for (const JsonElement card : cards) {
+    JsonObject person;
+    JsonObject name;
+    if (card.get(person) != simdjson::SUCCESS || !GetObject(person, "name", &name)) {
+      return Missing(error, "contacts['name']");
+    }
+    absl::string_view formatted;
+    if (!RequireText(name, "formatted_name", "contacts['name']['formatted_name']", kMaxText,
+                     &formatted, error)) {
+      return false;
+    }
+    if (message->body.empty()) message->body = formatted;
+  }
+  return true;
+}
+
+bool ReadReaction(const JsonObject& part, Outgoing* message, GraphError* error) {
+  absl::string_view id;
+  if (!RequireText(part, "message_id", "reaction['message_id']", kMaxCallback, &id, error)) {
+    return false;
+  }
+  // An empty emoji takes the reaction back.
+  if (!GetText(part, "emoji", &message->body)) return Missing(error, "reaction['emoji']");
+  return true;
+}
+
+bool ReadInteractive(const JsonObject& part, Outgoing* message, GraphError* error) {
+  absl::string_view type;
+  if (!RequireText(part, "type", "interactive['type']", 64, &type, error)) return false;
+  const bool list = type == "list";
+  if (!list && type != "button") {
+    return Invalid(error, "interactive['type']", "must be button or list.");
+  }
+  JsonObject body;
+  JsonObject action;
+  if (!GetObject(part, "body", &body)) return Missing(error, "interactive['body']");
+  const size_t limit = list ? kMaxText : kMaxInteractiveBody;
+  if (!RequireText(body, "text", "interactive['body']['text']", limit, &message->body, error)) {
+    return false;
+  }
+  JsonObject around;
+  absl::string_view text;
+  if (GetObject(part, "header", &around) && GetText(around, "text", &text)) {
+    message->header = std::string(text);
+  }
+  if (GetObject(part, "footer", &around) && GetText(around, "text", &text)) {
+    message->footer = std::string(text);
+  }
+  if (!GetObject(part, "action", &action)) return Missing(error, "interactive['action']");
+  return list ? ReadList(action, message, error) : ReadReplyButtons(action, message, error);
+}
+
+}  // namespace kabar::cloudsim
