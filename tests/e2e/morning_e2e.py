@@ -1,13 +1,7 @@
 """The suite's main job: a morning file of 2,000 shipments, sent, delivered, read and answered."""
 
-import io
-import os
-import subprocess
-import sys
-import tempfile
-
 from kabarstack import morning_file, report
-from stage import BIN, ROOT, People, StageTest, eventually
+from stage import People, StageTest
 
 
 class Morning(StageTest):
@@ -40,16 +34,3 @@ class Morning(StageTest):
         for line in run.record():
             self.assertEqual(line["body"], expected[line["to"].lstrip("+")])
             self.assertEqual(line["kind"], "template")  # nobody has written: no window is open
-
-    def test_the_example_in_python_does_the_same_work(self):
-        script = os.path.join(ROOT, "tools", "examples", "python", "morning.py")
-        if not os.path.exists(script):
-            self.skipTest("tools/examples/python/morning.py is not there")
-        self._people_sent_by(lambda file, sender: [
-            "/usr/bin/python3", script, file, "--sender", sender, "--rate", "6000/min"])
-
-    def test_kabarctl_does_the_same_work(self):
-        kabarctl = os.path.join(BIN, "kabarctl")
-        if not os.path.exists(kabarctl):
-            self.skipTest("kabarctl is not built")
-        self.skipTest("to come")
