@@ -1,97 +1,23 @@
-// The loops as a whole: PostgreSQL, and contacts, templates and dispatcher as gRPC services of the
-// test's own.
-#include <algorithm>
+// Steps on their way to the ledger, and old texts: loops, PostgreSQL, and gRPC fakes.
 #include <catch2/catch.hpp>
-#include <memory>
 #include <string>
-#include <vector>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-#include "libs/events/consumer.h"
 #include "libs/testing/eventually.h"
-#include "libs/testing/fake_clock.h"
-#include "services/triggers/answer_loop.h"
 #include "services/triggers/hand_over.h"
-#include "services/triggers/peers.h"
-#include "services/triggers/stale_loop.h"
 #include "services/triggers/step_loop.h"
-#include "services/triggers/testing/database.h"
-#include "services/triggers/testing/dispatcher_events.h"
-#include "services/triggers/testing/fake_peers.h"
+#include "services/triggers/testing/loop_fixture.h"
 
 namespace kabar::triggers {
 namespace {
 
 using testing::At;
-using testing::Changed;
-using testing::InboundFrom;
 using testing::IsOk;
 using testing::kA;
 using testing::kB;
 using testing::Soon;
 using testing::StatusIs;
 
-// A service that dies between the ledger and its own record.
-class DyingStore : public PgStore {
- public:
-  using PgStore::PgStore;
-  bool dead = false;
-
-  absl::StatusOr<std::int64_t> ChangeSteps(absl::Span<const StepChange> changes, absl::Time now,
-                                           absl::Time deadline) override {
-    if (dead) return absl::UnavailableError("died");
-    return PgStore::ChangeSteps(changes, now, deadline);
-  }
-};
-
-struct Fixture : testing::Database {
-  kabar::testing::FakeClock clock;
-  testing::FakePeers fakes;
-  Peers peers{{.contacts = fakes.server.address(),
-               .templates = fakes.server.address(),
-               .dispatcher = fakes.server.address()},
-              "service"};
-  DyingStore dying{pool};
-  HandOver hand_over{dying, peers, clock};
-  StepLoop steps{dying, hand_over, clock};
-  StaleLoop stale{dying, peers, hand_over, clock};
-  AnswerLoop answers{dying, peers, clock, AnswerLoop::Options{}};
-
-  Fixture() {
-    fakes.dispatcher.AddSender(kA, "wa-1");
-    fakes.dispatcher.AddSender(kB, "wa-2");
-    fakes.templates.Put(kA, "tpl_1", "Lunas", {"name", "productname"});
-    fakes.templates.Put(kB, "tpl_1", "Terima kasih", {"name"});
-    AddAutomation(kA, "aut_1", EventType::kOrderPaid, absl::ZeroDuration());
-  }
-
-  BusinessEvent Paid(const std::string& id, const std::string& phone, const std::string& name) {
-    BusinessEvent event = Event(id);
-    event.phone = phone;
-    event.name = name;
-    event.variables = {{"documentnumber", "INV-" + id}, {"nama_produk", "Sepatu"}};
-    return event;
-  }
-  void Publish(const std::string& outlet, const BusinessEvent& event) {
-    REQUIRE_THAT(store.Publish(outlet, event, clock.Now(), Soon()), IsOk());
-  }
-  int Run() {
-    const auto taken = steps.RunOnce();
-    REQUIRE_THAT(taken, IsOk());
-    return *taken;
-  }
-  DueStep Step(const std::string& outlet, const std::string& event_id) {
-    const auto found = store.ListSteps(outlet, event_id, {}, 10, Soon());
-    REQUIRE(found->size() == 1);
-    return found->at(0);
-  }
-  testing::FakeDispatcher::Stored Message(const std::string& id) {
-    const auto messages = fakes.dispatcher.messages();
-    REQUIRE(messages.contains(id));
-    return messages.at(id);
-  }
-};
+using Fixture = testing::LoopFixture;
 
 TEST_CASE_METHOD(Fixture, "steps: from an event to the ledger, of two outlets", "[triggers][pg]") {
   AddAutomation(kB, "aut_1", EventType::kOrderPaid, absl::ZeroDuration());
@@ -350,118 +276,6 @@ TEST_CASE_METHOD(Fixture, "stale loop: what cannot be sent any more is refused",
   CHECK(Message(id).message.refusal().reason() == "AUTOMATION_DISABLED");
   CHECK(Message(stranger).message.refusal().state() == events::v1::FAILED);
   CHECK(Message(stranger).message.refusal().reason() == "STEP_NOT_FOUND");
-}
-
-struct AnswerFixture : Fixture {
-  std::unique_ptr<events::Sink> sink = store.MakeDispatcherSink(clock);
-  std::int64_t number = 0;
-  std::string budi = fakes.contacts.Add(kA, "+6281200000001", "Budi");
-
-  void Apply(const std::vector<events::v1::Event>& events) {
-    events::v1::NumberedBatch batch;
-    batch.set_number(++number);
-    for (const auto& event : events) *batch.mutable_batch()->add_events() = event;
-    const std::vector<const events::v1::NumberedBatch*> batches = {&batch};
-    REQUIRE_THAT(sink->Apply(batches, Soon()), IsOk());
-  }
-  std::vector<CustomerAnswer> Recorded(const std::string& outlet = kA) {
-    return *store.ListAnswers(outlet, "", {}, 100, Soon());
-  }
-};
-
-TEST_CASE_METHOD(AnswerFixture, "answers: to the newest message of the contact, or by context",
-                 "[triggers][pg]") {
-  events::v1::Event by_context = InboundFrom(kA, "wamid.2", "+6281200000001", "Tidak", At(20));
-  by_context.mutable_inbound_received()->set_context_message_id("m1");
-  by_context.mutable_inbound_received()->set_context_run_id("run-m1");
-  by_context.mutable_inbound_received()->set_context_contact_id(budi);
-  Apply({Changed(kA, "m1", budi, events::v1::SENT, At(0)),
-         Changed(kA, "m2", budi, events::v1::SENT, At(10)),
-         InboundFrom(kA, "wamid.1", "+6281200000001", "Yaa 👍", At(20)), by_context});
-  CHECK(*answers.RunOnce() == 2);
-  const std::vector<CustomerAnswer> recorded = Recorded();
-  REQUIRE(recorded.size() == 2);
-  CHECK(recorded[0].message_id == "m2");
-  CHECK(recorded[0].run_id == "run-m2");
-  CHECK(recorded[0].contact_id == budi);
-  CHECK(recorded[0].answer == Answer::kYes);
-  CHECK(recorded[1].message_id == "m1");
-  CHECK(recorded[1].run_id == "run-m1");
-  CHECK(recorded[1].answer == Answer::kNo);
-}
-
-TEST_CASE_METHOD(AnswerFixture, "answers: one that is faster than its message waits for it",
-                 "[triggers][pg]") {
-  Apply({InboundFrom(kA, "wamid.1", "+6281200000001", "ya", At(0))});
-  CHECK(*answers.RunOnce() == 1);
-  CHECK(Recorded().empty());
-  Apply({Changed(kA, "m1", budi, events::v1::SENT, At(1))});
-  clock.Advance(absl::Seconds(1));
-  CHECK(*answers.RunOnce() == 1);
-  REQUIRE(Recorded().size() == 1);
-  CHECK(Recorded()[0].message_id == "m1");
-}
-
-TEST_CASE_METHOD(AnswerFixture, "answers: to nothing of ours, from nobody we know",
-                 "[triggers][pg]") {
-  fakes.contacts.Add(kB, "+6281299999999", "Adi");
-  Apply({Changed(kA, "m1", budi, events::v1::SENT, At(0)),
-         InboundFrom(kA, "wamid.1", "+6281299999999", "halo", At(1)),
-         InboundFrom(kA, "wamid.2", "+0", "ya", At(2)),
-         InboundFrom(kB, "wamid.3", "+6281299999999", "ya", At(3)),
-         InboundFrom(kA, "wamid.4", "+6281200000001", "ya", At(4))});
-  CHECK(*answers.RunOnce() == 4);
-  REQUIRE(Recorded().size() == 1);  // the one that contacts refuses holds up no other
-  CHECK(Recorded()[0].inbound_id == "wamid.4");
-  clock.Advance(kAnswerPatience);
-  CHECK(*answers.RunOnce() == 3);
-  REQUIRE(Recorded().size() == 3);
-  CHECK(Recorded()[0].message_id.empty());
-  CHECK(Recorded()[0].contact_id.empty());
-  CHECK(Recorded()[0].answer == Answer::kOther);
-  CHECK(Recorded()[1].answer == Answer::kYes);
-  REQUIRE(Recorded(kB).size() == 1);
-  CHECK(Recorded(kB)[0].contact_id == "con_toko-b_1");
-  CHECK(Recorded(kB)[0].message_id.empty());
-}
-
-TEST_CASE_METHOD(AnswerFixture, "answers: contacts is waited for", "[triggers][pg]") {
-  Apply({Changed(kA, "m1", budi, events::v1::SENT, At(0)),
-         InboundFrom(kA, "wamid.1", "+6281200000001", "ya", At(4))});
-  fakes.contacts.faults.Fail(absl::UnavailableError("away"), 1);
-  CHECK_THAT(answers.RunOnce(), StatusIs(absl::StatusCode::kUnavailable));
-  clock.Advance(absl::Hours(1));  // however long
-  CHECK(*answers.RunOnce() == 1);
-  REQUIRE(Recorded().size() == 1);
-  CHECK(Recorded()[0].message_id == "m1");
-}
-
-TEST_CASE_METHOD(AnswerFixture, "answers: from the stream of events to the record",
-                 "[triggers][pg]") {
-  const rpc::Caller caller("service");
-  WakingSink waking(store.MakeDispatcherSink(clock), answers);
-  events::Consumer consumer(
-      {.source = "dispatcher", .consumer = "triggers"}, rpc::MakeChannel(fakes.server.address()),
-      [&](grpc::ClientContext& context) {
-        caller.Prepare(context, {.timeout = absl::InfiniteDuration()});
-      },
-      waking);
-  answers.Start();
-  consumer.Start();
-  for (int i = 0; i < 20; ++i) {
-    events::v1::EventBatch batch;
-    *batch.add_events() = Changed(kA, absl::StrCat("m", i), budi, events::v1::SENT, At(i));
-    *batch.add_events() = InboundFrom(kA, absl::StrCat("wamid.", i), "+6281200000001", "ya", At(i));
-    fakes.events.Append(batch);
-  }
-  REQUIRE(kabar::testing::Eventually([&] { return Recorded().size() == 20; }));
-  consumer.Stop();
-  answers.Stop();
-  for (const CustomerAnswer& answer : Recorded()) {
-    CHECK(absl::StartsWith(answer.message_id, "m"));
-    CHECK(answer.answer == Answer::kYes);
-  }
-  CHECK(*sink->Position(Soon()) == 20);
 }
 
 }  // namespace

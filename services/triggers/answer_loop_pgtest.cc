@@ -1,0 +1,158 @@
+// Customers' words on their way to the record: sink, loop, PostgreSQL, and gRPC fakes.
+#include <catch2/catch.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "libs/events/consumer.h"
+#include "libs/testing/eventually.h"
+#include "services/triggers/answer_loop.h"
+#include "services/triggers/sweep.h"
+#include "services/triggers/testing/dispatcher_events.h"
+#include "services/triggers/testing/loop_fixture.h"
+
+namespace kabar::triggers {
+namespace {
+
+using testing::At;
+using testing::Changed;
+using testing::InboundFrom;
+using testing::IsOk;
+using testing::kA;
+using testing::kB;
+using testing::Soon;
+using testing::StatusIs;
+
+struct AnswerFixture : testing::LoopFixture {
+  std::unique_ptr<events::Sink> sink = store.MakeDispatcherSink(clock);
+  std::int64_t number = 0;
+  std::string budi = fakes.contacts.Add(kA, "+6281200000001", "Budi");
+
+  void Apply(const std::vector<events::v1::Event>& events) {
+    events::v1::NumberedBatch batch;
+    batch.set_number(++number);
+    for (const auto& event : events) *batch.mutable_batch()->add_events() = event;
+    const std::vector<const events::v1::NumberedBatch*> batches = {&batch};
+    REQUIRE_THAT(sink->Apply(batches, Soon()), IsOk());
+  }
+  std::vector<CustomerAnswer> Recorded(const std::string& outlet = kA) {
+    return *store.ListAnswers(outlet, "", {}, 100, Soon());
+  }
+};
+
+TEST_CASE_METHOD(AnswerFixture, "answers: to the newest message of the contact, or by context",
+                 "[triggers][pg]") {
+  events::v1::Event by_context = InboundFrom(kA, "wamid.2", "+6281200000001", "Tidak", At(20));
+  by_context.mutable_inbound_received()->set_context_message_id("m1");
+  by_context.mutable_inbound_received()->set_context_run_id("run-m1");
+  by_context.mutable_inbound_received()->set_context_contact_id(budi);
+  Apply({Changed(kA, "m1", budi, events::v1::SENT, At(0)),
+         Changed(kA, "m2", budi, events::v1::SENT, At(10)),
+         InboundFrom(kA, "wamid.1", "+6281200000001", "Yaa 👍", At(20)), by_context});
+  CHECK(*answers.RunOnce() == 2);
+  const std::vector<CustomerAnswer> recorded = Recorded();
+  REQUIRE(recorded.size() == 2);
+  CHECK(recorded[0].message_id == "m2");
+  CHECK(recorded[0].run_id == "run-m2");
+  CHECK(recorded[0].contact_id == budi);
+  CHECK(recorded[0].answer == Answer::kYes);
+  CHECK(recorded[1].message_id == "m1");
+  CHECK(recorded[1].run_id == "run-m1");
+  CHECK(recorded[1].answer == Answer::kNo);
+}
+
+TEST_CASE_METHOD(AnswerFixture, "answers: one that is faster than its message waits for it",
+                 "[triggers][pg]") {
+  Apply({InboundFrom(kA, "wamid.1", "+6281200000001", "ya", At(0))});
+  CHECK(*answers.RunOnce() == 1);
+  CHECK(Recorded().empty());
+  Apply({Changed(kA, "m1", budi, events::v1::SENT, At(1))});
+  clock.Advance(absl::Seconds(1));
+  CHECK(*answers.RunOnce() == 1);
+  REQUIRE(Recorded().size() == 1);
+  CHECK(Recorded()[0].message_id == "m1");
+}
+
+TEST_CASE_METHOD(AnswerFixture, "answers: to nothing of ours, from nobody we know",
+                 "[triggers][pg]") {
+  fakes.contacts.Add(kB, "+6281299999999", "Adi");
+  Apply({Changed(kA, "m1", budi, events::v1::SENT, At(0)),
+         InboundFrom(kA, "wamid.1", "+6281299999999", "halo", At(1)),
+         InboundFrom(kA, "wamid.2", "+0", "ya", At(2)),
+         InboundFrom(kB, "wamid.3", "+6281299999999", "ya", At(3)),
+         InboundFrom(kA, "wamid.4", "+6281200000001", "ya", At(4))});
+  CHECK(*answers.RunOnce() == 4);
+  REQUIRE(Recorded().size() == 1);  // the one that contacts refuses holds up no other
+  CHECK(Recorded()[0].inbound_id == "wamid.4");
+  clock.Advance(kAnswerPatience);
+  CHECK(*answers.RunOnce() == 3);
+  REQUIRE(Recorded().size() == 3);
+  CHECK(Recorded()[0].message_id.empty());
+  CHECK(Recorded()[0].contact_id.empty());
+  CHECK(Recorded()[0].answer == Answer::kOther);
+  CHECK(Recorded()[1].answer == Answer::kYes);
+  REQUIRE(Recorded(kB).size() == 1);
+  CHECK(Recorded(kB)[0].contact_id == "con_toko-b_1");
+  CHECK(Recorded(kB)[0].message_id.empty());
+}
+
+TEST_CASE_METHOD(AnswerFixture, "answers: contacts is waited for", "[triggers][pg]") {
+  Apply({Changed(kA, "m1", budi, events::v1::SENT, At(0)),
+         InboundFrom(kA, "wamid.1", "+6281200000001", "ya", At(4))});
+  fakes.contacts.faults.Fail(absl::UnavailableError("away"), 1);
+  CHECK_THAT(answers.RunOnce(), StatusIs(absl::StatusCode::kUnavailable));
+  clock.Advance(absl::Hours(1));  // however long
+  CHECK(*answers.RunOnce() == 1);
+  REQUIRE(Recorded().size() == 1);
+  CHECK(Recorded()[0].message_id == "m1");
+}
+
+TEST_CASE_METHOD(AnswerFixture, "sweep: forgets each hour what nobody asks for", "[triggers][pg]") {
+  const auto newest = [&] {
+    return store.FindSentMessages({{kA, "wa-1", budi, clock.Now()}}, absl::Hours(1000), Soon())
+        ->at(0);
+  };
+  Apply({Changed(kA, "m1", budi, events::v1::SENT, clock.Now())});
+  clock.Advance(absl::Hours(72));
+  {
+    Sweep sweep(store, clock, absl::Hours(24));
+    REQUIRE(clock.WaitForSleepers(1));
+    CHECK(newest());  // 72 h old exactly: it stays
+    clock.Advance(absl::Hours(1));
+    REQUIRE(clock.WaitForSleepers(1));
+  }
+  CHECK_FALSE(newest());
+}
+
+TEST_CASE_METHOD(AnswerFixture, "answers: from the stream of events to the record",
+                 "[triggers][pg]") {
+  const rpc::Caller caller("service");
+  WakingSink waking(store.MakeDispatcherSink(clock), answers);
+  events::Consumer consumer(
+      {.source = "dispatcher", .consumer = "triggers"}, rpc::MakeChannel(fakes.server.address()),
+      [&](grpc::ClientContext& context) {
+        caller.Prepare(context, {.timeout = absl::InfiniteDuration()});
+      },
+      waking);
+  answers.Start();
+  consumer.Start();
+  for (int i = 0; i < 20; ++i) {
+    events::v1::EventBatch batch;
+    *batch.add_events() = Changed(kA, absl::StrCat("m", i), budi, events::v1::SENT, At(i));
+    *batch.add_events() = InboundFrom(kA, absl::StrCat("wamid.", i), "+6281200000001", "ya", At(i));
+    fakes.events.Append(batch);
+  }
+  REQUIRE(kabar::testing::Eventually([&] { return Recorded().size() == 20; }));
+  consumer.Stop();
+  answers.Stop();
+  for (const CustomerAnswer& answer : Recorded()) {
+    CHECK(absl::StartsWith(answer.message_id, "m"));
+    CHECK(answer.answer == Answer::kYes);
+  }
+  CHECK(*sink->Position(Soon()) == 20);
+}
+
+}  // namespace
+}  // namespace kabar::triggers
