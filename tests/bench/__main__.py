@@ -1,0 +1,32 @@
+"""tools/bench: what the suite can do, measured on the real programs.
+
+  tools/bench campaign    a whole campaign: messages/s, CPU a message, peak memory
+  tools/bench cloudsim    the simulator alone: is it ever the bottleneck?
+
+Each prints a small table; --json FILE writes the same for programs. Exit code 1 when a run was not
+exact or a bound is not kept. `tools/bench NAME --help` says what a figure means.
+"""
+
+import argparse
+import sys
+
+import campaign
+import cloudsim
+
+BENCHES = {"campaign": campaign, "cloudsim": cloudsim}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = parser.add_subparsers(dest="bench", required=True, metavar="NAME")
+    for name, module in BENCHES.items():
+        one = names.add_parser(name, help=module.__doc__.splitlines()[0], description=module.__doc__,
+                               formatter_class=argparse.RawDescriptionHelpFormatter)
+        one.add_argument("--json", metavar="FILE", help="the figures for programs")
+        module.arguments(one)
+    args = parser.parse_args()
+    sys.exit(BENCHES[args.bench].run(args))
+
+
+main()

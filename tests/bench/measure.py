@@ -1,0 +1,92 @@
+"""CPU and memory of a stack's parts, read from /proc; tables and JSON of a bench."""
+
+import json
+import os
+import platform
+
+TICK_US = 1_000_000 / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid):
+    """(parent, microseconds of CPU of itself, of its children that have ended)."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    ticks = [int(x) for x in fields[11:15]]
+    return int(fields[1]), (ticks[0] + ticks[1]) * TICK_US, (ticks[2] + ticks[3]) * TICK_US
+
+
+def _stats():
+    found = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                found[int(name)] = _stat(name)
+            except OSError:
+                pass  # it ended meanwhile
+    return found
+
+
+def _children(stats, pid):
+    return [p for p, (parent, _, _) in stats.items() if parent == pid]
+
+
+def cpu_us(stack):
+    """Each part's CPU time so far. PostgreSQL is its postmaster with all its backends."""
+    stats, used = _stats(), {}
+    for name, part in stack.parts.items():
+        pid = part.pid
+        if pid not in stats:
+            continue
+        used[name] = sum(stats[p][1] + stats[p][2] for p in [pid, *_children(stats, pid)])
+    return used
+
+
+def difference(after, before):
+    return {n: v - before.get(n, 0) for n, v in after.items()}
+
+
+def _pss_mb(pid):
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("Pss:")) / 1024
+
+
+def peak_rss_mb(stack):
+    """Peak resident memory of each part since it was started. PostgreSQL's processes share most of
+    theirs, so it is the sum of their proportional shares now."""
+    peaks = {n: p.rss_peak_mb() for n, p in stack.parts.items()}
+    stats, pid = _stats(), stack.postgres.process.pid
+    shares = 0
+    for p in [pid, *_children(stats, pid)]:
+        try:
+            shares += _pss_mb(p)
+        except OSError:
+            pass  # a backend that ended meanwhile
+    peaks["postgres"] = round(shares, 1)
+    return peaks
+
+
+def redis_peak_mb(stack):
+    info = stack.redis.command("INFO", "memory")
+    peak = next(line for line in info.splitlines() if line.startswith("used_memory_peak:"))
+    return round(int(peak.split(":")[1]) / 1048576, 1)
+
+
+def machine():
+    """One line: what it was measured on."""
+    model = "unknown processor"
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        for line in f:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    memory_gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / (1 << 30)
+    load = os.getloadavg()[0]
+    return (f"{os.cpu_count()} x {model}, {memory_gb:.0f} GB, Linux {platform.release()}, "
+            f"load {load:.1f} before the run")
+
+
+def write_json(path, figures):
+    if path:
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(figures, f, indent=1)
+            f.write("\n")
