@@ -1,9 +1,12 @@
 #include <catch2/catch.hpp>
+#include <functional>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "libs/base/status.h"
 #include "libs/testing/status_matchers.h"
 #include "tools/kabarctl/campaigns_watch.h"
@@ -65,6 +68,23 @@ TEST_CASE("campaigns create: every call has a request_id of its own", "[kabarctl
   CHECK(shop.world.created.request_id() != first);
 }
 
+TEST_CASE("campaigns create: a lost answer is asked for again with the same request_id",
+          "[kabarctl]") {
+  Shop shop;
+  shop.world.lost_answers = 2;
+  REQUIRE(shop.Run(kCreate).code == 0);
+  const auto& ids = shop.world.create_request_ids;
+  REQUIRE(ids.size() == 3);
+  CHECK(ids[0] == ids[1]);
+  CHECK(ids[1] == ids[2]);
+
+  shop.world.lost_answers = 3;
+  const Outcome lost = shop.Run(kCreate);
+  CHECK(lost.code == 3);
+  CHECK_THAT(lost.error, Catch::Contains("campaigns cannot be reached at"));
+  CHECK(ids.size() == 6);
+}
+
 TEST_CASE("campaigns create: names that mean nothing, or two things", "[kabarctl]") {
   Shop shop;
   auto words = kCreate;
@@ -80,14 +100,17 @@ TEST_CASE("campaigns create: names that mean nothing, or two things", "[kabarctl
 
 TEST_CASE("campaigns create: a refused field names its option, in JSON too", "[kabarctl]") {
   Shop shop;
-  shop.world.segments = {};
+  shop.world.refuse = base::InvalidField("campaign.rate", "45/mim: unknown unit at 4");
   auto words = kCreate;
-  words[6] = "seg_aaaaaaaaaaaaaaaaaaaa";
+  words[6] = "seg_aaaa";  // an id: the refusal comes from campaigns, not from a list of segments
+  shop.world.segment_by_id = Segment("seg_aaaa", "Semua");
   words.push_back("--json");
-  const Outcome done = shop.Run(words);  // the fake knows no GetSegment
+  const Outcome done = shop.Run(words);
   CHECK(done.code == 1);
   CHECK(done.out.empty());
-  CHECK(nlohmann::json::parse(done.error)["error"]["code"] == "UNIMPLEMENTED");
+  const auto error = nlohmann::json::parse(done.error)["error"];
+  CHECK(error["message"] == "--rate: 45/mim: unknown unit at 4");
+  CHECK(error["fields"][0]["option"] == "--rate");
 }
 
 campaigns::v1::Campaign InState(campaigns::v1::CampaignState state, int asked = 10) {
@@ -117,8 +140,9 @@ analytics::v1::CampaignStats StatsOf(int queued, int read) {
 
 // Watching with no pauses worth the name.
 struct Watching {
-  explicit Watching(Services& services, bool json = false)
-      : session(
+  explicit Watching(Services& services, bool json = false, std::streambuf* to = nullptr)
+      : stream(to == nullptr ? out.rdbuf() : to),
+        session(
             [&] {
               Session::Options options;
               options.addresses.fill(services.address());
@@ -126,13 +150,14 @@ struct Watching {
               options.json = json;
               return options;
             }(),
-            {.in = &in, .out = &out, .error = &error}) {}
+            {.in = &in, .out = &stream, .error = &error}) {}
 
   absl::StatusOr<int> Run() { return Watch(session, "cmp_1", pace); }
 
   std::istringstream in;
   std::ostringstream out;
   std::ostringstream error;
+  std::ostream stream;
   Session session;
   WatchPace pace = {.interval = absl::Milliseconds(100),
                     .poll = absl::Milliseconds(5),
@@ -159,20 +184,56 @@ TEST_CASE("campaigns watch: waits for the start, follows the run, ends with its 
   CHECK(watching.error.str().empty());
 }
 
+// Calls back with all that was written at each flush.
+class Heard : public std::stringbuf {
+ public:
+  std::function<void(const std::string& text)> on_flush = [](const std::string&) {};
+
+ private:
+  int sync() override {
+    on_flush(str());
+    return 0;
+  }
+};
+
 TEST_CASE("campaigns watch: as JSON one line of figures for each change", "[kabarctl]") {
   Services services;
-  services.world.campaign_states = {InState(campaigns::v1::RUNNING),
-                                    InState(campaigns::v1::RUNNING),
-                                    InState(campaigns::v1::COMPLETED)};
-  services.world.stats = StatsOf(0, 10);
-  Watching watching(services, true);
-  REQUIRE(watching.Run().ok());
-  std::istringstream lines(watching.out.str());
+  services.world.campaign_states = {InState(campaigns::v1::RUNNING)};
+  services.world.stream_faults = {absl::NotFoundError("not heard of"), absl::UnavailableError("")};
+  services.world.stream = {StatsOf(10, 0), StatsOf(4, 6)};
+  Heard heard;
+  // The campaign ends once the second figures have been shown.
+  heard.on_flush = [&](const std::string& text) {
+    if (!absl::StrContains(text, "\"queued\":\"4\"")) return;
+    const std::lock_guard lock(services.world.mutex);
+    services.world.campaign_states = {InState(campaigns::v1::COMPLETED)};
+    services.world.stats = StatsOf(0, 10);
+  };
+  Watching watching(services, true, &heard);
+  REQUIRE(*watching.Run() == 0);
+  std::istringstream lines(heard.str());
   std::string line;
-  nlohmann::json last;
-  while (std::getline(lines, line)) last = nlohmann::json::parse(line);
-  CHECK(last["queued"] == "0");
-  CHECK(last["read"] == "10");
+  std::vector<std::string> queued;
+  while (std::getline(lines, line)) queued.push_back(nlohmann::json::parse(line)["queued"]);
+  CHECK(queued == std::vector<std::string>{"10", "4", "0"});
+}
+
+TEST_CASE("campaigns watch: figures that are refused end it", "[kabarctl]") {
+  Services services;
+  services.world.campaign_states = {InState(campaigns::v1::RUNNING)};
+  services.world.stream_faults = {
+      base::Error(absl::StatusCode::kPermissionDenied, "OUTLET_NOT_YOURS", "not yours")};
+  CHECK_THAT(Watching(services).Run(), ReasonIs("OUTLET_NOT_YOURS"));
+}
+
+TEST_CASE("campaigns watch: has patience with analytics, but not for ever", "[kabarctl]") {
+  Services services;
+  services.world.campaign_states = {InState(campaigns::v1::RUNNING)};
+  services.world.stream_faults.assign(
+      3, base::Error(absl::StatusCode::kUnavailable, "DATABASE_AWAY", "away"));
+  Watching watching(services);
+  watching.pace.patience = absl::ZeroDuration();
+  CHECK_THAT(watching.Run(), ReasonIs("DATABASE_AWAY"));
 }
 
 TEST_CASE("campaigns watch: the exit code tells of a run that was not completed", "[kabarctl]") {

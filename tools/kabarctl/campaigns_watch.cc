@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <ostream>
@@ -30,6 +31,7 @@ using campaigns::v1::CampaignsService;
 constexpr absl::Duration kPlainEvery = absl::Seconds(5);
 // A stream is opened anew after this: a peer that died silently is noticed.
 constexpr absl::Duration kStreamTimeout = absl::Hours(1);
+constexpr absl::Duration kSilent = absl::Seconds(5);
 
 bool HasEnded(const Campaign& campaign) {
   return campaign.state() == campaigns::v1::COMPLETED ||
@@ -137,14 +139,18 @@ class Watcher {
   absl::StatusOr<Campaign> Follow(const Campaign& campaign) {
     StateWatch state(session_, campaign, pace_);
     const auto stub = AnalyticsService::NewStub(session_.Channel(Area::kAnalytics));
-    absl::Time seen = absl::Now();
+    absl::Time away_since = absl::InfiniteFuture();
     while (!state.over()) {
-      const absl::Time before = seen;
-      absl::Status status = OneStream(*stub, campaign.run_id(), state, &seen);
+      bool answered = false;
+      const absl::Status status = OneStream(*stub, campaign.run_id(), state, &answered);
       if (state.over()) break;
-      // Analytics may not have heard of a run that has just begun.
-      const bool may_pass = status.ok() || MayPass(status) || absl::IsNotFound(status);
-      if (!may_pass || (seen == before && absl::Now() - seen > pace_.patience)) return status;
+      if (answered) {
+        away_since = absl::InfiniteFuture();
+      } else if (!MayPass(status)) {
+        return status;
+      }
+      away_since = std::min(away_since, absl::Now());
+      if (absl::Now() - away_since > pace_.patience) return status;
       absl::SleepFor(pace_.again);
     }
     return state.Last();
@@ -172,23 +178,29 @@ class Watcher {
   void End() { line_.End(); }
 
  private:
+  // `answered`: analytics was there, whatever ended the stream.
   absl::Status OneStream(AnalyticsService::Stub& stub, const std::string& run_id, StateWatch& state,
-                         absl::Time* seen) {
+                         bool* answered) {
     grpc::ClientContext context;
     session_.Prepare(context, kStreamTimeout);
     analytics::v1::WatchCampaignStatsRequest request;
     request.set_run_id(run_id);
     request.set_interval_ms(static_cast<std::int32_t>(absl::ToInt64Milliseconds(pace_.interval)));
+    const absl::Time begun = absl::Now();
     const auto reader = stub.WatchCampaignStats(&context, request);
     state.Follow(&context);
     CampaignStats stats;
     while (reader->Read(&stats)) {
-      *seen = absl::Now();
+      *answered = true;
       Show(stats);
     }
-    absl::Status status = rpc::ToAbsl(reader->Finish());
+    const absl::Status status = rpc::ToAbsl(reader->Finish());
     state.Follow(nullptr);
-    return session_.Named(std::move(status), Area::kAnalytics, kStreamTimeout);
+    // NOT_FOUND: it has not heard yet of a run that has just begun. A service that is away fails
+    // quickly; a stream that was silent for longer was that of a run in which nothing moved.
+    *answered = *answered || status.ok() || absl::IsNotFound(status) ||
+                (MayPass(status) && absl::Now() - begun > kSilent);
+    return session_.Named(status, Area::kAnalytics, kStreamTimeout);
   }
 
   void Show(const CampaignStats& stats) {

@@ -2,7 +2,7 @@
 //
 // Thread safety: one thread (watching starts a second one of its own). Blocks: until the run is
 // over; every call in it has a deadline. Errors: the services'; CAMPAIGN_NOT_STARTED; a service
-// that stays away for kPatience ends the watching, never the campaign.
+// that stays away for WatchPace::patience ends the watching, never the campaign.
 #ifndef KABAR_TOOLS_KABARCTL_CAMPAIGNS_WATCH_H_
 #define KABAR_TOOLS_KABARCTL_CAMPAIGNS_WATCH_H_
 

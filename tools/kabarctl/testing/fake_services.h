@@ -39,11 +39,16 @@ struct World {
   contacts::v1::ImportContactsResponse import_report;
 
   std::vector<contacts::v1::Segment> segments;
+  std::optional<contacts::v1::Segment> segment_by_id;  // what GetSegment finds
   std::map<std::string, templates::v1::Template> templates_by_code;
   campaigns::v1::CreateCampaignRequest created;
+  int lost_answers = 0;                         // so many CreateCampaign work and say nothing
+  std::vector<std::string> create_request_ids;  // of every attempt
   // What GetCampaign answers, one after the other; the last one again and again.
   std::vector<campaigns::v1::Campaign> campaign_states;
-  // What WatchCampaignStats streams before it waits for its end.
+  // How WatchCampaignStats ends at once, one call after the other, before it streams.
+  std::vector<absl::Status> stream_faults;
+  // What it then streams before it waits for its end.
   std::vector<analytics::v1::CampaignStats> stream;
   std::optional<analytics::v1::CampaignStats> stats;  // of GetCampaignStats
   dispatcher::v1::CreateSenderRequest sender;
@@ -74,6 +79,18 @@ class FakeContacts : public contacts::v1::ContactsService::Service {
           *response = world_.import_report;
           return absl::OkStatus();
         });
+  }
+
+  grpc::Status GetSegment(grpc::ServerContext* context, const contacts::v1::GetSegmentRequest*,
+                          contacts::v1::Segment* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      if (!world_.segment_by_id) {
+        return base::Error(absl::StatusCode::kNotFound, "SEGMENT_NOT_FOUND", "no such segment");
+      }
+      *response = *world_.segment_by_id;
+      return absl::OkStatus();
+    });
   }
 
   // Two a page, so that lists need several.
@@ -128,6 +145,14 @@ class FakeCampaigns : public campaigns::v1::CampaignsService::Service {
   grpc::Status CreateCampaign(grpc::ServerContext* context,
                               const campaigns::v1::CreateCampaignRequest* request,
                               campaigns::v1::Campaign* response) override {
+    {
+      const std::lock_guard lock(world_.mutex);
+      world_.create_request_ids.push_back(request->request_id());
+      if (world_.lost_answers > 0) {
+        --world_.lost_answers;
+        return grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed");  // as the wire says it
+      }
+    }
     return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call&) -> absl::Status {
       const std::lock_guard lock(world_.mutex);
       KABAR_RETURN_IF_ERROR(world_.refuse);
@@ -186,6 +211,11 @@ class FakeAnalytics : public analytics::v1::AnalyticsService::Service {
                               std::vector<analytics::v1::CampaignStats> stream;
                               {
                                 const std::lock_guard lock(world_.mutex);
+                                if (!world_.stream_faults.empty()) {
+                                  const absl::Status fault = world_.stream_faults.front();
+                                  world_.stream_faults.erase(world_.stream_faults.begin());
+                                  return fault;
+                                }
                                 std::swap(stream, world_.stream);
                               }
                               for (const auto& stats : stream) writer->Write(stats);
