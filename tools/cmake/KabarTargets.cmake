@@ -9,6 +9,9 @@
 # its own program and tests may link, and the program kabar-x. Test files by kind make one program
 # each: x_test (no servers), x_pgtest (private PostgreSQL), x_redistest (private Redis).
 
+# Everything that runs, without the tests: what tools/demo and tools/stack need.
+add_custom_target(programs)
+
 function(kabar_test_program target label link)
   set(sources ${ARGN})
   if(NOT sources)
@@ -17,9 +20,6 @@ function(kabar_test_program target label link)
   add_executable(${target} ${sources})
   target_link_libraries(${target} PRIVATE ${link} kabar::testing kabar_catch_main kabar_warnings)
   target_include_directories(${target} SYSTEM PRIVATE "${CATCH2_INCLUDE_DIR}")
-  # What is tested is built as configured; the tests themselves need no optimising, which would
-  # cost a third of a clean build.
-  target_compile_options(${target} PRIVATE -O0)
   add_test(NAME ${target} COMMAND ${target})
   set_tests_properties(${target} PROPERTIES LABELS ${label} TIMEOUT 300)
 endfunction()
@@ -54,6 +54,7 @@ function(kabar_service)
   add_library(kabar::services::${ARG_NAME} ALIAS ${target})
   add_executable(kabar-${ARG_NAME} ${ARG_MAIN})
   target_link_libraries(kabar-${ARG_NAME} PRIVATE ${target} kabar_warnings)
+  add_dependencies(programs kabar-${ARG_NAME})
   kabar_test_program(${ARG_NAME}_test unit ${target} ${ARG_TESTS})
   kabar_test_program(${ARG_NAME}_pgtest pg ${target} ${ARG_PGTESTS})
   kabar_test_program(${ARG_NAME}_redistest redis ${target} ${ARG_REDISTESTS})
@@ -64,4 +65,5 @@ function(kabar_program)
   add_executable(${ARG_NAME} ${ARG_SOURCES})
   target_include_directories(${ARG_NAME} PRIVATE "${CMAKE_SOURCE_DIR}")
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS} kabar_warnings)
+  add_dependencies(programs ${ARG_NAME})
 endfunction()

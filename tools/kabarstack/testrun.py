@@ -15,7 +15,7 @@ import time
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.path.join(ROOT, "build", "release")
+BUILD = os.path.join(ROOT, "build", "dev")
 KINDS = ["unit", "pg", "redis", "lint", "e2e"]
 LIMIT = 600  # seconds for one program
 
@@ -80,6 +80,7 @@ def run_lint():
 
 def run_e2e(pattern):
     folder = os.path.join(ROOT, "tests", "e2e")
+    os.environ.setdefault("KABAR_BIN", os.path.join(BUILD, "bin"))
     sys.path.insert(0, folder)
     loader = unittest.TestLoader()
     if pattern:
