@@ -34,9 +34,10 @@ absl::StatusOr<std::string> LastOf(absl::string_view token) {
                             "is not one of this list: pass next_page_token of the page before");
 }
 
-// The lane does not exist before the runner opened it; then there is nothing to stop.
-absl::Status IgnoreMissingLane(absl::Status status) {
-  return absl::IsNotFound(status) ? absl::OkStatus() : status;
+// The lane does not exist before the runner opened it, and may be over before the campaign is: the
+// events are on their way, or UNKNOWN messages wait for their webhooks.
+absl::Status Excuse(absl::Status status) {
+  return NothingToStop(status) ? absl::OkStatus() : status;
 }
 
 }  // namespace
@@ -189,7 +190,7 @@ grpc::Status Handler::PauseCampaign(grpc::ServerContext* context,
   return Verb(context, "PauseCampaign", request, response,
               [&](Campaign& campaign, absl::Time now) -> absl::Status {
                 KABAR_RETURN_IF_ERROR(Pause(campaign, "", now));
-                return IgnoreMissingLane(peers_.PauseLane(campaign));
+                return Excuse(peers_.PauseLane(campaign));
               });
 }
 
@@ -199,7 +200,7 @@ grpc::Status Handler::ResumeCampaign(grpc::ServerContext* context,
   return Verb(context, "ResumeCampaign", request, response,
               [&](Campaign& campaign, absl::Time now) -> absl::Status {
                 KABAR_RETURN_IF_ERROR(Resume(campaign, now));
-                return IgnoreMissingLane(peers_.ResumeLane(campaign));
+                return Excuse(peers_.ResumeLane(campaign));
               });
 }
 
@@ -210,7 +211,7 @@ grpc::Status Handler::CancelCampaign(grpc::ServerContext* context,
               [&](Campaign& campaign, absl::Time now) -> absl::Status {
                 KABAR_RETURN_IF_ERROR(Cancel(campaign, now));
                 if (campaign.run_id.empty()) return absl::OkStatus();
-                return IgnoreMissingLane(peers_.CancelLane(campaign));
+                return Excuse(peers_.CancelLane(campaign));
               });
 }
 

@@ -76,6 +76,11 @@ void SetText(templates::v1::Rendered& rendered, dispatcher::v1::OutgoingMessage*
 
 }  // namespace
 
+bool NothingToStop(const absl::Status& lane_verb) {
+  const std::string reason = base::GetReason(lane_verb);
+  return absl::IsNotFound(lane_verb) || reason == "LANE_CLOSED" || reason == "LANE_EXPIRED";
+}
+
 struct Peers::State {
   State(const PeerAddresses& addresses, const std::string& service_key)
       : caller(service_key),

@@ -36,6 +36,10 @@ struct HandedOver {
   double rate_per_s = 0;  // the most the lane can send
 };
 
+// A lane verb's answer that is as good as done: the lane has not been opened yet, or is over, and
+// nothing of it is sent whatever the campaign's state.
+bool NothingToStop(const absl::Status& lane_verb);
+
 class Peers {
  public:
   Peers(const PeerAddresses& addresses, const std::string& service_key);

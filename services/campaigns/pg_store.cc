@@ -73,6 +73,15 @@ constexpr pg::Query kPauseByLane{
     "campaigns.pause_by_lane",
     "UPDATE campaigns SET state = 4, state_reason = $2, updated_at = $3 "
     "WHERE run_id = $1 AND state = 3"};
+// The dispatcher sent FAILED messages back, and whoever asked for it died before he noted it here:
+// the events know. A verb that is under way holds the row, and its word comes first.
+constexpr pg::Query kFollowRetry{
+    "campaigns.follow_retry",
+    "UPDATE campaigns c SET retried = p.retried, updated_at = $2, "
+    "state = CASE WHEN c.state = 5 THEN 3 ELSE c.state END, "
+    "finished_at = CASE WHEN c.state = 5 THEN NULL ELSE c.finished_at END, "
+    "due_at = CASE WHEN c.state = 5 THEN $2 ELSE c.due_at END "
+    "FROM run_progress p WHERE c.run_id = $1 AND p.run_id = c.run_id AND c.retried < p.retried"};
 // Progress may be what the runner waits for.
 constexpr pg::Query kWake{"campaigns.wake",
                           "UPDATE campaigns SET due_at = least(due_at, $2) "
@@ -234,6 +243,7 @@ absl::Status ApplyEvents(pg::Transaction& tx,
   for (const std::string& run : runs) {
     const RunChange& change = changes[run];
     tx.Exec(kAddProgress, run, pg::BigintArray(change.states), change.retried);
+    if (change.retried > 0) tx.Exec(kFollowRetry, run, now);
     if (!change.paused_for.empty()) tx.Exec(kPauseByLane, run, change.paused_for, now);
   }
   tx.Exec(kWake, pg::TextArray(runs), now);

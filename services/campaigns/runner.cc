@@ -235,7 +235,7 @@ absl::Status Runner::HandleFailure(const Campaign& taken, const absl::Status& fa
   log::Error("campaign failed", {{"error", failure}});
   if (taken.asked) {
     // What is in the ledger must not go out for a campaign that people see as failed.
-    if (absl::Status status = peers_.CancelLane(taken); !status.ok() && !absl::IsNotFound(status)) {
+    if (absl::Status status = peers_.CancelLane(taken); !status.ok() && !NothingToStop(status)) {
       return SaveStep(taken, kIdle, [](Campaign&) {});
     }
   }

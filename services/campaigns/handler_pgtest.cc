@@ -1,0 +1,95 @@
+#include "services/campaigns/handler.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
+#include "libs/base/clock.h"
+#include "libs/base/status.h"
+#include "libs/rpc/status.h"
+#include "libs/rpc/testing/local_server.h"
+#include "libs/testing/status_matchers.h"
+#include "services/campaigns/peers.h"
+#include "services/campaigns/testing/campaign_fixture.h"
+
+namespace kabar::campaigns {
+namespace {
+
+using kabar::testing::IsOk;
+
+// Answers every lane verb with the same.
+class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
+ public:
+  absl::Status answer;
+
+  grpc::Status PauseLane(grpc::ServerContext*, const dispatcher::v1::PauseLaneRequest*,
+                         dispatcher::v1::Lane*) override {
+    return rpc::ToGrpc(answer);
+  }
+  grpc::Status ResumeLane(grpc::ServerContext*, const dispatcher::v1::ResumeLaneRequest*,
+                          dispatcher::v1::Lane*) override {
+    return rpc::ToGrpc(answer);
+  }
+  grpc::Status CancelLane(grpc::ServerContext*, const dispatcher::v1::CancelLaneRequest*,
+                          dispatcher::v1::Lane*) override {
+    return rpc::ToGrpc(answer);
+  }
+};
+
+struct Verbs : testing::CampaignFixture {
+  explicit Verbs(const std::string& lane_reason) {
+    if (!lane_reason.empty()) {
+      dispatcher.answer =
+          base::Error(absl::StatusCode::kFailedPrecondition, lane_reason, "the lane is over");
+    }
+  }
+  template <typename Request>
+  absl::StatusOr<v1::Campaign> Call(grpc::Status (v1::CampaignsService::Stub::*verb)(
+      grpc::ClientContext*, const Request&, v1::Campaign*)) {
+    Request request;
+    request.set_id("cmp_1");
+    v1::Campaign answer;
+    grpc::ClientContext context;
+    rpc::testing::As(context, "operator-a");
+    const absl::Status status = rpc::ToAbsl(((*stub).*verb)(&context, request, &answer));
+    if (!status.ok()) return status;
+    return answer;
+  }
+
+  FakeDispatcher dispatcher;
+  rpc::Guard guard{{.service = "campaigns"}, rpc::testing::TestKeys()};
+  rpc::testing::LocalServer peer{guard, {&dispatcher}};
+  Peers peers{
+      {.contacts = peer.address(), .templates = peer.address(), .dispatcher = peer.address()},
+      "service"};
+  Handler handler{store, peers, [] {}, base::SystemClock(), guard};
+  rpc::testing::LocalServer server{guard, {&handler}};
+  const std::unique_ptr<v1::CampaignsService::Stub> stub =
+      v1::CampaignsService::NewStub(server.channel());
+};
+
+// Nothing is QUEUED there any more, but the campaign waits for events or for an UNKNOWN message.
+TEST_CASE("verbs: a campaign whose lane is over can be paused, resumed and cancelled",
+          "[campaigns]") {
+  Verbs f(GENERATE(as<std::string>(), "", "LANE_CLOSED", "LANE_EXPIRED"));
+  f.Put(State::kRunning);
+  REQUIRE_THAT(f.Call(&v1::CampaignsService::Stub::PauseCampaign), IsOk());
+  CHECK(f.Get().state == State::kPaused);
+  REQUIRE_THAT(f.Call(&v1::CampaignsService::Stub::ResumeCampaign), IsOk());
+  CHECK(f.Get().state == State::kRunning);
+  REQUIRE_THAT(f.Call(&v1::CampaignsService::Stub::CancelCampaign), IsOk());
+  CHECK(f.Get().state == State::kCancelled);
+}
+
+TEST_CASE("verbs: what the dispatcher refuses changes nothing here", "[campaigns]") {
+  Verbs f("LANE_CANCELLED");
+  f.Put(State::kRunning);
+  const auto answer = f.Call(&v1::CampaignsService::Stub::PauseCampaign);
+  CHECK(base::GetReason(answer.status()) == "LANE_CANCELLED");
+  CHECK(f.Get().state == State::kRunning);
+}
+
+}  // namespace
+}  // namespace kabar::campaigns
