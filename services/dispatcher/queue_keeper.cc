@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "libs/base/rate.h"
 #include "libs/base/status.h"
 #include "libs/log/log.h"
 #include "libs/metrics/metrics.h"
@@ -47,21 +49,22 @@ void QueueKeeper::Stop() {
 
 absl::Status QueueKeeper::Round() {
   KABAR_ASSIGN_OR_RETURN(auto portfolios, store_.ListAllPortfolios(clock_.Now() + kTimeout));
+  KABAR_ASSIGN_OR_RETURN(auto senders, store_.ListAllSenders(clock_.Now() + kTimeout));
   KABAR_ASSIGN_OR_RETURN(auto lanes, store_.ListOpenLanes(clock_.Now() + kTimeout));
+  for (auto& [key, told] : told_) told.wanted = false;
   for (const auto& portfolio : portfolios) {
     KABAR_ASSIGN_OR_RETURN(const bool built, queue_.IsBuilt(portfolio.id, clock_.Now() + kTimeout));
-    if (built) continue;
-    KABAR_ASSIGN_OR_RETURN(auto senders, store_.ListAllSenders(clock_.Now() + kTimeout));
-    const auto mine = [&](const auto& x) { return x.portfolio_id == portfolio.id; };
-    const auto its_lanes = Filter(lanes, mine);
-    KABAR_RETURN_IF_ERROR(queue_.Rebuild(portfolio, Filter(senders, mine), its_lanes, store_,
-                                         clock_.Now() + kRebuildTimeout));
-    metrics::GetCounter("kabar_dispatcher_queue_rebuilds_total",
-                        "Portfolios built anew in Redis from the ledger.")
-        .Increment();
-    log::Info("queue built from the ledger",
-              {{"portfolio_id", portfolio.id}, {"lanes", its_lanes.size()}});
-    for (const auto& lane : its_lanes) swept_[lane.id] = clock_.Now();
+    if (!built) KABAR_RETURN_IF_ERROR(Rebuild(portfolio, lanes));
+    KABAR_RETURN_IF_ERROR(
+        Tell("portfolio/" + portfolio.id, absl::StrCat(portfolio.messaging_limit),
+             [&] { return queue_.PutPortfolio(portfolio, clock_.Now() + kTimeout); }));
+  }
+  for (const auto& sender : senders) {
+    KABAR_RETURN_IF_ERROR(
+        Tell("sender/" + sender.id,
+             absl::StrCat(static_cast<int>(sender.state), " ", base::FormatRate(sender.throughput),
+                          " ", base::FormatRate(sender.pair_rate)),
+             [&] { return queue_.PutSender(sender, clock_.Now() + kTimeout); }));
   }
   std::set<std::string> open;
   for (const auto& lane : lanes) {
@@ -69,17 +72,40 @@ absl::Status QueueKeeper::Round() {
     KABAR_RETURN_IF_ERROR(SweepLane(lane));
   }
   std::erase_if(swept_, [&](const auto& entry) { return !open.contains(entry.first); });
-  std::erase_if(put_, [&](const auto& entry) { return !open.contains(entry.first); });
+  std::erase_if(told_, [&](const auto& entry) { return !entry.second.wanted; });
+  return absl::OkStatus();
+}
+
+absl::Status QueueKeeper::Rebuild(const Portfolio& portfolio, const std::vector<Lane>& lanes) {
+  KABAR_ASSIGN_OR_RETURN(auto senders, store_.ListAllSenders(clock_.Now() + kTimeout));
+  const auto mine = [&](const auto& x) { return x.portfolio_id == portfolio.id; };
+  const auto its_lanes = Filter(lanes, mine);
+  KABAR_RETURN_IF_ERROR(queue_.Rebuild(portfolio, Filter(senders, mine), its_lanes, store_,
+                                       clock_.Now() + kRebuildTimeout));
+  metrics::GetCounter("kabar_dispatcher_queue_rebuilds_total",
+                      "Portfolios built anew in Redis from the ledger.")
+      .Increment();
+  log::Info("queue built from the ledger",
+            {{"portfolio_id", portfolio.id}, {"lanes", its_lanes.size()}});
+  for (const auto& lane : its_lanes) swept_[lane.id] = clock_.Now();
+  return absl::OkStatus();
+}
+
+absl::Status QueueKeeper::Tell(const std::string& key, const std::string& what,
+                               absl::FunctionRef<absl::Status()> put) {
+  Told& told = told_[key];
+  told.wanted = true;
+  if (told.what == what && clock_.Now() - told.at < options_.sweep) return absl::OkStatus();
+  KABAR_RETURN_IF_ERROR(put());
+  told.what = what;
+  told.at = clock_.Now();
   return absl::OkStatus();
 }
 
 absl::Status QueueKeeper::SweepLane(const Lane& lane) {
   const absl::Time deadline = clock_.Now() + kTimeout;
-  auto told = put_.find(lane.id);
-  if (told == put_.end() || told->second != lane.state) {
-    KABAR_RETURN_IF_ERROR(queue_.PutLane(lane, deadline));
-    put_[lane.id] = lane.state;
-  }
+  KABAR_RETURN_IF_ERROR(Tell("lane/" + lane.id, std::string(Name(lane.state)),
+                             [&] { return queue_.PutLane(lane, deadline); }));
   if (lane.state != LaneState::kRunning) return absl::OkStatus();
   auto [swept, added] = swept_.try_emplace(lane.id, clock_.Now());
   const absl::Duration since = clock_.Now() - swept->second;

@@ -1,6 +1,7 @@
 // Keeps Redis equal to the ledger: builds it when it is new, restarted or emptied; puts lanes,
-// senders and portfolios into it; pushes ids that the ledger has QUEUED and Redis has lost (the
-// sweeper). Runs in one process at a time (the keeper role).
+// senders and portfolios into it when they change, and all of them again every `sweep`, since
+// others tell Redis too and may be overtaken; pushes ids that the ledger has QUEUED and Redis has
+// lost (the sweeper). Runs in one process at a time (the keeper role).
 //
 // Thread safety: Start/Stop from one thread. Round() is one pass, for tests. Errors: logged and
 // tried again at the next pass.
@@ -9,7 +10,9 @@
 #include <map>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "libs/base/clock.h"
@@ -35,14 +38,23 @@ class QueueKeeper {
   absl::Status Round();
 
  private:
+  absl::Status Rebuild(const Portfolio& portfolio, const std::vector<Lane>& lanes);
   absl::Status SweepLane(const Lane& lane);
+  // Calls `put` unless Redis was told the same of `key` within `sweep`.
+  absl::Status Tell(const std::string& key, const std::string& what,
+                    absl::FunctionRef<absl::Status()> put);
 
   const QueueKeeperOptions options_;
   Queue& queue_;
   Store& store_;
   base::Clock& clock_;
   std::map<std::string, absl::Time> swept_;  // lane -> when it was last compared
-  std::map<std::string, LaneState> put_;     // lane -> the state that Redis was told
+  struct Told {
+    std::string what;
+    absl::Time at = absl::InfinitePast();
+    bool wanted = true;  // seen in this round
+  };
+  std::map<std::string, Told> told_;  // "lane/<id>", "sender/<id>", "portfolio/<id>"
   std::jthread thread_;
 };
 

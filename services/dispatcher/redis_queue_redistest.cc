@@ -12,6 +12,7 @@
 #include "libs/base/clock.h"
 #include "libs/base/status.h"
 #include "libs/testing/private_redis.h"
+#include "services/dispatcher/queue_keeper.h"
 #include "services/dispatcher/testing/store_of_lists.h"
 
 namespace kabar::dispatcher {
@@ -320,6 +321,57 @@ TEST_CASE("WaitForWake: a push wakes a waiting worker", "[dispatcher]") {
   waiter.join();
   REQUIRE(woken.ok());
   CHECK(*woken == "p1");
+}
+
+// The portfolio is new: nobody has been written to, so nothing blocks the claims below.
+TEST_CASE("QueueKeeper: Redis learns of a number that it was not told of", "[dispatcher]") {
+  House h;
+  const Lane lane = h.MakeLane("l1");
+  h.store.portfolios = {h.portfolio};
+  h.store.lanes = {lane};
+  QueueKeeper keeper({}, h.queue, h.store, base::SystemClock());
+  REQUIRE(keeper.Round().ok());  // builds the portfolio before its number is there
+  h.Fill(lane, 0, 3);
+  CHECK(h.ClaimNext().entries.empty());
+
+  h.store.senders = {h.sender};
+  REQUIRE(keeper.Round().ok());
+  CHECK(h.ClaimUntil(3, absl::Seconds(5)).size() == 3);
+}
+
+TEST_CASE("QueueKeeper: Redis follows a number's state and a portfolio's limit", "[dispatcher]") {
+  House h;
+  const Lane lane = h.MakeLane("l1");
+  h.store.portfolios = {h.portfolio};
+  h.store.lanes = {lane};
+  h.store.senders = {h.sender};
+  QueueKeeper keeper({}, h.queue, h.store, base::SystemClock());
+  REQUIRE(keeper.Round().ok());
+  h.store.senders[0].state = SenderState::kPaused;  // by the error table: the ledger alone knows
+  h.store.portfolios[0].messaging_limit = 2;
+  REQUIRE(keeper.Round().ok());
+  h.Fill(lane, 0, 3);
+  CHECK(h.ClaimNext().entries.empty());
+
+  h.store.senders[0].state = SenderState::kActive;
+  REQUIRE(keeper.Round().ok());
+  CHECK(h.ClaimUntil(3, absl::Milliseconds(300)).size() == 2);
+}
+
+TEST_CASE("QueueKeeper: what others told Redis wrongly is put right", "[dispatcher]") {
+  House h;
+  Lane lane = h.MakeLane("l1");
+  h.store.portfolios = {h.portfolio};
+  h.store.lanes = {lane};
+  h.store.senders = {h.sender};
+  QueueKeeper keeper({.sweep = absl::ZeroDuration()}, h.queue, h.store, base::SystemClock());
+  REQUIRE(keeper.Round().ok());
+  h.Fill(lane, 0, 1);
+  lane.state = LaneState::kPaused;  // a pause's word that came after its resume's
+  REQUIRE(h.queue.PutLane(lane, In(absl::Seconds(5))).ok());
+  CHECK(h.ClaimNext().entries.empty());
+  REQUIRE(keeper.Round().ok());
+  CHECK(h.ClaimUntil(1, absl::Seconds(5)).size() == 1);
 }
 
 }  // namespace
