@@ -12,6 +12,8 @@
 namespace kabar::dispatcher {
 namespace {
 
+constexpr int kMaxPasses = 50;
+
 constexpr pg::Query kExpiredClaims{
     "dispatcher.expired_claims",
     "SELECT id, message_ids, attempts FROM claims"
@@ -51,15 +53,16 @@ constexpr pg::Query kTrimWindows{
 constexpr pg::Query kTrimSuppressions{"dispatcher.trim_suppressions",
                                       "DELETE FROM suppressions WHERE until < now()"};
 
-}  // namespace
-
-absl::StatusOr<std::int64_t> PgStore::RescueExpired(int max_claims, absl::Time deadline) {
+// One transaction's worth. `full`: there may be more.
+absl::StatusOr<std::int64_t> RescueClaims(pg::Pool& pool, int max_claims, bool& full,
+                                          absl::Time deadline) {
   std::int64_t rescued = 0;
   KABAR_RETURN_IF_ERROR(
-      pg::Transact(pool_, "RescueExpired", {.deadline = deadline, .attempts = 5},
+      pg::Transact(pool, "RescueExpired", {.deadline = deadline, .attempts = 5},
                    [&](pg::Transaction& tx) -> absl::Status {
                      rescued = 0;
                      const pqxx::result claims = tx.Exec(kExpiredClaims, max_claims);
+                     full = static_cast<int>(claims.size()) == max_claims;
                      if (claims.empty()) return absl::OkStatus();
                      std::vector<std::string> ids;
                      std::vector<std::int64_t> attempts;
@@ -92,6 +95,19 @@ absl::StatusOr<std::int64_t> PgStore::RescueExpired(int max_claims, absl::Time d
                      batch.Save(tx, events);
                      return events.Append(tx);
                    }));
+  return rescued;
+}
+
+}  // namespace
+
+// Most claims have ended long before their leases: those are passed over at once, or a busy morning
+// would make more of them than rounds could look at.
+absl::StatusOr<std::int64_t> PgStore::RescueExpired(int max_claims, absl::Time deadline) {
+  std::int64_t rescued = 0;
+  bool full = true;
+  for (int pass = 0; full && rescued == 0 && pass < kMaxPasses; ++pass) {
+    KABAR_ASSIGN_OR_RETURN(rescued, RescueClaims(pool_, max_claims, full, deadline));
+  }
   return rescued;
 }
 

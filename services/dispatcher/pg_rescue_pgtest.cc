@@ -49,6 +49,17 @@ TEST_CASE("RescueExpired: an attempt whose lease ran out is UNKNOWN", "[dispatch
   CHECK(f.FoldedStates() == f.CountedStates());
 }
 
+TEST_CASE("RescueExpired: claims that have ended do not keep it from those that have not",
+          "[dispatcher]") {
+  LedgerFixture f;
+  f.Enqueue(f.Messages(1, 4));
+  for (int n = 1; n <= 4; ++n) f.Start({f.Id(n)}, "lane", absl::ZeroDuration());
+  f.Record({f.Accepted(1), f.Accepted(2), f.Accepted(3)});
+  CHECK(*f.store.RescueExpired(1, f.Deadline()) == 1);
+  CHECK(f.State(4) == MessageState::kUnknown);
+  CHECK(f.Sql("SELECT count(*) FROM claims WHERE NOT rescued") == "0");
+}
+
 TEST_CASE("SettleUnknown: not without a status of a later send", "[dispatcher]") {
   Unknown f;
   CHECK(f.Settle() == 0);
