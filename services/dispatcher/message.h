@@ -127,6 +127,7 @@ struct Outcome {
   std::string provider_id = {};  // kAccepted
   std::string reason = {};       // GRAPH_131026, TIMEOUT, WINDOW_CLOSED, ...
   bool retry = false;            // kFailed: QUEUED again at `not_before`, while tries are left
+  bool window_closed = false;    // kFailed: the provider says so, whatever we thought
   absl::Time not_before = absl::InfinitePast();
   absl::Time started_at = absl::InfinitePast();  // when the bytes were written; past: never
 };

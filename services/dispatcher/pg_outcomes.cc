@@ -5,6 +5,7 @@
 #include "libs/log/log.h"
 #include "libs/pg/transaction.h"
 #include "services/dispatcher/pg_ledger_batch.h"
+#include "services/dispatcher/pg_recipients.h"
 #include "services/dispatcher/pg_store.h"
 
 namespace kabar::dispatcher {
@@ -50,7 +51,11 @@ absl::StatusOr<std::vector<Store::Requeued>> PgStore::RecordOutcomes(
           }
         }
         if (!moved_on.empty()) batch.LoadAttempts(tx, moved_on);
-        for (const Outcome& outcome : outcomes) Apply(batch, outcome);
+        for (const Outcome& outcome : outcomes) {
+          Apply(batch, outcome);
+          const LedgerRow* row = outcome.window_closed ? batch.Find(outcome.message_id) : nullptr;
+          if (row != nullptr) CloseWindowFor(tx, row->lane->lane.sender_id, row->recipient_id);
+        }
         LedgerEvents events;
         batch.Save(tx, events);
         requeued = batch.requeued();

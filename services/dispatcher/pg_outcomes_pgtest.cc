@@ -68,6 +68,23 @@ TEST_CASE("RecordOutcomes: failures are tried again until the tries are used up"
   CHECK(f.Get(1).attempt == 3);
 }
 
+TEST_CASE("RecordOutcomes: a window that the provider calls closed is closed", "[dispatcher]") {
+  LedgerFixture f;
+  f.Enqueue(f.Messages(1, 2));
+  f.Sql(
+      "INSERT INTO windows (sender_id, recipient_id, last_inbound_at)"
+      " SELECT 'snd', recipient_id, now() FROM messages");
+  REQUIRE(f.Start(f.Ids(1, 2)).started[0].window_open);
+  Outcome refused = f.Ended(1, AttemptState::kFailed, "GRAPH_131047");
+  refused.retry = true;
+  refused.window_closed = true;
+  REQUIRE(f.Record({refused}).size() == 1);
+  const StartResult again = f.Start({f.Id(1)});
+  REQUIRE(again.started.size() == 1);
+  CHECK_FALSE(again.started[0].window_open);  // as a template this time
+  CHECK(f.Sql("SELECT count(*) FROM windows") == "1");
+}
+
 TEST_CASE("RecordOutcomes: final failures and ambiguous ends", "[dispatcher]") {
   Sending f;
   CHECK(f.Record({f.Ended(1, AttemptState::kFailed, "GRAPH_131026"),

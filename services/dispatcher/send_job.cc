@@ -48,6 +48,7 @@ void Refused(const SendJob& job, const whatsapp::ErrorDecision& decision,
       return;
     case ErrorAction::kWindowClosed:
       // The provider knows better than our ledger: the next try goes as a template.
+      outcome->window_closed = job.free_text;
       outcome->retry = job.free_text && job.has_form;
       outcome->not_before = now;
       return;
