@@ -1,6 +1,7 @@
 // kabar-dispatcher: the ledger, its queues and the workers that send. Roles: api, keeper, worker.
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "absl/time/clock.h"
 #include "libs/base/clock.h"
@@ -102,12 +103,15 @@ struct WorkerRole {
   }
 
   void Stop() {
+    if (std::exchange(stopped, true)) return;
     if (!worker.Stop(absl::Now() + stop_timeout)) {
       log::Error("stopped with requests in flight; their attempts become UNKNOWN");
     }
+    http->Stop(absl::Now());  // its callbacks name the worker
   }
 
   const absl::Duration stop_timeout;
+  bool stopped = false;
   std::unique_ptr<http::Client> http;
   whatsapp::Client client;
   SenderTokens tokens;
@@ -162,7 +166,11 @@ absl::Status Run(const Config& config) {
   const auto stop_worker = [&] {
     if (worker != nullptr) worker->Stop();
   };
-  if (config.HasRole("api")) return ServeApi(core, stop_worker);
+  if (config.HasRole("api")) {
+    const absl::Status served = ServeApi(core, stop_worker);
+    stop_worker();  // sends already, also when the API could not start
+    return served;
+  }
   log::Info("working");
   rpc::WaitForShutdownSignal();
   stop_worker();

@@ -29,6 +29,7 @@ using JobPtr = std::unique_ptr<SendJob>;
 constexpr absl::Duration kStoreTimeout = absl::Seconds(5);
 constexpr absl::Duration kRedisTimeout = absl::Seconds(2);
 constexpr int kMaxReslots = 8;
+constexpr absl::Duration kCredentialsPause = absl::Seconds(10);
 
 }  // namespace
 
@@ -70,7 +71,8 @@ struct Worker::State {
   void Reslot();
   void Act(const SendJob& job, const Reaction& reaction);
   void Finish(Outcome outcome);
-  void Return(const SendJob& job, absl::string_view reason);
+  void Return(const SendJob& job, absl::string_view reason,
+              absl::Time not_before = absl::InfinitePast());
   void PushBack(std::vector<Store::Requeued> requeued);
   void Left(int n);
 
@@ -267,7 +269,13 @@ void Worker::State::Enter(JobPtr job) {
 
 void Worker::State::Send(JobPtr job) {
   auto sender = credentials(job->sender_id);
-  if (!sender.ok()) return Return(*job, "SENDER_CREDENTIALS");
+  if (!sender.ok()) {
+    // Nothing of this number can go until a person has seen to it: not again at once.
+    static log::Throttle throttle(absl::Seconds(10));
+    log::Error(throttle, "a number's access token cannot be used; set it anew with UpdateSender",
+               {{"sender_id", job->sender_id}, {"error", sender.status()}});
+    return Return(*job, "SENDER_CREDENTIALS", clock.Now() + kCredentialsPause);
+  }
   whatsapp::SendRequest request;
   request.phone_number_id = sender->phone_number_id;
   request.token = sender->access_token;
@@ -385,12 +393,13 @@ void Worker::State::Finish(Outcome outcome) {
   Left(1);
 }
 
-void Worker::State::Return(const SendJob& job, absl::string_view reason) {
+void Worker::State::Return(const SendJob& job, absl::string_view reason, absl::Time not_before) {
   Outcome outcome;
   outcome.message_id = job.message_id;
   outcome.attempt = job.attempt;
   outcome.state = AttemptState::kReturned;
   outcome.reason = std::string(reason);
+  outcome.not_before = not_before;
   Finish(std::move(outcome));
 }
 
