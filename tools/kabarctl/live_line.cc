@@ -59,6 +59,8 @@ void LiveLine::End() {
 }
 
 void LiveLine::Write(absl::string_view text) {
+  if (!terminal_ && text == written_) return;
+  written_ = std::string(text);
   if (terminal_) {
     out_ << "\r" << Shortened(text, TerminalWidth()) << "\x1b[K" << std::flush;
     open_ = true;

@@ -38,6 +38,7 @@ class LiveLine {
   const absl::Duration plain_every_;
   absl::Time last_ = absl::InfinitePast();
   std::string held_;
+  std::string written_;
   bool open_ = false;
 };
 

@@ -78,6 +78,8 @@ TEST_CASE("LiveLine: without a terminal the last text is not lost", "[kabarctl]"
     line.Show("1");
     line.Show("2");
     line.Show("3");
+    line.End();
+    line.Show("3");  // nothing new
   }
   CHECK(out.str() == "1\n3\n");
 }
@@ -205,6 +207,8 @@ TEST_CASE("ProgressText: says how far, how fast and how long yet", "[kabarctl]")
   CHECK(ProgressText(stats) ==
         "[###########################...] 9/10  sent 6  delivered 5  read 3  failed 2  unknown 1  "
         "45/min  ETA 13m20s");
+  stats.set_eta_seconds(0);
+  CHECK_THAT(ProgressText(stats), Catch::EndsWith("45/min"));
   stats.set_lane_state(events::v1::PAUSED);
   CHECK_THAT(ProgressText(stats), Catch::EndsWith("45/min  PAUSED"));
 }

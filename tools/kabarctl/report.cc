@@ -101,7 +101,7 @@ std::string ProgressText(const CampaignStats& stats) {
   absl::StrAppend(&text, absl::StrFormat("  %.0f/min", stats.rate_per_min()));
   if (stats.lane_state() == events::v1::PAUSED) {
     absl::StrAppend(&text, "  PAUSED");
-  } else if (stats.eta_seconds() >= 0) {
+  } else if (stats.eta_seconds() > 0) {
     absl::StrAppend(&text, "  ETA ", absl::FormatDuration(absl::Seconds(stats.eta_seconds())));
   }
   return text;
