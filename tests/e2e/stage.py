@@ -361,8 +361,13 @@ class Run:
 
     def stats(self):
         pb = self.client.pb.analytics
-        return self.client.analytics.GetCampaignStats(
-            pb.GetCampaignStatsRequest(run_id=self.get().run_id))
+        try:
+            return self.client.analytics.GetCampaignStats(
+                pb.GetCampaignStatsRequest(run_id=self.get().run_id))
+        except grpc.RpcError as e:
+            if e.code() != grpc.StatusCode.NOT_FOUND:
+                raise
+            return pb.CampaignStats()  # analytics has not heard of the run yet
 
     def record(self):
         return self.stage.record(self.phones)
