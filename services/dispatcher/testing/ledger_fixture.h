@@ -1,12 +1,11 @@
 // For tests of the ledger: a migrated database, one outlet with a portfolio, a sender and lanes,
-// and short names for what tests do all the time. Include only from tests; header only.
+// and short names for what tests do all the time. Include only from tests.
 //
 // Thread safety: one thread, but for `store`, which takes any.
 #pragma once
 
 #include <catch2/catch.hpp>
 #include <map>
-#include <pqxx/result>
 #include <string>
 #include <vector>
 
@@ -14,12 +13,8 @@
 #include "absl/time/clock.h"
 #include "kabar/events/v1/events.pb.h"
 #include "libs/base/message_id.h"
-#include "libs/pg/migration.h"
 #include "libs/pg/pool.h"
-#include "libs/pg/transaction.h"
-#include "libs/testing/private_postgres.h"
 #include "libs/testing/status_matchers.h"
-#include "services/dispatcher/migrations.h"
 #include "services/dispatcher/pg_store.h"
 
 namespace kabar::dispatcher {
@@ -41,16 +36,8 @@ struct LedgerFixture {
     AddLane("lane");
   }
 
-  static pg::PoolOptions NewDatabase() {
-    pg::PoolOptions options;
-    options.connection = WithPlannerSettings(testing::TestPostgres().CreateDatabase());
-    options.schema = "dispatcher";
-    options.max_connections = 16;
-    REQUIRE_THAT(pg::Migrate(options, DispatcherMigrations(), absl::Now() + absl::Minutes(1)),
-                 testing::IsOk());
-    return options;
-  }
-
+  // One database for all tests of the process, emptied for each: making one takes a second.
+  static pg::PoolOptions NewDatabase();
   static absl::Time Deadline() { return absl::Now() + absl::Seconds(30); }
 
   // The id of the message of this number; its phone, contact and so on follow from the number too.
@@ -179,40 +166,10 @@ struct LedgerFixture {
   }
 
   // One value, as text; for what no method tells, and to turn the clock back.
-  std::string Sql(const std::string& sql) {
-    std::string value;
-    REQUIRE_THAT(pg::Transact(pool, "TestSql", Deadline(),
-                              [&](pg::Transaction& tx) {
-                                const pqxx::result rows = tx.ExecDynamic("test.sql", sql, {});
-                                if (!rows.empty() && rows.columns() > 0) {
-                                  value = rows[0][0].is_null() ? "" : rows[0][0].c_str();
-                                }
-                                return absl::OkStatus();
-                              }),
-                 testing::IsOk());
-    return value;
-  }
+  std::string Sql(const std::string& sql);
 
   // All events written so far, in order of their rows.
-  std::vector<events::v1::Event> Events() {
-    std::vector<events::v1::Event> events;
-    REQUIRE_THAT(pg::Transact(pool, "TestEvents", Deadline(),
-                              [&](pg::Transaction& tx) {
-                                events.clear();
-                                static constexpr pg::Query kRead{
-                                    "test.events", "SELECT batch FROM outbox ORDER BY id"};
-                                for (const pqxx::row& row : tx.Exec(kRead)) {
-                                  events::v1::EventBatch batch;
-                                  REQUIRE(batch.ParseFromString(pg::BytesField(row[0])));
-                                  for (auto& event : *batch.mutable_events()) {
-                                    events.push_back(std::move(event));
-                                  }
-                                }
-                                return absl::OkStatus();
-                              }),
-                 testing::IsOk());
-    return events;
-  }
+  std::vector<events::v1::Event> Events();
   // "QUEUED>SENDING" of one message, in order.
   std::vector<std::string> Story(int n) {
     std::vector<std::string> story;
@@ -239,22 +196,7 @@ struct LedgerFixture {
     std::erase_if(states, [](const auto& entry) { return entry.second == 0; });
     return states;
   }
-  std::map<std::string, int> CountedStates() {
-    std::map<std::string, int> states;
-    REQUIRE_THAT(
-        pg::Transact(pool, "TestCount", Deadline(),
-                     [&](pg::Transaction& tx) {
-                       static constexpr pg::Query kCount{
-                           "test.count", "SELECT state, count(*) FROM messages GROUP BY state"};
-                       for (const pqxx::row& row : tx.Exec(kCount)) {
-                         states[std::string(Name(static_cast<MessageState>(row[0].as<int>())))] =
-                             row[1].as<int>();
-                       }
-                       return absl::OkStatus();
-                     }),
-        testing::IsOk());
-    return states;
-  }
+  std::map<std::string, int> CountedStates();
 
   const absl::CivilDay day = absl::ToCivilDay(absl::Now(), absl::UTCTimeZone());
   pg::Pool pool{NewDatabase()};

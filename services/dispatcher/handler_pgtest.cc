@@ -1,0 +1,242 @@
+// The API as its callers see it: real gRPC and PostgreSQL; a queue that remembers what it is told.
+#include "services/dispatcher/handler.h"
+
+#include <catch2/catch.hpp>
+#include <memory>
+
+#include "libs/base/clock.h"
+#include "libs/events/publisher.h"
+#include "libs/events/reader.h"
+#include "libs/rpc/guard.h"
+#include "libs/rpc/status.h"
+#include "libs/rpc/testing/local_server.h"
+#include "services/dispatcher/testing/ledger_fixture.h"
+#include "services/dispatcher/testing/queue_of_lists.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+using testing::HasFieldViolation;
+using testing::IsOk;
+using testing::ReasonIs;
+using testing::StatusIs;
+using Stub = v1::DispatcherService::Stub;
+
+struct Api : LedgerFixture {
+  QueueOfLists queue;
+  SecretBox secrets = SecretBox::FromKey(std::string(64, 'a')).value();
+  rpc::Guard guard{{.service = "dispatcher"}, rpc::testing::TestKeys()};
+  Handler handler{store, store, queue, secrets, base::SystemClock(), guard};
+  events::Reader reader{pool, {}};
+  EventsHandler events_handler{reader, guard};
+  rpc::testing::LocalServer server{guard, {&handler, &events_handler}};
+  std::unique_ptr<Stub> stub = v1::DispatcherService::NewStub(server.channel());
+
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                             Response*),
+                                const Request& request, const std::string& key = "service",
+                                const std::string& outlet = "toko-a") {
+    grpc::ClientContext context;
+    rpc::testing::As(context, key, key == "service" ? outlet : "");
+    Response response;
+    KABAR_RETURN_IF_ERROR(rpc::ToAbsl((stub.get()->*method)(&context, request, &response)));
+    return response;
+  }
+
+  v1::EnqueueRequest Batch(int first, int last) const {
+    v1::EnqueueRequest request;
+    request.set_lane_id("lane");
+    for (int n = first; n <= last; ++n) {
+      const NewMessage from = Message(n);
+      v1::OutgoingMessage& message = *request.add_messages();
+      message.set_id(from.id);
+      message.set_ordinal(n);
+      message.set_contact_id(from.contact_id);
+      message.set_phone(from.phone);
+      message.set_text(from.text);
+      message.mutable_render_time()->set_seconds(absl::ToUnixSeconds(from.rendered_at));
+    }
+    return request;
+  }
+};
+
+template <typename Request>
+Request WithId(const std::string& id) {
+  Request request;
+  request.set_id(id);
+  return request;
+}
+
+TEST_CASE("Enqueue: goes to the ledger and to the queue", "[dispatcher]") {
+  Api f;
+  auto response = f.Call(&Stub::Enqueue, f.Batch(1, 3));
+  REQUIRE_THAT(response, IsOk());
+  CHECK(response->added() == 3);
+  CHECK(response->lane_state() == events::v1::RUNNING);
+  CHECK(response->rate_per_s() == Approx(0.75));
+  CHECK(f.queue.Pushed("lane") == f.Ids(1, 3));
+  // Without Redis it is accepted all the same: the sweeper pushes.
+  f.queue.SetDown(true);
+  REQUIRE_THAT(f.Call(&Stub::Enqueue, f.Batch(4, 4)), IsOk());
+  CHECK(f.State(4) == MessageState::kQueued);
+}
+
+TEST_CASE("Lanes: verbs reach ledger and queue; resuming fills the queue again", "[dispatcher]") {
+  Api f;
+  REQUIRE_THAT(f.Call(&Stub::Enqueue, f.Batch(1, 2)), IsOk());
+  auto lane = f.Call(&Stub::PauseLane, WithId<v1::PauseLaneRequest>("lane"));
+  REQUIRE_THAT(lane, IsOk());
+  CHECK(lane->state() == events::v1::PAUSED);
+  CHECK(f.queue.Told("lane") == LaneState::kPaused);
+  REQUIRE_THAT(f.queue.ReplaceLane(f.NewLane("lane"), {}, f.Deadline()), IsOk());
+  lane = f.Call(&Stub::ResumeLane, WithId<v1::ResumeLaneRequest>("lane"));
+  REQUIRE_THAT(lane, IsOk());
+  CHECK(f.queue.Told("lane") == LaneState::kRunning);
+  CHECK(f.queue.Pushed("lane") == f.Ids(1, 2));
+  CHECK(f.Call(&Stub::GetLane, WithId<v1::GetLaneRequest>("lane"), "viewer-a")->enqueued() == 2);
+  lane = f.Call(&Stub::CancelLane, WithId<v1::CancelLaneRequest>("lane"));
+  REQUIRE_THAT(lane, IsOk());
+  CHECK(f.queue.Told("lane") == LaneState::kCancelled);
+  CHECK_THAT(f.Call(&Stub::ResumeLane, WithId<v1::ResumeLaneRequest>("lane")),
+             ReasonIs("LANE_CANCELLED"));
+  CHECK_THAT(f.Call(&Stub::FinishLane, WithId<v1::FinishLaneRequest>("no-lane")),
+             ReasonIs("LANE_NOT_FOUND"));
+}
+
+TEST_CASE("Roles: people read, services act, outlets are apart", "[dispatcher]") {
+  Api f;
+  REQUIRE_THAT(f.Call(&Stub::Enqueue, f.Batch(1, 1)), IsOk());
+  CHECK_THAT(f.Call(&Stub::Enqueue, f.Batch(2, 2), "owner-a"),
+             StatusIs(absl::StatusCode::kPermissionDenied));
+  CHECK_THAT(f.Call(&Stub::PauseLane, WithId<v1::PauseLaneRequest>("lane"), "owner-a"),
+             StatusIs(absl::StatusCode::kPermissionDenied));
+  CHECK_THAT(f.Call(&Stub::Enqueue, f.Batch(2, 2), "service", ""), ReasonIs("OUTLET_MISSING"));
+  CHECK_THAT(f.Call(&Stub::CreatePortfolio, v1::CreatePortfolioRequest(), "viewer-a"),
+             StatusIs(absl::StatusCode::kPermissionDenied));
+  const auto get = WithId<v1::GetMessageRequest>(f.Id(1));
+  CHECK(f.Call(&Stub::GetMessage, get, "viewer-a")->text() == "halo 1");
+  CHECK_THAT(f.Call(&Stub::GetMessage, get, "owner-b"), ReasonIs("MESSAGE_NOT_FOUND"));
+  CHECK_THAT(f.Call(&Stub::GetLane, WithId<v1::GetLaneRequest>("lane"), "owner-b"),
+             ReasonIs("LANE_NOT_FOUND"));
+  CHECK_THAT(f.Call(&Stub::GetSender, WithId<v1::GetSenderRequest>("snd"), "owner-b"),
+             ReasonIs("SENDER_NOT_FOUND"));
+  CHECK_THAT(f.Call(&Stub::CancelLane, WithId<v1::CancelLaneRequest>("lane"), "service", "toko-b"),
+             ReasonIs("LANE_NOT_FOUND"));
+  v1::ListMessagesRequest list;
+  list.set_lane_id("lane");
+  CHECK(f.Call(&Stub::ListMessages, list, "owner-b")->messages_size() == 0);
+}
+
+TEST_CASE("Senders: the token is sealed and never told", "[dispatcher]") {
+  Api f;
+  v1::CreatePortfolioRequest portfolio;
+  portfolio.mutable_portfolio()->set_name("Dua");
+  const auto made = f.Call(&Stub::CreatePortfolio, portfolio, "operator-a");
+  REQUIRE_THAT(made, IsOk());
+  v1::CreateSenderRequest request;
+  request.set_request_id("r-1");
+  request.mutable_sender()->set_portfolio_id(made->id());
+  request.mutable_sender()->set_phone_number_id("2002");
+  CHECK_THAT(f.Call(&Stub::CreateSender, request, "operator-a"),
+             HasFieldViolation("sender.access_token"));
+  request.mutable_sender()->set_access_token("EAAG-secret");
+  const auto sender = f.Call(&Stub::CreateSender, request, "operator-a");
+  REQUIRE_THAT(sender, IsOk());
+  CHECK(sender->access_token().empty());
+  CHECK(sender->throughput() == "80/s");
+  CHECK(f.queue.ToldSender(sender->id()) == SenderState::kActive);
+  const auto stored = f.store.GetSender("toko-a", sender->id(), f.Deadline());
+  CHECK(stored->sealed_token.find("EAAG") == std::string::npos);
+  CHECK(*f.secrets.Open(stored->sealed_token) == "EAAG-secret");
+  // The same request again is the same sender.
+  CHECK(f.Call(&Stub::CreateSender, request, "operator-a")->id() == sender->id());
+
+  v1::UpdateSenderRequest update;
+  update.mutable_sender()->set_id(sender->id());
+  update.mutable_sender()->set_state(v1::STOPPED);
+  REQUIRE_THAT(f.Call(&Stub::UpdateSender, update, "operator-a"), IsOk());
+  CHECK(f.queue.ToldSender(sender->id()) == SenderState::kStopped);
+  CHECK(f.store.GetSender("toko-a", sender->id(), f.Deadline())->sealed_token ==
+        stored->sealed_token);
+}
+
+TEST_CASE("ListMessages: pages through a lane", "[dispatcher]") {
+  Api f;
+  REQUIRE_THAT(f.Call(&Stub::Enqueue, f.Batch(1, 5)), IsOk());
+  v1::ListMessagesRequest request;
+  request.set_lane_id("lane");
+  request.set_page_size(2);
+  std::vector<std::int64_t> ordinals;
+  do {
+    const auto page = f.Call(&Stub::ListMessages, request, "viewer-a");
+    REQUIRE_THAT(page, IsOk());
+    for (const v1::Message& message : page->messages()) ordinals.push_back(message.ordinal());
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  CHECK(ordinals == std::vector<std::int64_t>{1, 2, 3, 4, 5});
+}
+
+TEST_CASE("AppendWebhooks: durable when it answers, without an outlet", "[dispatcher]") {
+  Api f;
+  v1::AppendWebhooksRequest request;
+  request.add_payloads()->set_body("{\"a\":1}");
+  REQUIRE_THAT(f.Call(&Stub::AppendWebhooks, request, "service", ""), IsOk());
+  CHECK(f.store.ReadJournal(10, f.Deadline())->at(0).body == "{\"a\":1}");
+  CHECK_THAT(f.Call(&Stub::AppendWebhooks, request, "owner-a"),
+             StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
+TEST_CASE("RetryFailed and ListStaleMessages: what campaigns renders again", "[dispatcher]") {
+  Api f;
+  v1::EnqueueRequest batch = f.Batch(1, 2);
+  batch.mutable_messages(1)->mutable_refusal()->set_state(events::v1::FAILED);
+  batch.mutable_messages(1)->mutable_refusal()->set_reason("MISSING_VARIABLE");
+  REQUIRE_THAT(f.Call(&Stub::Enqueue, batch), IsOk());
+  v1::RetryFailedRequest retry;
+  retry.set_lane_id("lane");
+  retry.set_request_id("r-1");
+  CHECK(f.Call(&Stub::RetryFailed, retry)->retried() == 1);
+  CHECK(f.Call(&Stub::RetryFailed, retry)->retried() == 1);
+  v1::ListStaleMessagesRequest stale;
+  stale.set_lane_id("lane");
+  const auto messages = f.Call(&Stub::ListStaleMessages, stale);
+  REQUIRE(messages->messages_size() == 1);
+  CHECK(messages->messages(0).ordinal() == 2);
+}
+
+TEST_CASE("ReadEvents: numbered batches for services alone", "[dispatcher]") {
+  Api f;
+  REQUIRE_THAT(f.Call(&Stub::Enqueue, f.Batch(1, 1)), IsOk());
+  events::Publisher publisher(f.pool);
+  REQUIRE(*publisher.PublishOnce(f.Deadline()) == 2);
+  const auto stub = events::v1::EventsService::NewStub(f.server.channel());
+  events::v1::ReadEventsRequest request;
+  request.set_consumer("analytics");
+  request.set_from_number(1);
+  {
+    grpc::ClientContext context;
+    rpc::testing::As(context, "owner-a");
+    events::v1::ReadEventsResponse response;
+    const auto stream = stub->ReadEvents(&context, request);
+    CHECK_FALSE(stream->Read(&response));
+    CHECK_THAT(rpc::ToAbsl(stream->Finish()), StatusIs(absl::StatusCode::kPermissionDenied));
+  }
+  grpc::ClientContext context;
+  rpc::testing::As(context, "service");
+  const auto stream = stub->ReadEvents(&context, request);
+  std::vector<events::v1::NumberedBatch> batches;
+  events::v1::ReadEventsResponse response;
+  while (batches.size() < 2 && stream->Read(&response)) {
+    for (const auto& batch : response.batches()) batches.push_back(batch);
+  }
+  REQUIRE(batches.size() == 2);
+  CHECK(batches[0].number() == 1);
+  CHECK(batches[0].batch().events(0).lane_changed().to() == events::v1::RUNNING);
+  CHECK(batches[1].batch().events(0).message_changed().message_id() == f.Id(1));
+  CHECK(batches[1].batch().events(0).outlet_id() == "toko-a");
+  context.TryCancel();
+}
+
+}  // namespace
+}  // namespace kabar::dispatcher

@@ -1,0 +1,108 @@
+// A queue that only remembers what it was told, for tests of those who tell it; or that is down. It
+// grants no claims: whoever needs them tests against Redis.
+//
+// Thread safety: safe for concurrent use.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "services/dispatcher/queue.h"
+
+namespace kabar::dispatcher {
+
+class QueueOfLists : public Queue {
+ public:
+  // As if Redis could not be reached.
+  void SetDown(bool down) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    down_ = down;
+  }
+  std::vector<std::string> Pushed(const std::string& lane) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return pushed_[lane];
+  }
+  LaneState Told(const std::string& lane) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return lanes_[lane];
+  }
+  SenderState ToldSender(const std::string& sender) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return senders_[sender];
+  }
+  int Windows() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return windows_;
+  }
+
+  absl::StatusOr<Claim> ClaimNext(const std::string&, int, absl::Duration, absl::Time) override {
+    return absl::FailedPreconditionError("a queue of lists grants no claims");
+  }
+  absl::StatusOr<std::vector<ClaimedEntry>> Reslot(const std::string&, const std::string&,
+                                                   const std::vector<QueueEntry>&,
+                                                   absl::Time) override {
+    return absl::FailedPreconditionError("a queue of lists grants no claims");
+  }
+  absl::Status Push(const Lane& lane, const std::vector<QueueEntry>& entries, absl::Time) override {
+    return Tell([&] {
+      for (const QueueEntry& entry : entries) pushed_[lane.id].push_back(entry.message_id);
+    });
+  }
+  absl::Status PutLane(const Lane& lane, absl::Time) override {
+    return Tell([&] { lanes_[lane.id] = lane.state; });
+  }
+  absl::Status PutSender(const Sender& sender, absl::Time) override {
+    return Tell([&] { senders_[sender.id] = sender.state; });
+  }
+  absl::Status PutPortfolio(const Portfolio&, absl::Time) override {
+    return Tell([] {});
+  }
+  absl::Status OpenWindow(const std::string&, const std::string&, std::int64_t, absl::Time,
+                          absl::Time) override {
+    return Tell([&] { ++windows_; });
+  }
+  absl::Status SlowSender(const std::string&, const std::string&, double, absl::Duration,
+                          absl::Time) override {
+    return Tell([] {});
+  }
+  absl::StatusOr<std::int64_t> LaneLength(const Lane& lane, absl::Time) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return static_cast<std::int64_t>(pushed_[lane.id].size());
+  }
+  absl::Status ReplaceLane(const Lane& lane, const std::vector<QueueEntry>& entries,
+                           absl::Time) override {
+    return Tell([&] {
+      pushed_[lane.id].clear();
+      for (const QueueEntry& entry : entries) pushed_[lane.id].push_back(entry.message_id);
+    });
+  }
+  absl::StatusOr<bool> IsBuilt(const std::string&, absl::Time) override { return true; }
+  absl::StatusOr<std::string> WaitForWake(const std::vector<std::string>&,
+                                          absl::Duration) override {
+    return "";
+  }
+  absl::Status Rebuild(const Portfolio&, const std::vector<Sender>&, const std::vector<Lane>&,
+                       Store&, absl::Time) override {
+    return Tell([] {});
+  }
+
+ private:
+  template <typename F>
+  absl::Status Tell(F note) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (down_) return absl::UnavailableError("redis is down");
+    note();
+    return absl::OkStatus();
+  }
+
+  std::mutex mutex_;
+  bool down_ = false;
+  std::map<std::string, std::vector<std::string>> pushed_;
+  std::map<std::string, LaneState> lanes_;
+  std::map<std::string, SenderState> senders_;
+  int windows_ = 0;
+};
+
+}  // namespace kabar::dispatcher
