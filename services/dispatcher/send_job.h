@@ -33,6 +33,7 @@ struct SendJob {
   std::optional<absl::Time> end_time;
   std::int64_t claimed_us = 0;
   int reslots = 0;
+  bool started = false;  // the gate let it through
 
   // The last word before the bytes: still in the slot, within the hold, before the end time.
   bool MayStart(std::int64_t boottime_us, absl::Time now) const {

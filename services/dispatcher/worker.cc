@@ -16,6 +16,7 @@
 #include "prometheus/counter.h"
 #include "prometheus/gauge.h"
 #include "prometheus/histogram.h"
+#include "services/dispatcher/claim_width.h"
 #include "services/dispatcher/outcome_writer.h"
 #include "services/dispatcher/pacer.h"
 #include "services/dispatcher/send_job.h"
@@ -46,6 +47,7 @@ struct Worker::State {
         retry{.initial = options.retry_initial,
               .max = options.retry_max,
               .floor = options.retry_initial / 2},
+        width(options.max_claim, options.max_in_flight),
         pacer(k),
         chores(k),
         outcomes(
@@ -55,11 +57,11 @@ struct Worker::State {
   void RefreshPortfolios(std::stop_token stop);
   void ListenForWakes(std::stop_token stop);
   void ClaimLoop(std::stop_token stop);
-  bool NextPortfolio(std::stop_token stop, std::string* id);
+  bool NextPortfolio(std::stop_token stop, std::string* id, int* room);
   void ScheduleAt(const std::string& portfolio, std::int64_t boottime_us);
 
   // -- one claim -------------------------------------------------------------------------------
-  void ClaimOnce(const std::string& portfolio);
+  void ClaimOnce(const std::string& portfolio, int room);
   void StartClaimed(const std::string& portfolio, const Claim& claim);
   void Prepare(const std::string& portfolio, const Claim& claim, const ClaimedEntry& slot,
                StartedMessage message, const StartResult& started, std::int64_t cas_sent_us);
@@ -67,14 +69,17 @@ struct Worker::State {
   // -- one message -----------------------------------------------------------------------------
   void Enter(JobPtr job);
   void Send(JobPtr job);
+  bool MayStart(SendJob& job);
   void Completed(JobPtr job, whatsapp::SendOutcome result);
   void Reslot();
   void Act(const SendJob& job, const Reaction& reaction);
-  void Finish(Outcome outcome);
+  void Finish(Outcome outcome, bool started);
   void Return(const SendJob& job, absl::string_view reason,
               absl::Time not_before = absl::InfinitePast());
   void PushBack(std::vector<Store::Requeued> requeued);
+  void NotStarted(int n);
   void Left(int n);
+  void TellOfRoom();
 
   std::int64_t NowUs() const { return clock.BoottimeMicros(); }
 
@@ -89,10 +94,13 @@ struct Worker::State {
 
   std::mutex mutex;
   std::condition_variable_any changed;
+  std::uint64_t news = 0;                      // of due_us and of room, for who waits for `changed`
+  bool wants_room = false;                     // a claimer found none
   std::map<std::string, std::int64_t> due_us;  // portfolio -> when to claim next
   std::map<std::string, std::string> lane_portfolio;
   std::vector<JobPtr> late;  // wait for new slots
   int in_flight = 0;
+  ClaimWidth width;
 
   Pacer pacer;
   Pacer chores;  // a second one, whose actions may block: Redis and ledger calls off the hot path
@@ -106,6 +114,7 @@ void Worker::State::ScheduleAt(const std::string& portfolio, std::int64_t bootti
     auto it = due_us.find(portfolio);
     if (it == due_us.end()) return;
     it->second = std::min(it->second, boottime_us);
+    ++news;
   }
   changed.notify_one();
 }
@@ -120,7 +129,9 @@ void Worker::State::RefreshPortfolios(std::stop_token stop) {
       continue;
     }
     std::lock_guard lock(mutex);
-    for (const auto& p : *portfolios) due_us.emplace(p.id, 0);
+    for (const auto& p : *portfolios) {
+      if (due_us.emplace(p.id, 0).second) ++news;
+    }
     changed.notify_all();
   } while (clock.SleepFor(absl::Seconds(1), stop));
 }
@@ -145,8 +156,9 @@ void Worker::State::ListenForWakes(std::stop_token stop) {
   }
 }
 
-// Takes the portfolio that is due first; meanwhile nobody else takes it.
-bool Worker::State::NextPortfolio(std::stop_token stop, std::string* id) {
+// Takes the portfolio that is due first, and room for a claim; meanwhile nobody else takes it.
+bool Worker::State::NextPortfolio(std::stop_token stop, std::string* id, int* room) {
+  constexpr std::int64_t kSecond = 1000000;
   std::unique_lock lock(mutex);
   while (!stop.stop_requested()) {
     auto first = due_us.end();
@@ -154,37 +166,37 @@ bool Worker::State::NextPortfolio(std::stop_token stop, std::string* id) {
       if (first == due_us.end() || it->second < first->second) first = it;
     }
     const std::int64_t now = NowUs();
-    if (first != due_us.end() && first->second <= now && in_flight < options.max_in_flight) {
-      *id = first->first;
-      first->second = now + absl::ToInt64Microseconds(absl::Seconds(1));
-      return true;
-    }
-    std::int64_t wait = absl::ToInt64Microseconds(absl::Seconds(1));
-    if (first != due_us.end() && in_flight < options.max_in_flight) {
+    std::int64_t wait = kSecond;
+    if (first != due_us.end() && first->second <= now) {
+      *room = in_flight < options.max_in_flight ? width.Reserve() : 0;
+      if (*room > 0) {
+        *id = first->first;
+        first->second = now + kSecond;
+        return true;
+      }
+      wants_room = true;
+    } else if (first != due_us.end()) {
       wait = std::min(wait, first->second - now);
     }
-    changed.wait_for(lock, stop, std::chrono::microseconds(std::max<std::int64_t>(wait, 1)),
-                     [] { return false; });
+    const std::uint64_t seen = news;
+    changed.wait_for(lock, stop, std::chrono::microseconds(wait), [&] { return news != seen; });
   }
   return false;
 }
 
 void Worker::State::ClaimLoop(std::stop_token stop) {
   std::string portfolio;
-  while (NextPortfolio(stop, &portfolio)) ClaimOnce(portfolio);
+  int room = 0;
+  while (NextPortfolio(stop, &portfolio, &room)) ClaimOnce(portfolio, room);
 }
 
-void Worker::State::ClaimOnce(const std::string& portfolio) {
+void Worker::State::ClaimOnce(const std::string& portfolio, int room) {
   static log::Throttle throttle(absl::Seconds(5));
   static auto& claims =
       metrics::GetCounter("kabar_dispatcher_claims_total", "Claims that brought messages.");
-  int room = 0;
-  {
-    std::lock_guard lock(mutex);
-    room = std::min(options.max_claim, options.max_in_flight - in_flight);
-  }
-  if (room <= 0) return ScheduleAt(portfolio, NowUs() + 2000);
   auto claim = queue.ClaimNext(portfolio, room, options.claim_ahead, clock.Now() + kRedisTimeout);
+  const int brought = claim.ok() ? static_cast<int>(claim->entries.size()) : 0;
+  NotStarted(room - brought);
   if (!claim.ok()) {
     const bool rebuilding = base::GetReason(claim.status()) == "QUEUE_NOT_BUILT";
     if (!rebuilding) log::Warn(throttle, "nothing claimed", {{"error", claim.status()}});
@@ -192,7 +204,7 @@ void Worker::State::ClaimOnce(const std::string& portfolio) {
   }
   // Before the ledger is asked, so that another claimer goes on with the portfolio meanwhile.
   ScheduleAt(portfolio, claim->next_claim_us);
-  if (claim->entries.empty()) return;
+  if (brought == 0) return;
   claims.Increment();
   StartClaimed(portfolio, *claim);
 }
@@ -216,9 +228,12 @@ void Worker::State::StartClaimed(const std::string& portfolio, const Claim& clai
   if (!result.ok()) {
     // Nothing of it is sent. If the commit went through after all, the leases run out.
     log::Warn(throttle, "no right to send from the ledger", {{"error", result.status()}});
+    NotStarted(static_cast<int>(ids.size()));
     return Left(static_cast<int>(ids.size()));
   }
-  Left(static_cast<int>(ids.size() - result->started.size()));
+  const int refused = static_cast<int>(ids.size() - result->started.size());
+  NotStarted(refused);
+  Left(refused);
   for (auto& message : result->started) {
     // Found before the call: arguments are evaluated in any order, and one of them moves the id.
     const ClaimedEntry& slot = *slots[message.id];
@@ -256,7 +271,7 @@ void Worker::State::Prepare(const std::string& portfolio, const Claim& claim,
     outcome.attempt = message.attempt;
     outcome.state = AttemptState::kFailed;
     outcome.reason = base::GetReason(body.status());
-    return Finish(std::move(outcome));
+    return Finish(std::move(outcome), false);
   }
   job->body = *std::move(body);
   Enter(std::move(job));
@@ -281,12 +296,28 @@ void Worker::State::Send(JobPtr job) {
   request.token = sender->access_token;
   request.body = job->body;
   request.deadline = clock.Now() + options.request_timeout;
-  const SendJob* view = job.get();
+  SendJob* view = job.get();
   client.Send(
-      std::move(request), [this, view] { return view->MayStart(NowUs(), clock.Now()); },
+      std::move(request), [this, view] { return MayStart(*view); },
       [this, job = std::move(job)](whatsapp::SendOutcome result) mutable {
         Completed(std::move(job), std::move(result));
       });
+}
+
+// Immediately before the bytes are written.
+bool Worker::State::MayStart(SendJob& job) {
+  static auto& missed = metrics::GetCounter("kabar_dispatcher_slots_missed_total",
+                                            "Requests that could not start in their slots.");
+  job.started = job.MayStart(NowUs(), clock.Now());
+  std::lock_guard lock(mutex);
+  if (job.started) {
+    width.Started();
+    TellOfRoom();
+  } else {
+    width.Missed();
+    missed.Increment();
+  }
+  return job.started;
 }
 
 void Worker::State::Completed(JobPtr job, whatsapp::SendOutcome result) {
@@ -312,7 +343,7 @@ void Worker::State::Completed(JobPtr job, whatsapp::SendOutcome result) {
                       {{"outcome", std::string(whatsapp::SendOutcomeKindName(result.kind))}})
       .Increment();
   if (result.kind == whatsapp::SendOutcome::Kind::kRejected) Act(*job, reaction);
-  Finish(std::move(reaction.outcome));
+  Finish(std::move(reaction.outcome), job->started);
 }
 
 // All messages that missed their slots, lane by lane; who gets none goes back unsent.
@@ -388,8 +419,9 @@ void Worker::State::Act(const SendJob& job, const Reaction& reaction) {
             });
 }
 
-void Worker::State::Finish(Outcome outcome) {
+void Worker::State::Finish(Outcome outcome, bool started) {
   outcomes.Add(std::move(outcome));
+  if (!started) NotStarted(1);
   Left(1);
 }
 
@@ -400,7 +432,7 @@ void Worker::State::Return(const SendJob& job, absl::string_view reason, absl::T
   outcome.state = AttemptState::kReturned;
   outcome.reason = std::string(reason);
   outcome.not_before = not_before;
-  Finish(std::move(outcome));
+  Finish(std::move(outcome), job.started);
 }
 
 void Worker::State::PushBack(std::vector<Store::Requeued> requeued) {
@@ -418,6 +450,14 @@ void Worker::State::PushBack(std::vector<Store::Requeued> requeued) {
   }
 }
 
+// Claimed, and not to be started any more.
+void Worker::State::NotStarted(int n) {
+  if (n == 0) return;
+  std::lock_guard lock(mutex);
+  width.Release(n);
+  TellOfRoom();
+}
+
 void Worker::State::Left(int n) {
   if (n == 0) return;
   static auto& gauge =
@@ -425,7 +465,16 @@ void Worker::State::Left(int n) {
   std::lock_guard lock(mutex);
   in_flight -= n;
   gauge.Set(in_flight);
-  changed.notify_all();
+  TellOfRoom();
+  if (in_flight == 0) changed.notify_all();  // Stop() waits for that
+}
+
+// Under the mutex. One claimer is enough: with room left he schedules the next.
+void Worker::State::TellOfRoom() {
+  if (!wants_room || in_flight >= options.max_in_flight || !width.HasRoom()) return;
+  wants_room = false;
+  ++news;
+  changed.notify_one();
 }
 
 Worker::Worker(WorkerOptions options, Queue& queue, Store& store, Credentials credentials,
