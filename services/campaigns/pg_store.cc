@@ -82,11 +82,14 @@ constexpr pg::Query kFollowRetry{
     "finished_at = CASE WHEN c.state = 5 THEN NULL ELSE c.finished_at END, "
     "due_at = CASE WHEN c.state = 5 THEN $2 ELSE c.due_at END "
     "FROM run_progress p WHERE c.run_id = $1 AND p.run_id = c.run_id AND c.retried < p.retried"};
-// Progress may be what the runner waits for.
-constexpr pg::Query kWake{"campaigns.wake",
-                          "UPDATE campaigns SET due_at = least(due_at, $2) "
-                          "WHERE run_id = ANY($1::text[]) AND due_at IS NOT NULL AND (lease_until "
-                          "IS NULL OR lease_until < $2)"};
+// Progress may be what the runner waits for. A campaign that somebody works on is passed over: a
+// verb holds its row while the dispatcher answers, and the events of all others must not wait for
+// that; whoever saves it sets its next step.
+constexpr pg::Query kWake{
+    "campaigns.wake",
+    "UPDATE campaigns SET due_at = $2 WHERE id IN (SELECT id FROM campaigns "
+    "WHERE run_id = ANY($1::text[]) AND due_at > $2 AND (lease_until IS NULL OR lease_until < $2) "
+    "FOR UPDATE SKIP LOCKED)"};
 
 constexpr pg::Query kReserve{"campaigns.reserve_request",
                              "INSERT INTO request_log (outlet_id, request_id, method, fingerprint) "

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "kabar/events/v1/events.pb.h"
+#include "libs/base/status.h"
 #include "libs/testing/status_matchers.h"
 #include "services/campaigns/testing/campaign_fixture.h"
 
@@ -24,7 +25,7 @@ struct Events : testing::CampaignFixture {
       changed->set_to(to);
     }
     const events::v1::NumberedBatch* const views[] = {&batch};
-    return sink->Apply(views, Soon());
+    return sink->Apply(views, absl::Now() + absl::Seconds(5));
   }
   const std::unique_ptr<events::Sink> sink = store.MakeSink(nullptr);
 };
@@ -55,6 +56,20 @@ TEST_CASE("events: a retry that was noted is not noted twice", "[campaigns]") {
   REQUIRE_THAT(f.Apply(2, events::v1::FAILED, events::v1::QUEUED, 2), IsOk());
   CHECK(f.Get().retried == 4);  // the events know of more
   CHECK(f.Get().state == State::kRunning);
+}
+
+TEST_CASE("events: do not wait for a verb that holds the campaign", "[campaigns]") {
+  Events f;
+  const Campaign waiting = f.Put(State::kRunning);
+  f.Write([&](Store::Unit& unit) { return unit.Save(waiting, absl::Now() + absl::Hours(1)); });
+  f.Write([&](Store::Unit& unit) -> absl::Status {
+    KABAR_ASSIGN_OR_RETURN(const Campaign held, unit.Lock("cmp_1"));
+    CHECK_THAT(f.Apply(1, events::v1::MESSAGE_STATE_UNSPECIFIED, events::v1::QUEUED, 1), IsOk());
+    return unit.Save(held, absl::Now() + absl::Hours(1));
+  });
+  CHECK_FALSE(f.TakeDue());
+  REQUIRE_THAT(f.Apply(2, events::v1::QUEUED, events::v1::SENDING, 1), IsOk());
+  CHECK(f.TakeDue());  // nobody holds it now: it is woken
 }
 
 TEST_CASE("events: a retry does not wake what a person has cancelled", "[campaigns]") {
