@@ -50,7 +50,10 @@ grpc::Status Handler::Enqueue(grpc::ServerContext* context, const v1::EnqueueReq
         const EnqueueResult result,
         store_.Enqueue(call.outlet, request->lane_id(), messages, call.deadline));
     if (!result.to_push.empty()) {
-      NoteQueueStatus("push", queue_.Push(result.lane, result.to_push, QueueDeadline(call)));
+      const absl::Time deadline = QueueDeadline(call);
+      NoteQueueStatus("push", result.replaced > 0
+                                  ? queue_.PushAgain(result.lane, result.to_push, deadline)
+                                  : queue_.Push(result.lane, result.to_push, deadline));
     }
     response->set_added(result.added);
     response->set_replaced(result.replaced);

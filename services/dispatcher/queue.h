@@ -52,6 +52,13 @@ class Queue {
   // Appends to the lane's list or the delayed set and wakes the workers.
   virtual absl::Status Push(const Lane& lane, const std::vector<QueueEntry>& entries,
                             absl::Time deadline) = 0;
+  // The same for ids that may be there already (their text was replaced): those keep their place,
+  // since each id that is there twice would cost the lane a slot for nothing. Costs a look at the
+  // whole list.
+  virtual absl::Status PushAgain(const Lane& lane, const std::vector<QueueEntry>& entries,
+                                 absl::Time deadline) {
+    return Push(lane, entries, deadline);
+  }
   // Makes the lane's parameters and state in Redis equal to `lane` (also removes it when final).
   virtual absl::Status PutLane(const Lane& lane, absl::Time deadline) = 0;
   virtual absl::Status PutSender(const Sender& sender, absl::Time deadline) = 0;

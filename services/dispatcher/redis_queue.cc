@@ -155,11 +155,13 @@ struct RedisQueue::State {
     return entry;
   }
 
-  absl::Status PushAll(const Lane& lane, const std::vector<QueueEntry>& entries, bool replace,
+  absl::Status PushAll(const Lane& lane, const std::vector<QueueEntry>& entries, How how,
                        absl::Time deadline) {
+    const bool replace = how == How::kReplace;
     const absl::Time now = clock.Now();
     for (std::size_t i = 0; i < entries.size() || (i == 0 && replace); i += kMaxPush) {
-      Args args = {lane.id, Micros(options.lead), replace && i == 0 ? "1" : "0"};
+      const char* mode = how == How::kAppendMissing ? "2" : replace && i == 0 ? "1" : "0";
+      Args args = {lane.id, Micros(options.lead), mode};
       for (std::size_t k = i; k < std::min(entries.size(), i + kMaxPush); ++k) {
         const absl::Duration wait = std::max(entries[k].not_before - now, absl::ZeroDuration());
         args.push_back(entries[k].message_id);
@@ -239,22 +241,32 @@ absl::StatusOr<std::vector<ClaimedEntry>> RedisQueue::Reslot(const std::string& 
   return slots;
 }
 
-absl::Status RedisQueue::Push(const Lane& lane, const std::vector<QueueEntry>& entries,
-                              absl::Time deadline) {
-  absl::Status status = state_->PushAll(lane, entries, false, deadline);
+absl::Status RedisQueue::PushWith(const Lane& lane, const std::vector<QueueEntry>& entries, How how,
+                                  absl::Time deadline) {
+  absl::Status status = state_->PushAll(lane, entries, how, deadline);
   // A caller who knows the whole lane may put it; the others leave it to the sweeper.
   if (base::GetReason(status) == "LANE_NOT_IN_QUEUE" && !lane.sender_id.empty()) {
     KABAR_RETURN_IF_ERROR(PutLane(lane, deadline));
-    status = state_->PushAll(lane, entries, false, deadline);
+    status = state_->PushAll(lane, entries, how, deadline);
   }
   return status;
+}
+
+absl::Status RedisQueue::Push(const Lane& lane, const std::vector<QueueEntry>& entries,
+                              absl::Time deadline) {
+  return PushWith(lane, entries, How::kAppend, deadline);
+}
+
+absl::Status RedisQueue::PushAgain(const Lane& lane, const std::vector<QueueEntry>& entries,
+                                   absl::Time deadline) {
+  return PushWith(lane, entries, How::kAppendMissing, deadline);
 }
 
 absl::Status RedisQueue::ReplaceLane(const Lane& lane, const std::vector<QueueEntry>& entries,
                                      absl::Time deadline) {
   KABAR_RETURN_IF_ERROR(PutLane(lane, deadline));
   if (IsFinal(lane)) return absl::OkStatus();
-  return state_->PushAll(lane, entries, true, deadline);
+  return state_->PushAll(lane, entries, How::kReplace, deadline);
 }
 
 absl::Status RedisQueue::PutLane(const Lane& lane, absl::Time deadline) {

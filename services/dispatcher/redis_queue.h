@@ -39,6 +39,8 @@ class RedisQueue : public Queue {
                                                    absl::Time deadline) override;
   absl::Status Push(const Lane& lane, const std::vector<QueueEntry>& entries,
                     absl::Time deadline) override;
+  absl::Status PushAgain(const Lane& lane, const std::vector<QueueEntry>& entries,
+                         absl::Time deadline) override;
   absl::Status PutLane(const Lane& lane, absl::Time deadline) override;
   absl::Status PutSender(const Sender& sender, absl::Time deadline) override;
   absl::Status PutPortfolio(const Portfolio& portfolio, absl::Time deadline) override;
@@ -57,6 +59,10 @@ class RedisQueue : public Queue {
                                           absl::Duration timeout) override;
 
  private:
+  enum class How { kAppend, kReplace, kAppendMissing };
+  absl::Status PushWith(const Lane& lane, const std::vector<QueueEntry>& entries, How how,
+                        absl::Time deadline);
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -323,6 +323,24 @@ TEST_CASE("WaitForWake: a push wakes a waiting worker", "[dispatcher]") {
   CHECK(*woken == "p1");
 }
 
+TEST_CASE("PushAgain: an id that is there already costs no second slot", "[dispatcher]") {
+  House h;
+  const Lane lane = h.MakeLane("l1");
+  h.Build({lane});
+  h.Fill(lane, 0, 3);
+  std::vector<QueueEntry> again;
+  for (int i = 1; i < 5; ++i) {
+    again.push_back({.message_id = absl::StrCat("l1-", i), .recipient_id = i + 1});
+  }
+  REQUIRE(h.queue.PushAgain(lane, again, In(absl::Seconds(5))).ok());
+  REQUIRE(h.queue.PushAgain(lane, again, In(absl::Seconds(5))).ok());
+  CHECK(*h.queue.LaneLength(lane, In(absl::Seconds(5))) == 5);
+  const auto all = h.ClaimUntil(5, absl::Seconds(5));
+  REQUIRE(all.size() == 5);
+  CHECK(all[0].second.entry.message_id == "l1-0");
+  CHECK(all[4].second.entry.message_id == "l1-4");
+}
+
 // The portfolio is new: nobody has been written to, so nothing blocks the claims below.
 TEST_CASE("QueueKeeper: Redis learns of a number that it was not told of", "[dispatcher]") {
   House h;

@@ -1,17 +1,22 @@
--- ARGV: run id, lane, lead (us), replace (1: the list becomes just these), then id, recipient,
--- wait (us from now, 0: none), ...  Wakes the workers. Answers {status}.
+-- ARGV: run id, lane, lead (us), mode (1: the list becomes just these, 2: those that stand in it
+-- keep their place), then id, recipient, wait (us from now, 0: none), ...  Wakes the workers.
+-- Answers {status}.
 local run_id, lane, lead = ARGV[1], ARGV[2], tonumber(ARGV[3])
 if not built(run_id) then return {'REBUILD'} end
 local now = clock()
 local s = redis.call('HGET', P .. 'l:' .. lane, 'sender')
 if not s then return {'NO_LANE'} end
 if ARGV[4] == '1' then redis.call('DEL', P .. 'q:' .. lane, P .. 'd:' .. lane) end
+local there = {}
+if ARGV[4] == '2' then
+  for _, item in ipairs(redis.call('LRANGE', P .. 'q:' .. lane, 0, -1)) do there[item] = true end
+end
 for i = 5, #ARGV, 3 do
   local item = ARGV[i] .. ' ' .. ARGV[i + 1]
   local wait = tonumber(ARGV[i + 2])
   if wait > 0 then
     redis.call('ZADD', P .. 'd:' .. lane, int(now + wait), item)
-  else
+  elseif not there[item] and not (ARGV[4] == '2' and redis.call('ZSCORE', P .. 'd:' .. lane, item)) then
     redis.call('RPUSH', P .. 'q:' .. lane, item)
   end
 end
