@@ -106,6 +106,7 @@ class Stage:
         self.runs = []
         self._senders = {}
         self._portfolios = {}
+        self._clients = []
         self._made = 0
         self.failed = False
 
@@ -118,6 +119,8 @@ class Stage:
 
     def stop(self):
         """Ends everything; the names of what had to be killed."""
+        for client in self._clients:
+            client.close()
         killed = self.stack.stop()
         if self.failed or os.environ.get("KABAR_E2E_KEEP"):
             print(f"   the stack's logs are kept in {self.stack.logs}")
@@ -131,7 +134,8 @@ class Stage:
         return self.client_with(self.stack.settings["keys"][key_name])
 
     def client_with(self, key):
-        return Client({s: self.stack.address(s) for s in SERVICES}, key, BUILD)
+        self._clients.append(Client({s: self.stack.address(s) for s in SERVICES}, key, BUILD))
+        return self._clients[-1]
 
     def outlet(self, client):
         return "toko-b" if client is self.b else "toko-a"

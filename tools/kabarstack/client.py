@@ -41,14 +41,21 @@ class Client:
         stubs(build_dir)
         self._metadata = (("authorization", f"Bearer {key}"),)
         self.pb = type("Protos", (), {})()
+        self._channels = []
         for area in AREAS:
             pb = importlib.import_module(f"kabar.{area}.v1.{area}_pb2")
             rpc = importlib.import_module(f"kabar.{area}.v1.{area}_pb2_grpc")
             setattr(self.pb, area, pb)
             channel = grpc.insecure_channel(
                 addresses[area], options=[("grpc.max_receive_message_length", 16 << 20)])
+            self._channels.append(channel)
             stub = getattr(rpc, f"{area.capitalize()}Service{'Stub'}")(channel)
             setattr(self, area, _WithKey(stub, self._metadata))
+
+    def close(self):
+        """An idle channel looks at its connection every 5 s only: a server that drains waits for it."""
+        for channel in self._channels:
+            channel.close()
 
 
 class _WithKey:

@@ -194,7 +194,7 @@ def main():
     os.makedirs(folder, mode=0o755)
     stack = Stack(folder, os.path.join(BUILD, "bin"), scenario=SCENARIO)
     step("Start PostgreSQL, Redis, the services and the Cloud API simulator")
-    code = 1
+    code, client = 1, None
     try:
         stack.start()
         client = Client({s: stack.address(s) for s in SERVICES},
@@ -218,6 +218,8 @@ def main():
     except KeyboardInterrupt:
         print("\ntools/demo: stopped")
     finally:
+        if client:
+            client.close()
         killed = stack.stop()
         if killed:
             print(f"tools/demo: had to be killed: {', '.join(killed)}", file=sys.stderr)
