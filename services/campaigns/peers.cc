@@ -96,7 +96,8 @@ struct Peers::State {
                     const std::string& outlet, const Request& request, Response* response,
                     absl::Duration timeout = kCallTimeout) {
     grpc::ClientContext context;
-    caller.Prepare(context, {.outlet = outlet, .timeout = timeout});
+    // A peer that restarts is waited for: a person's call should not fail for a second of absence.
+    caller.Prepare(context, {.outlet = outlet, .timeout = timeout, .wait_for_ready = true});
     return rpc::ToAbsl((stub.*method)(&context, request, response));
   }
 

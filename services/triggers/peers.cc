@@ -101,7 +101,8 @@ struct Peers::State {
                     grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                     const std::string& outlet, const Request& request, Response* response) {
     grpc::ClientContext context;
-    caller.Prepare(context, {.outlet = outlet, .timeout = kCallTimeout});
+    // A peer that restarts is waited for: a person's call should not fail for a second of absence.
+    caller.Prepare(context, {.outlet = outlet, .timeout = kCallTimeout, .wait_for_ready = true});
     return rpc::ToAbsl((stub.*method)(&context, request, response));
   }
 
