@@ -21,8 +21,6 @@ class Morning(StageTest):
         self.assertGreater(figures["answers"]["yes"], 50, figures)
         self.assert_once_each(run)
         self.assert_texts(run, people)
-        # 100 messages a second: what is lost on starting and rebuilding must stay small.
-        self.assertGreater(figures["rate_per_min"], 4500, figures)
         # What was counted from events is what the answers' own list says.
         told = stage.sim("summary")["answers"]
         self.assertEqual((figures["answers"]["yes"], figures["answers"]["no"]),
