@@ -11,10 +11,17 @@ namespace {
 
 constexpr absl::string_view kHeadEnd = "\r\n\r\n";
 
+absl::string_view Trim(absl::string_view text) {
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
 // Hex length of a chunk, without extensions; false when there is none.
 bool ParseChunkLength(absl::string_view line, size_t* length) {
   const size_t semicolon = line.find(';');
-  line = absl::StripAsciiWhitespace(line.substr(0, semicolon));
+  line = Trim(line.substr(0, semicolon));
   uint64_t value = 0;
   if (line.empty() || line.size() > 8 || !absl::SimpleHexAtoi(line, &value)) return false;
   *length = value;
@@ -65,12 +72,15 @@ HttpParser::Result HttpParser::NeedMore(size_t size) {
 }
 
 bool HttpParser::ParseHead(absl::string_view head) {
-  const size_t first = head.find("\r\n");
-  if (!ParseRequestLine(head.substr(0, first))) return false;
-  for (size_t at = first + 2; at < head.size();) {
-    const size_t end = head.find("\r\n", at);
-    if (!ParseField(head.data(), head.substr(at, end - at))) return false;
-    at = end + 2;
+  const char* at = head.data();
+  const char* const end = at + head.size();
+  for (bool first = true; at < end; first = false) {
+    const char* const feed =
+        static_cast<const char*>(memchr(at, '\n', static_cast<size_t>(end - at)));
+    if (feed == nullptr || feed == at || feed[-1] != '\r') return false;
+    const absl::string_view line(at, static_cast<size_t>(feed - 1 - at));
+    if (first ? !ParseRequestLine(line) : !ParseField(head.data(), line)) return false;
+    at = feed + 1;
   }
   // Two lengths for one body are how requests get smuggled; refuse as RFC 9112 advises.
   return !(chunked_ && has_length_);
@@ -103,10 +113,10 @@ bool HttpParser::ParseRequestLine(absl::string_view line) {
 }
 
 bool HttpParser::ParseField(const char* data, absl::string_view line) {
-  const size_t colon = line.find(':');
-  if (colon == absl::string_view::npos || colon == 0) return false;
-  const absl::string_view name = line.substr(0, colon);
-  const absl::string_view value = absl::StripAsciiWhitespace(line.substr(colon + 1));
+  const char* const found = static_cast<const char*>(memchr(line.data(), ':', line.size()));
+  if (found == nullptr || found == line.data()) return false;
+  const absl::string_view name(line.data(), static_cast<size_t>(found - line.data()));
+  const absl::string_view value = Trim(line.substr(name.size() + 1));
   // The length of the name sorts out all but the few fields that matter.
   switch (name.size()) {
     case 6:

@@ -1,11 +1,14 @@
 #include "tools/cloudsim/recipients.h"
 
-#include <charconv>
+#include <sys/mman.h>
+
 #include <cstdio>
+#include <cstdlib>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "tools/cloudsim/draw.h"
 
 namespace kabar::cloudsim {
 namespace {
@@ -34,9 +37,6 @@ uint64_t PhoneKey(absl::string_view digits) {
   return number;
 }
 
-// A morning's worth of customers without a rehash in the middle of it.
-constexpr size_t kExpectedCustomers = 1 << 18;
-
 const char* Country(absl::string_view digits) {
   if (absl::StartsWith(digits, "62")) return "ID";
   if (absl::StartsWith(digits, "60")) return "MY";
@@ -46,6 +46,44 @@ const char* Country(absl::string_view digits) {
 }
 
 }  // namespace
+
+PhoneIndex::~PhoneIndex() { munmap(slots_, slot_count_ * sizeof(uint32_t)); }
+
+size_t PhoneIndex::Slot(uint64_t key) const {
+  size_t slot = Mix(key) & (slot_count_ - 1);
+  while (slots_[slot] != 0 && keys_[slots_[slot] - 1] != key) slot = (slot + 1) & (slot_count_ - 1);
+  return slot;
+}
+
+uint32_t PhoneIndex::Find(uint64_t key) const {
+  const uint32_t place = slots_[Slot(key)];
+  return place == 0 ? kNone : place - 1;
+}
+
+uint32_t PhoneIndex::FindOrAdd(uint64_t key, bool* added) {
+  size_t slot = Slot(key);
+  *added = slots_[slot] == 0;
+  if (!*added) return slots_[slot] - 1;
+  if (keys_.size() * 2 >= slot_count_) {
+    Grow(slot_count_ * 2);
+    slot = Slot(key);
+  }
+  keys_.push_back(key);
+  slots_[slot] = static_cast<uint32_t>(keys_.size());
+  return slots_[slot] - 1;
+}
+
+void PhoneIndex::Grow(size_t slots) {
+  if (slots_ != nullptr) munmap(slots_, slot_count_ * sizeof(uint32_t));
+  const size_t bytes = slots * sizeof(uint32_t);
+  void* const memory =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) abort();  // out of memory: as operator new would end
+  madvise(memory, bytes, MADV_HUGEPAGE);
+  slots_ = static_cast<uint32_t*>(memory);
+  slot_count_ = slots;
+  for (size_t i = 0; i < keys_.size(); ++i) slots_[Slot(keys_[i])] = static_cast<uint32_t>(i + 1);
+}
 
 std::string PhoneDigits(absl::string_view text) {
   std::string digits;
@@ -87,18 +125,15 @@ bool LooksLikeUserId(absl::string_view text) {
          absl::ascii_isupper(static_cast<unsigned char>(text[1])) && text[2] == '.';
 }
 
-Recipients::Recipients() { by_phone_.reserve(kExpectedCustomers); }
-
 uint32_t Recipients::FindPhone(absl::string_view digits) const {
-  const auto found = by_phone_.find(PhoneKey(digits));
-  return found == by_phone_.end() ? kNobody : found->second;
+  return by_phone_.Find(PhoneKey(digits));
 }
 
 uint32_t Recipients::ByPhone(absl::string_view digits) {
-  const auto [place, added] =
-      by_phone_.try_emplace(PhoneKey(digits), static_cast<uint32_t>(phones_.size()));
+  bool added = false;
+  const uint32_t recipient = by_phone_.FindOrAdd(PhoneKey(digits), &added);
   if (added) phones_.emplace_back(digits);
-  return place->second;
+  return recipient;
 }
 
 uint32_t Recipients::ByUserId(absl::string_view user_id) {

@@ -27,20 +27,45 @@ constexpr absl::string_view kIdPrefix = "wamid.";
 constexpr char kOutbound = 0x11;
 constexpr char kInbound = 0x12;
 
+void AppendBase64(const char* bytes, size_t size, std::string* out) {
+  constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (size_t i = 0; i < size; i += 3) {
+    uint32_t group = 0;
+    for (size_t j = 0; j < 3; ++j) {
+      group = (group << 8) | (i + j < size ? static_cast<unsigned char>(bytes[i + j]) : 0U);
+    }
+    const char text[] = {kAlphabet[group >> 18], kAlphabet[(group >> 12) & 63],
+                         i + 1 < size ? kAlphabet[(group >> 6) & 63] : '=',
+                         i + 2 < size ? kAlphabet[group & 63] : '='};
+    out->append(text, sizeof(text));
+  }
+}
+
 std::string TaggedId(absl::string_view who, char direction, uint64_t serial, uint64_t salt) {
   constexpr char kHex[] = "0123456789ABCDEF";
   char hex[18];
   for (int i = 0; i < 10; ++i) hex[i] = kHex[(serial >> (4 * (9 - i))) & 15];
   const uint64_t check = Mix(salt ^ serial);
   for (int i = 0; i < 8; ++i) hex[10 + i] = kHex[(check >> (4 * i)) & 15];
-  std::string bytes;
-  bytes.reserve(48);
-  bytes.append({0x1C, 0x18, static_cast<char>(who.size())});
-  bytes.append(who.data(), who.size());
-  bytes.append({0x15, 0x02, 0x00, direction, 0x18, 0x12});
-  bytes.append(hex, sizeof(hex));
-  bytes.push_back('\0');
-  return absl::StrCat(kIdPrefix, absl::Base64Escape(bytes));
+  char bytes[64];
+  who = who.substr(0, 32);  // a phone has 15 digits at most
+  size_t size = 0;
+  const auto add = [&](const void* from, size_t count) {
+    memcpy(bytes + size, from, count);
+    size += count;
+  };
+  const char open[] = {0x1C, 0x18, static_cast<char>(who.size())};
+  const char middle[] = {0x15, 0x02, 0x00, direction, 0x18, 0x12};
+  add(open, sizeof(open));
+  add(who.data(), who.size());
+  add(middle, sizeof(middle));
+  add(hex, sizeof(hex));
+  add("", 1);
+  std::string id;
+  id.reserve(kIdPrefix.size() + 4 * (size / 3 + 1));
+  id.append(kIdPrefix.data(), kIdPrefix.size());
+  AppendBase64(bytes, size, &id);
+  return id;
 }
 
 void CountBy(uint32_t number, std::vector<uint64_t>* counts) {
