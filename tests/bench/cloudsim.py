@@ -2,7 +2,8 @@
 
 Runs cloudsim-bench: template messages over kept-alive connections, no faults, no webhooks, every
 limit checked, none binding. The load generator has the other core, so on two busy cores
-requests_per_s is a lower bound; the CPU a request is what counts.
+requests_per_s is a lower bound; the CPU a request is what counts. Whatever else the machine does
+only adds to it, so of several runs the least counts.
 """
 
 import json
@@ -20,11 +21,12 @@ BOUND_US = 15.0
 def arguments(parser):
     parser.add_argument("--requests", type=int, default=200_000, metavar="N", help="default 200000")
     parser.add_argument("--connections", type=int, default=64, metavar="N", help="default 64")
+    parser.add_argument("--runs", type=int, default=3, metavar="N", help="default 3")
 
 
-def run(args):
+def _once(args):
+    """The figures that cloudsim-bench writes; None if it failed (it said why)."""
     program = os.path.join(BUILD, "bin", "cloudsim-bench")
-    print(machine(), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "figures.json")
         try:
@@ -33,17 +35,29 @@ def run(args):
                                   stdout=subprocess.DEVNULL)
         except OSError as e:
             print(f"tools/bench: {e}; build the target cloudsim-bench first", file=sys.stderr)
-            return 1
+            return None
         if done.returncode != 0:
-            return 1
+            return None
         with open(path, encoding="utf-8") as f:
-            figures = json.load(f)
+            return json.load(f)
+
+
+def run(args):
+    print(machine(), flush=True)
+    runs = []
+    for _ in range(max(1, args.runs)):
+        runs.append(_once(args))
+        if runs[-1] is None:
+            return 1
+    figures = min(runs, key=lambda f: f["cpu_us_per_request"])
     within = figures["cpu_us_per_request"] <= BOUND_US
-    figures.update(within=within, bound_us=BOUND_US)
+    figures.update(within=within, bound_us=BOUND_US,
+                   cpu_us_per_request_of_runs=[f["cpu_us_per_request"] for f in runs])
     print(f"   {figures['requests']:,} requests over {figures['connections']} connections\n"
           f"   {figures['requests_per_s']:>10,.0f} requests/s\n"
           f"   {figures['cpu_us_per_request']:>10.2f} us of CPU a request: "
-          f"{'within' if within else 'ABOVE'} the bound of {BOUND_US:.0f}\n"
+          f"{'within' if within else 'ABOVE'} the bound of {BOUND_US:.0f} (the runs: "
+          f"{', '.join(str(us) for us in figures['cpu_us_per_request_of_runs'])})\n"
           f"   {figures['peak_rss_mb']:>10,} MB peak memory")
     write_json(args.json, figures)
     return 0 if within else 1
