@@ -1,7 +1,8 @@
 // cloudsim-bench: how many requests a second the simulator takes and what one costs it in CPU.
 //
-// Starts the cloudsim binary beside this one (or measures a running one, --url), keeps N
-// connections busy with one template send each, and reads the simulator's CPU time from /proc.
+// Starts the cloudsim binary beside this one, keeps N connections busy with one template send each,
+// and reads the simulator's CPU time from /proc. With --webhook-url it also tells three statuses a
+// message to that receiver and waits until all are delivered.
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -35,13 +36,17 @@ namespace {
 constexpr char kHelp[] =
     "cloudsim-bench [--requests N] [--connections N] [--record full|summary] [--json FILE]\n"
     "  starts cloudsim without faults and webhooks and sends N template messages (default 200000)\n"
-    "  over kept-alive connections (default 64); prints requests_per_s and cpu_us_per_request\n";
+    "  over kept-alive connections (default 64); prints requests_per_s and cpu_us_per_request\n"
+    "  --webhook-url URL: statuses without delay to a receiver of yours; prints statuses_per_s, "
+    "and\n"
+    "  cpu_us_per_request then includes three webhooks a message\n";
 
 struct Options {
   int64_t requests = 200000;
   int connections = 64;
   std::string record = "full";
   std::string json;
+  std::string webhook_url;
 };
 
 // No limit binds; all are checked.
@@ -51,25 +56,39 @@ constexpr char kSetup[] =
 {"name":"update","language":"id","body":"Halo {{1}}, paket {{2}} dari {{3}} sekarang {{4}} di {{5}}. )"
     R"(Perkiraan tiba {{6}}. Balas YA bila Anda di rumah, TIDAK bila tidak. Terima kasih, salam kurir."}]}]})";
 
+constexpr char kScenario[] =
+    R"({"statuses":{"sent_ms":0,"delivered_ms":0,"read_ms":0,"delivered":1,"read":1}})";
+
 struct Child {
   pid_t pid = -1;
   uint16_t port = 0;
 };
 
+// The path of a new file with this content; empty when it cannot be written.
+std::string TemporaryFile(const char* content) {
+  char path[] = "/tmp/cloudsim-bench-XXXXXX";
+  const int file = mkstemp(path);
+  if (file < 0) return "";
+  const bool written =
+      write(file, content, strlen(content)) == static_cast<ssize_t>(strlen(content));
+  close(file);
+  return written ? path : "";
+}
+
 bool StartSimulator(const char* self, const Options& options, Child* child) {
   const std::string directory = std::string(self).substr(0, std::string(self).rfind('/') + 1);
   const std::string program = directory + "cloudsim";
-  char setup[] = "/tmp/cloudsim-bench-XXXXXX";
-  const int file = mkstemp(setup);
-  if (file < 0 || write(file, kSetup, strlen(kSetup)) < 0) return false;
-  close(file);
+  const std::string setup = TemporaryFile(kSetup);
+  const std::string scenario = TemporaryFile(kScenario);
+  if (setup.empty() || scenario.empty()) return false;
   int out[2];
   if (pipe(out) != 0) return false;
   child->pid = fork();
   if (child->pid == 0) {
     dup2(out[1], STDOUT_FILENO);
     close(out[0]);
-    execl(program.c_str(), "cloudsim", "--setup", setup, "--record", options.record.c_str(),
+    execl(program.c_str(), "cloudsim", "--setup", setup.c_str(), "--scenario", scenario.c_str(),
+          "--record", options.record.c_str(), "--webhook-url", options.webhook_url.c_str(),
           static_cast<char*>(nullptr));
     fprintf(stderr, "cloudsim-bench: cannot start %s: %s\n", program.c_str(), strerror(errno));
     _exit(127);
@@ -79,7 +98,8 @@ bool StartSimulator(const char* self, const Options& options, Child* child) {
   FILE* const ready = fdopen(out[0], "r");
   const bool answered = fgets(line, sizeof(line), ready) != nullptr;
   fclose(ready);
-  unlink(setup);
+  unlink(setup.c_str());
+  unlink(scenario.c_str());
   int port = 0;
   const char* const at = answered ? strstr(line, "\"port\":") : nullptr;
   if (at != nullptr) port = atoi(at + 7);
@@ -107,6 +127,37 @@ int64_t PeakRssMb(pid_t pid) {
     if (absl::StartsWith(line, "VmHWM:")) return atoll(line.c_str() + 6) / 1024;
   }
   return 0;
+}
+
+int Connect(uint16_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
+    close(fd);
+    return -1;
+  }
+  return fd;
+}
+
+// Waits until the simulator has no webhook left to deliver.
+bool WaitForQuiet(uint16_t port) {
+  constexpr char kRequest[] = "GET /_sim/quiet HTTP/1.1\r\n\r\n";
+  const int fd = Connect(port);
+  bool quiet = false;
+  while (fd >= 0 && !quiet) {
+    char answer[1024];
+    if (send(fd, kRequest, sizeof(kRequest) - 1, MSG_NOSIGNAL) < 0) break;
+    const ssize_t got = recv(fd, answer, sizeof(answer), 0);
+    if (got <= 0) break;
+    quiet =
+        absl::StrContains(absl::string_view(answer, static_cast<size_t>(got)), "\"quiet\":true");
+    if (!quiet) usleep(1000);
+  }
+  if (fd >= 0) close(fd);
+  return quiet;
 }
 
 class Load {
@@ -137,14 +188,8 @@ class Load {
   };
 
   bool Open(Line* line) {
-    line->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(port_);
-    if (connect(line->fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
-      return false;
-    }
+    line->fd = Connect(port_);
+    if (line->fd < 0) return false;
     const int on = 1;
     setsockopt(line->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     epoll_event event{};
@@ -208,8 +253,10 @@ int Measure(const char* self, const Options& options) {
   }
   const int64_t cpu_before = CpuUs(child.pid);
   const int64_t begin_us = NowUs();
-  const bool good = Load(options, child.port).Run();
+  bool good = Load(options, child.port).Run();
   const double seconds = static_cast<double>(NowUs() - begin_us) / 1e6;
+  if (!options.webhook_url.empty()) good = WaitForQuiet(child.port) && good;
+  const double quiet_seconds = static_cast<double>(NowUs() - begin_us) / 1e6;
   const int64_t cpu_us = CpuUs(child.pid) - cpu_before;
   const int64_t rss_mb = PeakRssMb(child.pid);
   kill(child.pid, SIGTERM);
@@ -220,9 +267,11 @@ int Measure(const char* self, const Options& options) {
   char report[256];
   snprintf(report, sizeof(report),
            "{\"requests\":%lld,\"connections\":%d,\"requests_per_s\":%.0f,"
-           "\"cpu_us_per_request\":%.2f,\"peak_rss_mb\":%lld,\"seconds\":%.2f}\n",
+           "\"cpu_us_per_request\":%.2f,\"peak_rss_mb\":%lld,\"seconds\":%.2f,"
+           "\"statuses_per_s\":%.0f}\n",
            static_cast<long long>(options.requests), options.connections, requests / seconds,
-           static_cast<double>(cpu_us) / requests, static_cast<long long>(rss_mb), seconds);
+           static_cast<double>(cpu_us) / requests, static_cast<long long>(rss_mb), seconds,
+           options.webhook_url.empty() ? 0 : 3 * requests / quiet_seconds);
   fputs(report, stdout);
   if (!options.json.empty()) std::ofstream(options.json) << report;
   return 0;
@@ -251,6 +300,8 @@ int Run(int argc, char** argv) {
       known = absl::SimpleAtoi(value, &options.connections) && options.connections > 0;
     } else if (name == "--record") {
       options.record = value;
+    } else if (name == "--webhook-url") {
+      options.webhook_url = value;
     } else if (name == "--json") {
       options.json = value;
     } else {

@@ -1,6 +1,7 @@
 #include "tools/cloudsim/simulator.h"
 
 #include <catch2/catch.hpp>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "libs/testing/eventually.h"
+#include "libs/testing/temp_dir.h"
 #include "tools/cloudsim/json_fields.h"
 #include "tools/cloudsim/test_peers.h"
 
@@ -416,6 +418,36 @@ TEST_CASE("Simulator: scenario, set-up and reset at run time", "[cloudsim]") {
   CHECK(running.Lines("/_sim/record").empty());
   CHECK(running.control->Call("GET", "/healthz").status == 200);
   CHECK(running.control->Call("GET", "/_sim/nothing").status == 404);
+}
+
+TEST_CASE("Simulator: the record file holds a message before its answer goes out", "[cloudsim]") {
+  kabar::testing::TempDir directory;
+  const std::string path = directory.File("record.jsonl");
+  const auto lines = [&] {
+    std::ifstream file(path);
+    std::vector<Json> all;
+    for (std::string line; std::getline(file, line);) all.push_back(Json::parse(line));
+    return all;
+  };
+  std::string first_id;
+  for (int run = 0; run < 2; ++run) {
+    SimulatorOptions options;
+    options.setup = *ParseSetup(kSetup);
+    options.record_file = path;
+    Simulator simulator(std::move(options));
+    REQUIRE(simulator.Start().ok());
+    TestCaller caller(simulator.port());
+    REQUIRE(caller.Call("POST", "/v23.0/2001/messages", Template(Phone(1)), "token-a").status ==
+            200);
+    // The simulator still runs: what stands here survives a kill.
+    REQUIRE(lines().size() == static_cast<size_t>(2 * run + 1));
+    CHECK(lines().back()["n"] == run);
+    CHECK(lines().back()["body"] == "Halo Budi, paket JX1");
+    if (run == 0) first_id = lines().back()["id"];
+    CHECK((lines().back()["id"] == first_id) == (run == 0));
+    REQUIRE(caller.Call("POST", "/v23.0/2001/messages", Text(Phone(2)), "token-a").status == 400);
+    CHECK(lines().back()["code"] == 131047);
+  }
 }
 
 TEST_CASE("Simulator: a request in single bytes, and a hopeless one", "[cloudsim]") {
