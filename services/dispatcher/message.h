@@ -128,6 +128,7 @@ struct Outcome {
   std::string reason = {};       // GRAPH_131026, TIMEOUT, WINDOW_CLOSED, ...
   bool retry = false;            // kFailed: QUEUED again at `not_before`, while tries are left
   bool window_closed = false;    // kFailed: the provider says so, whatever we thought
+  bool rest_24h = false;         // kFailed: nothing more to this recipient for 24 h
   absl::Time not_before = absl::InfinitePast();
   absl::Time started_at = absl::InfinitePast();  // when the bytes were written; past: never
 };

@@ -1,6 +1,8 @@
 // How attempts ended, as the workers saw it.
 #include <algorithm>
 
+#include "absl/time/clock.h"
+
 #include "libs/base/status.h"
 #include "libs/log/log.h"
 #include "libs/pg/transaction.h"
@@ -25,6 +27,17 @@ void Apply(LedgerBatch& batch, const Outcome& outcome) {
                    .not_before = outcome.not_before};
   if (outcome.started_at > absl::InfinitePast()) move.started_at = outcome.started_at;
   batch.MoveAttempt(*row, outcome.attempt, outcome.state, move);
+}
+
+// What the provider said of the recipient, beyond the message.
+void NoteOfRecipient(pg::Transaction& tx, const Outcome& outcome, const LedgerRow* row) {
+  if (row == nullptr) return;
+  const Lane& lane = row->lane->lane;
+  if (outcome.window_closed) CloseWindowFor(tx, lane.sender_id, row->recipient_id);
+  if (outcome.rest_24h) {
+    Suppress(tx, row->recipient_id, lane.purpose, "provider", outcome.reason,
+             absl::Now() + absl::Hours(24));
+  }
 }
 
 }  // namespace
@@ -53,8 +66,7 @@ absl::StatusOr<std::vector<Store::Requeued>> PgStore::RecordOutcomes(
         if (!moved_on.empty()) batch.LoadAttempts(tx, moved_on);
         for (const Outcome& outcome : outcomes) {
           Apply(batch, outcome);
-          const LedgerRow* row = outcome.window_closed ? batch.Find(outcome.message_id) : nullptr;
-          if (row != nullptr) CloseWindowFor(tx, row->lane->lane.sender_id, row->recipient_id);
+          NoteOfRecipient(tx, outcome, batch.Find(outcome.message_id));
         }
         LedgerEvents events;
         batch.Save(tx, events);

@@ -85,6 +85,22 @@ TEST_CASE("RecordOutcomes: a window that the provider calls closed is closed", "
   CHECK(f.Sql("SELECT count(*) FROM windows") == "1");
 }
 
+TEST_CASE("RecordOutcomes: who is to be left alone gets nothing for a day", "[dispatcher]") {
+  LedgerFixture f;
+  f.Enqueue(f.Messages(1, 1));
+  f.Start({f.Id(1)});
+  Outcome limited = f.Ended(1, AttemptState::kFailed, "GRAPH_131049");
+  limited.rest_24h = true;
+  f.Record({limited});
+  NewMessage next = f.Message(1);
+  next.id = f.Id(1, "next-run");
+  CHECK(f.Enqueue({next}).to_push.empty());
+  CHECK(f.store.GetMessage("toko-a", next.id, f.Deadline())->reason == "GRAPH_131049");
+  f.Sql("UPDATE suppressions SET until = until - interval '24 hours'");
+  next.id = f.Id(1, "a-day-later");
+  CHECK(f.Enqueue({next}).to_push.size() == 1);
+}
+
 TEST_CASE("RecordOutcomes: final failures and ambiguous ends", "[dispatcher]") {
   Sending f;
   CHECK(f.Record({f.Ended(1, AttemptState::kFailed, "GRAPH_131026"),

@@ -52,6 +52,9 @@ void Refused(const SendJob& job, const whatsapp::ErrorDecision& decision,
       outcome->retry = job.free_text && job.has_form;
       outcome->not_before = now;
       return;
+    case ErrorAction::kFinalNoRetry24h:
+      outcome->rest_24h = true;
+      return;
     case ErrorAction::kAmbiguous:
       outcome->state = AttemptState::kAmbiguous;
       return;
