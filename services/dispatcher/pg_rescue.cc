@@ -19,6 +19,10 @@ constexpr pg::Query kExpiredClaims{
     "SELECT id, message_ids, attempts FROM claims"
     " WHERE NOT rescued AND lease_until < clock_timestamp() ORDER BY lease_until"
     " LIMIT $1::bigint FOR UPDATE SKIP LOCKED"};
+// Nearly all have ended long ago: those are neither locked nor touched.
+constexpr pg::Query kStillSending{
+    "dispatcher.still_sending",
+    "SELECT id FROM messages WHERE day = $1::date AND id = ANY($2::text[]) AND state = 2"};
 constexpr pg::Query kMarkRescued{"dispatcher.mark_rescued",
                                  "UPDATE claims SET rescued = true WHERE id = ANY($1::bigint[])"};
 
@@ -53,6 +57,16 @@ constexpr pg::Query kTrimWindows{
 constexpr pg::Query kTrimSuppressions{"dispatcher.trim_suppressions",
                                       "DELETE FROM suppressions WHERE until < now()"};
 
+std::vector<std::string> StillSending(pg::Transaction& tx, const std::vector<std::string>& ids) {
+  std::vector<std::string> sending;
+  for (const auto& [day, of_day] : ByDay(ids)) {
+    for (const pqxx::row& row : tx.Exec(kStillSending, day, pg::TextArray(of_day))) {
+      sending.push_back(pg::TextField(row[0]));
+    }
+  }
+  return sending;
+}
+
 // One transaction's worth. `full`: there may be more.
 absl::StatusOr<std::int64_t> RescueClaims(pg::Pool& pool, int max_claims, bool& full,
                                           absl::Time deadline) {
@@ -75,7 +89,7 @@ absl::StatusOr<std::int64_t> RescueClaims(pg::Pool& pool, int max_claims, bool& 
                          attempts.push_back(a);
                      }
                      LedgerBatch batch;
-                     batch.Load(tx, ids);
+                     batch.Load(tx, StillSending(tx, ids));
                      std::vector<LedgerRow*> expired;
                      for (std::size_t i = 0; i < ids.size(); ++i) {
                        LedgerRow* row = batch.Find(ids[i]);
