@@ -14,13 +14,14 @@ namespace kabar::dispatcher {
 namespace {
 
 // Rows are locked in the order of their ids, judged by their newest version, and only then changed.
+// Their lane is looked at afterwards, or the planner might read the whole lane to find them.
 // verdict: 1 stays QUEUED (not due), 0 stays QUEUED (stale), 2 SENDING, 10 SUPPRESSED. The window
 // is held to be closed a minute early, so that it does not close on the way.
 constexpr pg::Query kStart{
     "dispatcher.start_attempts",
     "WITH locked AS MATERIALIZED ("
-    "  SELECT m.id, m.recipient_id, m.not_before, m.rendered_at FROM messages m"
-    "  WHERE m.day = $1::date AND m.id = ANY($2::text[]) AND m.lane_id = $3 AND m.state = 1"
+    "  SELECT m.id, m.lane_id, m.recipient_id, m.not_before, m.rendered_at FROM messages m"
+    "  WHERE m.day = $1::date AND m.id = ANY($2::text[]) AND m.state = 1"
     "  ORDER BY m.id FOR UPDATE OF m"
     "), judged AS MATERIALIZED ("
     "  SELECT k.id, k.recipient_id, k.not_before, x.reason,"
@@ -36,6 +37,7 @@ constexpr pg::Query kStart{
     "    SELECT s.reason FROM suppressions s WHERE s.recipient_id = k.recipient_id"
     "      AND s.purpose IN ('', $5) AND s.until > clock_timestamp() LIMIT 1) x ON true"
     "  LEFT JOIN windows w ON w.sender_id = $4 AND w.recipient_id = k.recipient_id"
+    "  WHERE k.lane_id = $3"
     "), changed AS ("
     "  UPDATE messages m SET state = j.verdict, reason = COALESCE(j.reason, ''),"
     "    attempt = m.attempt + CASE WHEN j.verdict = 2 THEN 1 ELSE 0 END,"

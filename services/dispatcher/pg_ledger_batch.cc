@@ -26,6 +26,8 @@ constexpr pg::Query kReadAttempts{
     "dispatcher.read_attempts",
     "SELECT message_id, attempt, state, provider_id, reason, started_at FROM attempts"
     " WHERE day = $1::date AND message_id = ANY($2::text[]) ORDER BY message_id, attempt"};
+// The ids stand there twice: a planner that takes a day for a rare value would otherwise read all
+// of the day's messages for each batch.
 constexpr pg::Query kUpdateMessages{
     "dispatcher.update_messages",
     "UPDATE messages m SET state = u.state, reason = u.reason, failures = u.failures,"
@@ -34,7 +36,7 @@ constexpr pg::Query kUpdateMessages{
     " FROM unnest($2::text[], $3::smallint[], $4::text[], $5::int[], $6::int[], $7::bigint[],"
     "   $8::timestamptz[], $9::text[], $10::smallint[])"
     " AS u(id, state, reason, failures, resends, revision, not_before, provider_id, reached)"
-    " WHERE m.day = $1::date AND m.id = u.id"};
+    " WHERE m.day = $1::date AND m.id = ANY($2::text[]) AND m.id = u.id"};
 constexpr pg::Query kWriteAttempts{
     "dispatcher.write_attempts",
     "INSERT INTO attempts (day, message_id, attempt, state, provider_id, reason, started_at)"

@@ -35,7 +35,8 @@ std::string PartitionSql(const std::string& suffix, const std::string& day) {
 
 std::string WithPlannerSettings(const std::string& connection) {
   const std::string settings =
-      "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
+      "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+      " -c enable_material=off";
   if (absl::StartsWith(connection, "postgresql://") ||
       absl::StartsWith(connection, "postgres://")) {
     return absl::StrCat(connection, absl::StrContains(connection, "?") ? "&" : "?",
