@@ -11,6 +11,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "tools/cloudsim/clock.h"
 #include "tools/cloudsim/draw.h"
 
 namespace kabar::cloudsim {
@@ -116,7 +117,9 @@ void TextArena::Clear() {
   used_ = kChunk;
 }
 
-Record::Record(uint64_t seed, bool summary_only) : seed_(seed), summary_only_(summary_only) {}
+Record::Record(bool summary_only)
+    : salt_(Mix(static_cast<uint64_t>(NowUs()) ^ (static_cast<uint64_t>(getpid()) << 48))),
+      summary_only_(summary_only) {}
 
 Record::~Record() {
   if (file_ >= 0) close(file_);
@@ -171,7 +174,12 @@ void Record::Digest() {
 }
 
 void Record::DigestEntry(const Accepted& entry) {
-  const uint64_t message = HashText(MessageOfCallback(entry.callback));
+  // Without callback data nobody can tell attempts from messages: each counts as its own.
+  const uint64_t message =
+      entry.callback.empty()
+          ? Mix(static_cast<uint64_t>(entry.start_us) ^
+                Mix((static_cast<uint64_t>(entry.connection) << 32) | entry.request_on_connection))
+          : HashText(MessageOfCallback(entry.callback));
   content_hash_ += Mix(HashText(entry.body) ^ message);
   messages_.insert(message);
   if (entry.recipient >= recipients_.size()) recipients_.resize(entry.recipient + 1024);
@@ -204,11 +212,11 @@ const Surroundings* Record::around(uint64_t number) const {
 }
 
 std::string Record::MessageId(uint64_t entry, absl::string_view recipient) const {
-  return TaggedId(recipient, kOutbound, entry, seed_);
+  return TaggedId(recipient, kOutbound, entry, salt_);
 }
 
 std::string Record::InboundId(uint64_t inbound, absl::string_view sender) const {
-  return TaggedId(sender, kInbound, inbound, seed_ ^ 0x1B);
+  return TaggedId(sender, kInbound, inbound, salt_);
 }
 
 bool Record::FindMessage(absl::string_view message_id, uint64_t* entry) const {
@@ -224,6 +232,9 @@ bool Record::FindMessage(absl::string_view message_id, uint64_t* entry) const {
     number = number * 16 + static_cast<uint64_t>(c <= '9' ? c - '0' : c - 'A' + 10);
   }
   if (number < base_ || number - base_ >= entries_.size()) return false;
+  const auto length = static_cast<size_t>(bytes[2]);
+  if (length > bytes.size() || MessageId(number, bytes.substr(3, length)) != message_id)
+    return false;
   *entry = number;
   return true;
 }

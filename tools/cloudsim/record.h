@@ -102,7 +102,7 @@ struct Start {
 
 class Record {
  public:
-  Record(uint64_t seed, bool summary_only);
+  explicit Record(bool summary_only);
   ~Record();
   Record(const Record&) = delete;
   Record& operator=(const Record&) = delete;
@@ -158,7 +158,7 @@ class Record {
  private:
   void DigestEntry(const Accepted& entry);
 
-  const uint64_t seed_;
+  const uint64_t salt_;  // of this run: a restarted simulator repeats no message id
   const bool summary_only_;
   int file_ = -1;
   uint64_t base_ = 0;

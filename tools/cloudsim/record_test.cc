@@ -19,7 +19,7 @@ Accepted Entry(absl::string_view callback, absl::string_view body, uint32_t reci
 }
 
 TEST_CASE("Record: message ids have Meta's shape, are unique and lead back", "[cloudsim]") {
-  Record record(1, false);
+  Record record(false);
   std::set<std::string> ids;
   for (int i = 0; i < 1000; ++i) {
     const uint64_t number = record.Accept(Entry("a", "b"), nullptr);
@@ -35,10 +35,14 @@ TEST_CASE("Record: message ids have Meta's shape, are unique and lead back", "[c
   CHECK_FALSE(record.FindMessage("wamid.HBgN", &ignored));
   CHECK_FALSE(record.FindMessage(record.MessageId(1000, "6281234567890"), &ignored));
   CHECK(record.InboundId(5, "6281") != record.MessageId(5, "6281"));
+  // Another run's ids are not ours.
+  Record restarted(false);
+  restarted.Accept(Entry("a", "b"), nullptr);
+  CHECK_FALSE(restarted.FindMessage(record.MessageId(0, "6281234567890"), &ignored));
 }
 
 TEST_CASE("Record: keeps copies of texts, long ones too", "[cloudsim]") {
-  Record record(1, false);
+  Record record(false);
   std::string text = "callback";
   record.Accept(Entry(text, text), nullptr);
   text = std::string(3 << 20, 'x');
@@ -55,19 +59,25 @@ TEST_CASE("Record: distinct messages ignore the attempt", "[cloudsim]") {
   CHECK(MessageOfCallback("a.b") == "a.b");
   CHECK(MessageOfCallback("a.") == "a.");
   CHECK(MessageOfCallback("") == "");
-  Record record(1, false);
+  Record record(false);
   record.Accept(Entry("m1.1", "x", 0), nullptr);
   record.Accept(Entry("m1.2", "x", 0), nullptr);
   record.Accept(Entry("m2.1", "x", 5), nullptr);
   record.Digest();
   CHECK(record.accepted() == 3);
   CHECK(record.distinct_messages() == 2);
+  Accepted nameless = Entry("", "x", 5);
+  record.Accept(nameless, nullptr);
+  nameless.start_us = 1;
+  record.Accept(nameless, nullptr);
+  record.Digest();
+  CHECK(record.distinct_messages() == 4);
   CHECK(record.distinct_recipients() == 2);
 }
 
 TEST_CASE("Record: summary mode gives the same figures without the entries", "[cloudsim]") {
-  Record full(1, false);
-  Record summary(1, true);
+  Record full(false);
+  Record summary(true);
   for (Record* record : {&full, &summary}) {
     // In another order: the hash must not care.
     const bool reverse = record == &summary;
@@ -90,14 +100,14 @@ TEST_CASE("Record: summary mode gives the same figures without the entries", "[c
   int starts = 0;
   summary.ForEachStart([&](const Start&) { ++starts; });
   CHECK(starts == 101);
-  Record other(1, false);
+  Record other(false);
   other.Accept(Entry("m0.1", "another text"), nullptr);
   other.Digest();
   CHECK(other.content_hash() != full.content_hash());
 }
 
 TEST_CASE("Record: a reset forgets the entries but never reuses an id", "[cloudsim]") {
-  Record record(1, false);
+  Record record(false);
   record.Accept(Entry("a.1", "x"), nullptr);
   const std::string before = record.MessageId(0, "6281");
   record.Reset();
@@ -113,15 +123,15 @@ TEST_CASE("Record: a record file lets ids go on behind it", "[cloudsim]") {
   kabar::testing::TempDir directory;
   const std::string path = directory.File("record");
   {
-    Record record(1, false);
+    Record record(false);
     REQUIRE(record.OpenFile(path).ok());
     record.AppendToFile("{\"n\":0,\"id\":\"x\"}\n{\"code\":5}\n{\"n\":1}\n");
   }
-  Record record(1, false);
+  Record record(false);
   REQUIRE(record.OpenFile(path).ok());
   CHECK(record.accepted() == 0);
   CHECK(record.Accept(Entry("a", "b"), nullptr) == 2);
-  Record hopeless(1, false);
+  Record hopeless(false);
   CHECK_FALSE(hopeless.OpenFile(directory.File("no/such")).ok());
 }
 

@@ -31,7 +31,7 @@ struct AnswerCounts {
 
 struct World {
   World(uint64_t the_seed, bool summary_record)
-      : seed(the_seed), faults(the_seed), record(the_seed, summary_record) {}
+      : seed(the_seed), faults(the_seed), record(summary_record) {}
 
   const uint64_t seed;
   Setup setup;
