@@ -3,6 +3,7 @@
 #include <mutex>
 #include <thread>
 
+#include "libs/base/clock.h"
 #include "libs/events/outbox.h"
 #include "libs/log/log.h"
 #include "libs/metrics/metrics.h"
@@ -58,6 +59,8 @@ void Publisher::Start() {
                   {{"error", numbered.status()}});
       } else if (*numbered == state_->options.max_rows) {
         continue;  // there may be more
+      } else if (*numbered > 0) {
+        base::SystemClock().SleepFor(state_->options.pace, stop);
       }
       news.WaitNewer(seen, absl::Now() + state_->options.poll, stop);
     }

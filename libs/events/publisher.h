@@ -31,6 +31,9 @@ class Publisher {
   struct Options {
     int max_rows = 1000;  // numbered per transaction
     absl::Duration poll = absl::Seconds(1);
+    // Between two transactions. The first row after a pause is numbered at once; rows of a steady
+    // stream share their transactions, and so do all consumers' effects.
+    absl::Duration pace = absl::Milliseconds(20);
   };
 
   // `pool`'s schema holds the outbox. The pool outlives the publisher.

@@ -24,8 +24,8 @@ class OutcomeWriter {
  public:
   struct Options {
     std::size_t max_batch = 500;
-    absl::Duration linger = absl::Milliseconds(5);  // how long the first waits for company
-    int writers = 2;                                // transactions in flight
+    absl::Duration linger = absl::Milliseconds(15);  // how long the first waits for company
+    int writers = 2;                                 // transactions in flight
   };
   // `requeued` gets what the ledger put back to QUEUED; it may block on Redis.
   using OnRequeued = std::function<void(std::vector<Store::Requeued>)>;

@@ -26,17 +26,22 @@ constexpr pg::Query kReadAttempts{
     "dispatcher.read_attempts",
     "SELECT message_id, attempt, state, provider_id, reason, started_at FROM attempts"
     " WHERE day = $1::date AND message_id = ANY($2::text[]) ORDER BY message_id, attempt"};
-// The ids stand there twice: a planner that takes a day for a rare value would otherwise read all
-// of the day's messages for each batch.
+// An UPDATE ... FROM unnest(...) in other words: the rows are there (they are locked), so every row
+// conflicts. What it wins: each is found through the key, where the planner, which knows nothing of
+// a day that has just begun, would join 200 values to 200 rows one by one, or read the whole day.
 constexpr pg::Query kUpdateMessages{
     "dispatcher.update_messages",
-    "UPDATE messages m SET state = u.state, reason = u.reason, failures = u.failures,"
-    " resends = u.resends, revision = u.revision, not_before = u.not_before,"
-    " provider_id = u.provider_id, reached = u.reached, updated_at = now()"
+    "INSERT INTO messages AS m (day, id, state, reason, failures, resends, revision, not_before,"
+    "  provider_id, reached, seq, outlet_id, lane_id, ordinal, contact_id, subject, recipient_id,"
+    "  phone, bsuid, body, form_name, form_language, form_parameters)"
+    " SELECT $1::date, u.*, 0, '', '', 0, '', '', 0, '', '', '', '', '', '{}'"
     " FROM unnest($2::text[], $3::smallint[], $4::text[], $5::int[], $6::int[], $7::bigint[],"
     "   $8::timestamptz[], $9::text[], $10::smallint[])"
     " AS u(id, state, reason, failures, resends, revision, not_before, provider_id, reached)"
-    " WHERE m.day = $1::date AND m.id = ANY($2::text[]) AND m.id = u.id"};
+    " ON CONFLICT (day, id) DO UPDATE SET state = excluded.state, reason = excluded.reason,"
+    "   failures = excluded.failures, resends = excluded.resends, revision = excluded.revision,"
+    "   not_before = excluded.not_before, provider_id = excluded.provider_id,"
+    "   reached = excluded.reached, updated_at = now()"};
 constexpr pg::Query kWriteAttempts{
     "dispatcher.write_attempts",
     "INSERT INTO attempts (day, message_id, attempt, state, provider_id, reason, started_at)"

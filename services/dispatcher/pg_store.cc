@@ -18,13 +18,14 @@ constexpr pg::Query kPartitionThere{"dispatcher.partition_there",
                                     "SELECT to_regclass($1) IS NOT NULL"};
 
 // ATTACH locks the parent against other DDL only, where CREATE ... PARTITION OF would stop all
-// reading and writing of the ledger. 30% of each page stay free for heap-only updates: a message
-// is updated four or five times.
+// reading and writing of the ledger. Half of each page stays free: a batch updates the neighbours
+// on a page all at once, and only what finds room on its page is a heap-only update (measured: 72%
+// of them with 30% free, all with half; the updates take a third less time).
 std::string PartitionSql(const std::string& suffix, const std::string& day) {
   std::string sql;
   for (const char* table : {"messages", "attempts"}) {
     absl::StrAppend(&sql, "CREATE TABLE ", table, "_", suffix, " (LIKE ", table,
-                    " INCLUDING DEFAULTS INCLUDING CONSTRAINTS) WITH (fillfactor = 70);",
+                    " INCLUDING DEFAULTS INCLUDING CONSTRAINTS) WITH (fillfactor = 45);",
                     "ALTER TABLE ", table, " ATTACH PARTITION ", table, "_", suffix,
                     " FOR VALUES IN ('", day, "');");
   }
