@@ -32,9 +32,10 @@ def _reachable_by_others(path):
 
 
 class Postgres:
-    """One cluster below `folder`, listening on a unix socket in `socket_dir`."""
+    """One cluster below `folder`, listening on a unix socket in `socket_dir`. `flags` are the
+    server's own, after ours."""
 
-    def __init__(self, folder, socket_dir, log_path, outside):
+    def __init__(self, folder, socket_dir, log_path, outside, flags=()):
         self.user = _postgres_user()
         self.socket_dir = socket_dir
         self.log_path = log_path
@@ -50,7 +51,7 @@ class Postgres:
             [f"{PG_BIN}/postgres", "-D", self.data, "-k", socket_dir, "-c", "listen_addresses=",
              "-c", "max_connections=200", "-c", "shared_buffers=256MB", "-c", "max_wal_size=2GB",
              "-c", "checkpoint_timeout=15min", "-c", "timezone=UTC", "-c", "log_timezone=UTC",
-             "-c", "wal_compression=lz4", "-c", "jit=off"],
+             "-c", "wal_compression=lz4", "-c", "jit=off", *flags],
             log_path, user=self.user, stop_signal=signal.SIGINT)
 
     @property

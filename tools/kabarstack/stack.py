@@ -41,7 +41,7 @@ class Stack:
         self.sockets = os.path.join(tempfile.gettempdir(), f"kabar-{name}")
         os.makedirs(self.sockets, mode=0o755, exist_ok=True)
         self.postgres = Postgres(self.folder, self.sockets, self._log("postgres"),
-                                 f"/var/tmp/kabar-{name}")
+                                 f"/var/tmp/kabar-{name}", self.options.get("postgres", ()))
         self.redis = Redis(self.folder, self.sockets, self._log("redis"))
         self.parts = {"postgres": self.postgres.process, "redis": self.redis.process}
         self._write_sim_files(scenario or {}, sim_setup or {})
