@@ -47,7 +47,8 @@ class Client:
             rpc = importlib.import_module(f"kabar.{area}.v1.{area}_pb2_grpc")
             setattr(self.pb, area, pb)
             channel = grpc.insecure_channel(
-                addresses[area], options=[("grpc.max_receive_message_length", 16 << 20)])
+                addresses[area], options=[("grpc.max_receive_message_length", 16 << 20),
+                                          ("grpc.max_reconnect_backoff_ms", 1000)])
             self._channels.append(channel)
             stub = getattr(rpc, f"{area.capitalize()}Service{'Stub'}")(channel)
             setattr(self, area, _WithKey(stub, self._metadata))

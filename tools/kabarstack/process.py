@@ -20,8 +20,8 @@ def _end_with_parent():
 class Process:
     """Starts `argv`; restarts it with backoff until `stop`. Thread safe.
 
-    A process that dies by itself is started again after 0.2 s, doubling up to 5 s; one minute of
-    life resets the wait. `restarts` counts; `on_exit(name, status)` is told.
+    A process that dies by itself is started again after 0.2 s, doubling up to `max_wait` (5 s); one
+    minute of life resets the wait. `restarts` counts; `on_exit(name, status)` is told.
     """
 
     def __init__(self, name, argv, log_path, env=None, user=None, restart=True, stop_signal=signal.SIGTERM):
@@ -32,6 +32,7 @@ class Process:
         self.user = user
         self.restart = restart
         self.stop_signal = stop_signal
+        self.max_wait = 5
         self.restarts = 0
         self.peak_rss_kb = 0
         self._lock = threading.Lock()
@@ -79,7 +80,7 @@ class Process:
                     self._popen = None
                     self._changed.notify_all()
                     return
-                wait = min(wait * 2, 5)
+                wait = min(wait * 2, self.max_wait)
                 self.restarts += 1
                 self._spawn()
 

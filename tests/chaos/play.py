@@ -1,0 +1,178 @@
+"""Plays a plan on a scene: starts and controls the campaigns, publishes events, disturbs; then lets
+everything come to rest."""
+
+import concurrent.futures
+import dataclasses
+import datetime
+import threading
+import time
+
+import grpc
+
+import plan as plans
+from scene import EVENT_TYPES, Refused
+
+ENDED = ("COMPLETED", "CANCELLED", "FAILED")
+
+
+@dataclasses.dataclass
+class Hold:
+    """No request of the campaign may start in between (but within 1 s of the reply)."""
+    campaign: str
+    replied: float
+    until: float = float("inf")
+
+
+class Play:
+    def __init__(self, scene, disturber, say, patience):
+        self.scene = scene
+        self.disturber = disturber
+        self.say = say
+        self.patience = patience  # seconds that a call or the way to rest may take
+        self.holds = []
+        self.ends = {}        # campaign -> end time, where it has one
+        self.published = []   # (event id, sender, phone), answered
+        self.in_doubt = []    # events whose publisher got no answer
+        self.troubles = []
+        self._lock = threading.Lock()
+        self._events = 0
+        self._t0 = 0.0
+
+    # -- the time of the faults -------------------------------------------------------------------
+    def perform(self):
+        plan = self.scene.plan
+        self._t0 = time.monotonic()
+        self.scene.stage.sim("scenario", plan.scenario)
+        jobs = [lambda c=c: self._campaign(c) for c in plan.campaigns]
+        jobs += [lambda d=d: self._at(d.at, lambda: self.disturber.play(d)) for d in plan.disturbances]
+        senders = list(EVENT_TYPES)
+        jobs += [lambda i=i, at=at: self._at(at, lambda: self.publish(senders[i % len(senders)]))
+                 for i, at in enumerate(plan.events)]
+        with concurrent.futures.ThreadPoolExecutor(len(jobs)) as pool:
+            for job in concurrent.futures.as_completed([pool.submit(j) for j in jobs]):
+                job.result()
+
+    def _at(self, moment, act):
+        time.sleep(max(0, self._t0 + moment - time.monotonic()))
+        act()
+
+    def _deadline(self):
+        return time.monotonic() + self.patience
+
+    def _campaign(self, campaign):
+        if campaign.end:
+            end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=campaign.end)
+            self.ends[campaign.name] = end.timestamp()
+            self.scene.set_end(campaign.name, end)
+        self._verb(campaign.name, "StartCampaign")
+        hold = None
+        for moment, deed in campaign.deeds:
+            time.sleep(max(0, self._t0 + moment - time.monotonic()))
+            if deed in ("pause", "cancel"):
+                hold = self._hold(campaign.name, f"{deed.capitalize()}Campaign")
+            elif deed == "resume":
+                if hold:
+                    hold.until = time.time()
+                self._verb(campaign.name, "ResumeCampaign")
+            elif deed == "retry":
+                self._verb(campaign.name, "RetryFailed")
+
+    def _hold(self, name, verb):
+        done = self._verb(name, verb)
+        if done is None:
+            return None
+        hold = Hold(name, done[2])
+        with self._lock:
+            self.holds.append(hold)
+        return hold
+
+    def _verb(self, name, verb):
+        """None: it was refused (the campaign is over, say), which promises nothing."""
+        try:
+            done = self.scene.verb(name, verb, self._deadline())
+            self.say(f"{verb} {name}, answered after {done[2] - done[1]:.1f} s")
+            return done
+        except Refused as e:
+            self.say(f"{verb} {name}: {e}")
+            return None
+        except grpc.RpcError as e:
+            self._trouble(f"{verb} {name} got no answer within {self.patience} s: {e.code().name}")
+            return None
+
+    def _trouble(self, text):
+        self.say(text)
+        with self._lock:
+            self.troubles.append(text)
+
+    def publish(self, sender):
+        with self._lock:
+            number = self._events
+            self._events += 1
+        phone = self.scene.event_people.phones[number]
+        event = (f"evt-{number}", sender, phone)
+        try:
+            self.scene.publish(sender, event[0], phone, self._deadline())
+        except (grpc.RpcError, Refused) as e:
+            self._trouble(f"event {event[0]}: {e}")
+            with self._lock:
+                self.in_doubt.append(event)
+            return
+        with self._lock:
+            self.published.append(event)
+
+    # -- to rest ----------------------------------------------------------------------------------
+    def come_to_rest(self):
+        """Faults off, everything up; until nothing moves any more. What still moves, in words."""
+        self.disturber.quieten()
+        self.scene.stage.sim("scenario", plans.FAULTS_OFF)
+        self.scene.stack.wait_serving(60)
+        deadline = self._deadline()
+        for campaign in self.scene.plan.campaigns:
+            # A person's decision on what is held; and what was paused for good by an error.
+            self._verb(campaign.name, "CancelCampaign" if campaign.hold else "ResumeCampaign")
+        quiet, moving, nudged = 0, "", 0.0
+        while time.monotonic() < deadline:
+            try:
+                moving = self._moving()
+            except (grpc.RpcError, OSError) as e:
+                moving = f"not to be asked: {e}"
+            # Twice: the last answer recorded may be news to those asked before it.
+            quiet = quiet + 1 if not moving else 0
+            if quiet == 2:
+                return ""
+            if moving.startswith("UNKNOWN") and time.monotonic() - nudged > 2:
+                nudged = time.monotonic()
+                self._nudge()
+            time.sleep(0.2)
+        return moving
+
+    def _nudge(self):
+        """A later send of the number is the evidence on which what is UNKNOWN is settled."""
+        waiting = self.scene.stage.query(
+            "SELECT DISTINCT u.sender_id FROM dispatcher.unknowns u JOIN dispatcher.lanes l"
+            " ON l.id = u.lane_id WHERE l.state IN (1, 2)").split()
+        for name, sender in self.scene.senders.items():
+            if sender in waiting and name in EVENT_TYPES:
+                self.publish(name)
+
+    def _moving(self):
+        stage = self.scene.stage
+        counts = stage.query(_MOVING)
+        if counts:
+            return counts
+        for campaign in self.scene.plan.campaigns:
+            now = self.scene.get(campaign.name)
+            state = type(now).DESCRIPTOR.fields_by_name["state"].enum_type.values_by_number[now.state].name
+            if state not in ENDED:
+                return f"campaign {campaign.name} is {state} {now.state_reason}"
+        return stage.unquiet()
+
+
+_MOVING = """
+SELECT CASE state WHEN 1 THEN 'QUEUED' WHEN 2 THEN 'SENDING' END || ' in lane ' || lane_id || ': ' || count(*)
+  FROM dispatcher.messages WHERE state IN (1, 2) GROUP BY state, lane_id
+UNION ALL SELECT 'UNKNOWN in lane ' || m.lane_id || ': ' || count(*) FROM dispatcher.messages m
+  JOIN dispatcher.lanes l ON l.id = m.lane_id WHERE m.state = 7 AND l.state IN (1, 2) GROUP BY m.lane_id
+UNION ALL SELECT 'steps that wait: ' || count(*) FROM triggers.steps WHERE state = 1 HAVING count(*) > 0
+ORDER BY 1 DESC
+"""

@@ -1,0 +1,82 @@
+"""One run: plan, scene, play, rest, judgement."""
+
+import dataclasses
+import json
+import time
+
+import facts as known
+import plan as plans
+from disturb import Disturber
+from judge import judge
+from play import Play
+from scene import Scene
+
+
+@dataclasses.dataclass
+class Result:
+    figures: dict
+    findings: list
+
+    @property
+    def exact(self):
+        return not self.findings
+
+    def show(self):
+        print(json.dumps(self.figures, indent=1))
+        kinds = {}
+        for finding in self.findings:
+            kind = finding.split(":", 1)[0]
+            kinds[kind] = kinds.get(kind, 0) + 1
+            if kinds[kind] <= 5:
+                print(f"   {finding}")
+        print("Exact." if self.exact else f"NOT EXACT: {kinds}; seed {self.figures['seed']}", flush=True)
+
+
+def run(seed, seconds, recipients, kills, patience, say, keep=False):
+    plan = plans.make(seed, seconds, recipients, kills)
+    scene = Scene(plan)
+    disturber = None
+    began = time.monotonic()
+    try:
+        say("starting the stack")
+        scene.start()
+        disturber = Disturber(scene.stack, say)
+        scene.prepare()
+        say(f"{sum(len(p) for p in scene.audience.values())} recipients, "
+            f"{len(plan.disturbances)} disturbances")
+        play = Play(scene, disturber, say, patience)
+        play.perform()
+        say("faults off, to rest")
+        moving = play.come_to_rest()
+        say(f"still moving: {moving}" if moving else "at rest")
+        verdict = judge(known.collect(scene, play))
+        if moving:
+            verdict.found("not at rest", moving)
+        for trouble in play.troubles:
+            verdict.found("no answer", trouble)
+        scene.stage.failed = bool(verdict.findings) or keep
+        if verdict.findings:
+            say(scene.stage.diagnosis())
+        return Result(_figures(plan, verdict, disturber, scene, time.monotonic() - began),
+                      verdict.findings)
+    except BaseException:
+        scene.stage.failed = True
+        raise
+    finally:
+        if disturber:
+            disturber.quieten()
+        killed = scene.stage.stop()
+        if killed:
+            print(f"tools/chaos: did not end within 20 s of SIGTERM: {', '.join(killed)}", flush=True)
+
+
+def _figures(plan, verdict, disturber, scene, seconds):
+    figures = dataclasses.asdict(verdict)
+    figures.pop("findings")
+    summary = scene.stage.sim("summary")
+    figures.update(
+        kills=dict(disturber.kills), kills_total=sum(disturber.kills.values()),
+        suspensions=dict(disturber.suspensions), faults=summary["faults"],
+        accepted=summary["accepted"], refused=summary["refused_total"],
+        not_exact=len(verdict.findings), seconds=round(seconds, 1), seed=plan.seed)
+    return figures

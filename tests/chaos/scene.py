@@ -1,0 +1,163 @@
+"""The stack on which a plan is played: accounts, senders, people, campaigns, automations."""
+
+import time
+import uuid
+
+import grpc
+
+import plan as plans
+from kabarstack.stack import PROVIDER_TEMPLATES
+from stage import SCENARIO, WEBHOOK, People, Stage
+
+# What a call may answer while the world falls down; everything else is an answer.
+PASSING = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN", "ABORTED", "INTERNAL",
+           "RESOURCE_EXHAUSTED")
+EVENT_MESSAGE = ('{{provider "pesanan_baru" "id" nama documentnumber productname}}'
+                 "Halo {{nama}}, pesanan {{documentnumber}} untuk {{productname}} kami terima. "
+                 "Terima kasih!")
+# One event type a sender, so that a message can be asked for from each number.
+EVENT_TYPES = {"rate": "ORDER_CREATED", "throughput": "ORDER_PAID", "pair": "ORDER_DELIVERY",
+               "events": "ORDER_RECEIVED"}
+
+
+class Refused(Exception):
+    """A call was answered, with no."""
+
+
+def persist(call, deadline):
+    """Again and again until `call` is answered or `deadline` (time.monotonic) has come."""
+    pause = 0.1
+    while True:
+        try:
+            return call()
+        except grpc.RpcError as e:
+            if e.code().name not in PASSING:
+                raise Refused(f"{e.code().name}: {e.details()}") from e
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, 1)
+
+
+class Scene:
+    def __init__(self, plan, workers=2, options=None):
+        self.plan = plan
+        lease = [f"--lease={plans.LEASE_S}s", "--request-timeout=3s"]
+        flags = {
+            "dispatcher": [*lease, f"--unknown-window={plans.UNKNOWN_WINDOW_S}s",
+                           # Who never registers keeps all events: the judge reads them.
+                           "--event-consumers=analytics,campaigns,contacts,triggers,chaos"],
+            "worker": lease,
+        }
+        for part, more in (options or {}).items():
+            flags[part] = flags.get(part, []) + more
+        self.stage = Stage("chaos", workers=workers, scenario=SCENARIO, options=flags,
+                           sim_setup={"webhook": WEBHOOK, "wabas": _accounts()})
+        self.stack = self.stage.stack
+        for part in self.stack.parts.values():
+            part.max_wait = 0.5  # what is killed is back soon
+        self.senders, self.campaigns, self.automations = {}, {}, {}
+        self.audience = {}  # campaign's name -> People
+
+    def start(self):
+        self.stage.start()
+
+    def client(self, outlet):
+        return self.stage.a if outlet == "toko-a" else self.stage.b
+
+    def prepare(self):
+        """Everything but the start of the campaigns, in peace."""
+        portfolios = {}
+        for name, sender in plans.SENDERS.items():
+            client = self.client(sender.outlet)
+            pb = client.pb.dispatcher
+            if sender.portfolio not in portfolios:
+                portfolios[sender.portfolio] = client.dispatcher.CreatePortfolio(
+                    pb.CreatePortfolioRequest(portfolio=pb.Portfolio(
+                        name=sender.portfolio,
+                        messaging_limit=plans.PORTFOLIOS[sender.portfolio]))).id
+            self.senders[name] = client.dispatcher.CreateSender(pb.CreateSenderRequest(
+                sender=pb.Sender(
+                    portfolio_id=portfolios[sender.portfolio], phone_number_id=number_id(name),
+                    display_phone="+628111000000", throughput=sender.throughput,
+                    pair_rate=sender.pair_rate,
+                    access_token=self.stack.settings["access_tokens"][sender.outlet]))).id
+        for name, event_type in EVENT_TYPES.items():
+            self._automation(name, event_type)
+        templates = {o: self.stage.template(self.client(o)) for o in ("toko-a", "toko-b")}
+        for campaign in self.plan.campaigns:
+            self._campaign(campaign, templates)
+        self.event_people = People(len(self.plan.events) + 2000)  # not contacts yet
+
+    def _automation(self, sender, event_type):
+        client = self.client(plans.SENDERS[sender].outlet)
+        pb = client.pb.triggers
+        self.automations[sender] = client.triggers.CreateAutomation(pb.CreateAutomationRequest(
+            automation=pb.Automation(
+                name=f"otomatis {sender}", event_type=pb.EventType.Value(event_type),
+                template_id=self.stage.template(client, EVENT_MESSAGE, strict=True),
+                sender_id=self.senders[sender], enabled=True))).id
+
+    def _campaign(self, campaign, templates):
+        outlet = plans.SENDERS[campaign.sender].outlet
+        client = self.client(outlet)
+        people = self.audience.get(campaign.same_people_as)
+        if people is None:
+            people = People(campaign.people)
+            self.stage.load(client, people)
+        self.audience[campaign.name] = people
+        contacts, pb = client.pb.contacts, client.pb.campaigns
+        self.campaigns[campaign.name] = client.campaigns.CreateCampaign(pb.CreateCampaignRequest(
+            campaign=pb.Campaign(
+                name=campaign.name, template_id=templates[outlet],
+                segment_id=self.stage.segment(client, people.filter), subject=contacts.SHIPMENT,
+                purpose=contacts.DELIVERY_UPDATES, sender_id=self.senders[campaign.sender],
+                rate=campaign.rate, batch_size=500 if campaign.people > 5000 else 100,
+                unknown_policy=pb.HOLD if campaign.hold else pb.RESEND))).id
+
+    # -- calls that a falling world may delay -----------------------------------------------------
+    def verb(self, name, verb, deadline):
+        """(answer, when first asked, when answered); the same request id until it is answered."""
+        campaign = next(c for c in self.plan.campaigns if c.name == name)
+        client = self.client(plans.SENDERS[campaign.sender].outlet)
+        request = getattr(client.pb.campaigns, f"{verb}Request")(
+            id=self.campaigns[name], request_id=str(uuid.uuid4()))
+        asked = time.time()
+        answer = persist(lambda: getattr(client.campaigns, verb)(request, timeout=5), deadline)
+        return answer, asked, time.time()
+
+    def set_end(self, name, moment):
+        campaign = next(c for c in self.plan.campaigns if c.name == name)
+        client = self.client(plans.SENDERS[campaign.sender].outlet)
+        pb = client.pb.campaigns
+        client.campaigns.UpdateCampaign(pb.UpdateCampaignRequest(
+            campaign=pb.Campaign(id=self.campaigns[name], end=moment.isoformat()),
+            update_mask={"paths": ["end"]}))
+
+    def get(self, name):
+        campaign = next(c for c in self.plan.campaigns if c.name == name)
+        client = self.client(plans.SENDERS[campaign.sender].outlet)
+        pb = client.pb.campaigns
+        return client.campaigns.GetCampaign(pb.GetCampaignRequest(id=self.campaigns[name]), timeout=5)
+
+    def publish(self, sender, event_id, phone, deadline):
+        client = self.client(plans.SENDERS[sender].outlet)
+        pb = client.pb.triggers
+        request = pb.PublishEventRequest(event=pb.BusinessEvent(
+            id=event_id, type=pb.EventType.Value(EVENT_TYPES[sender]), phone=phone,
+            name="Budi Santoso", variables={"documentnumber": event_id, "productname": "Kopi Gayo"}))
+        return persist(lambda: client.triggers.PublishEvent(request, timeout=5), deadline)
+
+
+def number_id(sender):
+    s = plans.SENDERS[sender]
+    return f"20200{int(s.outlet == 'toko-b')}{s.number}"
+
+
+def _accounts():
+    """As the stack's own, with a third number, and provider limits that only we are to keep."""
+    return [{
+        "id": f"10200{i}", "name": outlet, "portfolio": outlet, "templates": PROVIDER_TEMPLATES,
+        "phone_numbers": [{"id": f"20200{i}{n}", "display_phone_number": f"+62 811-1000-{i}{n}0",
+                           "throughput": 1000} for n in range(3)],
+    } for i, outlet in enumerate(["toko-a", "toko-b"])]
