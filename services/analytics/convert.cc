@@ -40,7 +40,7 @@ void ToProto(const std::string& run_id, const LaneFigures& figures, v1::Campaign
   stats->set_answers_yes(figures.answers_yes);
   stats->set_answers_no(figures.answers_no);
   stats->set_answers_other(figures.answers_other);
-  stats->set_rate_per_min(static_cast<double>(figures.sent_last_minute));
+  stats->set_rate_per_min(60 * figures.RatePerS());
   stats->set_eta_seconds(figures.EtaSeconds().value_or(-1));
   stats->set_lane_state(static_cast<events::v1::LaneState>(figures.lane_state));
   if (figures.first_sent) Set(*figures.first_sent, stats->mutable_first_sent_time());

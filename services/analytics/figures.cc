@@ -36,11 +36,28 @@ std::int64_t& Count(StateCounts& states, MessageState state) {
   return states[static_cast<std::size_t>(state) - 1];
 }
 
+constexpr double kEnoughForRate = 20;
+constexpr double kShortestWindow = 10;
+constexpr double kLongestWindow = 300;
+
 bool IsState(MessageState state) {
   return state > events::v1::MESSAGE_STATE_UNSPECIFIED && state <= kStates;
 }
 
 }  // namespace
+
+std::int64_t RateWindowSeconds(double lane_rate_per_s) {
+  if (lane_rate_per_s <= 0) return static_cast<std::int64_t>(kShortestWindow);
+  return static_cast<std::int64_t>(
+      std::clamp(std::ceil(kEnoughForRate / lane_rate_per_s), kShortestWindow, kLongestWindow));
+}
+
+double LaneFigures::RatePerS() const {
+  if (sent_in_window < 2) return 0;
+  // The first message begins the stretch, it is not sent in it: otherwise a slow lane would seem
+  // faster than it is allowed to be.
+  return static_cast<double>(sent_in_window - 1) / std::max(window_s, 1.0);
+}
 
 std::int64_t LaneFigures::not_expanded() const {
   return std::max<std::int64_t>(
@@ -52,8 +69,8 @@ std::optional<std::int64_t> LaneFigures::EtaSeconds() const {
                             (lane_state == events::v1::RUNNING ? not_expanded() : 0);
   if (left == 0) return 0;
   if (lane_state != events::v1::RUNNING) return std::nullopt;
-  // The last minute's mean is low while a run is younger than that: what it may send counts too.
-  const double rate = std::max(static_cast<double>(sent_last_minute) / 60, lane_rate_per_s);
+  const bool young = window_s < 2 || static_cast<double>(reached_sent) < kEnoughForRate;
+  const double rate = young && lane_rate_per_s > 0 ? lane_rate_per_s : RatePerS();
   if (rate <= 0) return std::nullopt;
   return static_cast<std::int64_t>(std::ceil(static_cast<double>(left) / rate));
 }

@@ -27,6 +27,10 @@ using StateCounts = std::array<std::int64_t, kStates>;
 // (outlet, lane)
 using LaneKey = std::pair<std::string, std::string>;
 
+// What the current rate looks back on: as long as a lane of this rate takes for 20 messages, from
+// 10 s to 5 min. Shorter than that, a slow lane's rate would jump with each message.
+std::int64_t RateWindowSeconds(double lane_rate_per_s);
+
 // Figures of one lane as they stand.
 struct LaneFigures {
   std::int64_t asked = 0;
@@ -42,12 +46,18 @@ struct LaneFigures {
   std::int64_t answers_yes = 0;
   std::int64_t answers_no = 0;
   std::int64_t answers_other = 0;
-  std::int64_t sent_last_minute = 0;
+  std::int64_t sent_in_window = 0;  // reached SENT within RateWindow() before now
+  // From the first of those (of the window, if there is none) to the end of the window, in
+  // seconds. Little or negative: the first send is hardly over.
+  double window_s = 0;
   std::map<std::string, std::int64_t> positions;  // source -> number up to which all this counts
 
   // Of `asked`, what is not in the ledger (yet, or ever).
   std::int64_t not_expanded() const;
-  // Seconds until all is sent at the present rate; nullopt: nobody can say (paused, no rate yet).
+  // The speed of now, as the contract defines rate_per_min; 0: nothing was sent lately.
+  double RatePerS() const;
+  // Seconds until all is sent at RatePerS(), or at the lane's own rate while the run is too young
+  // to have one; nullopt: nobody can say (paused, nothing sent lately).
   std::optional<std::int64_t> EtaSeconds() const;
 };
 

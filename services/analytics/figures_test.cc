@@ -61,7 +61,7 @@ TEST_CASE("Tally: what was reached counts once however often it is passed", "[an
   CHECK(Present(tally, events::v1::FAILED) == 0);
 }
 
-TEST_CASE("EtaSeconds: what is left over the faster of both rates", "[analytics]") {
+TEST_CASE("EtaSeconds: what is left at the speed of now", "[analytics]") {
   LaneFigures f;
   f.lane_state = events::v1::RUNNING;
   f.asked = 100;
@@ -69,14 +69,27 @@ TEST_CASE("EtaSeconds: what is left over the faster of both rates", "[analytics]
   f.states[events::v1::SENT - 1] = 20;  // 50 are not expanded yet
   f.lane_rate_per_s = 0.75;
   CHECK(f.not_expanded() == 50);
-  CHECK(f.EtaSeconds() == 107);
-  f.sent_last_minute = 120;
+  CHECK(f.EtaSeconds() == 107);  // nothing sent yet: at the lane's own rate
+  f.reached_sent = 20;
+  f.sent_in_window = 21;
+  f.window_s = 10;
+  CHECK(f.RatePerS() == 2);
   CHECK(f.EtaSeconds() == 40);
+  f.sent_in_window = 0;
+  f.window_s = 10;
+  CHECK_FALSE(f.EtaSeconds().has_value());  // 0/min: nobody can say
   f.lane_state = events::v1::PAUSED;
   CHECK_FALSE(f.EtaSeconds().has_value());
   f.states = {};
   f.states[events::v1::READ - 1] = 100;
   CHECK(f.EtaSeconds() == 0);
+}
+
+TEST_CASE("RateWindowSeconds: long enough for 20 messages of the lane", "[analytics]") {
+  CHECK(RateWindowSeconds(100) == 10);
+  CHECK(RateWindowSeconds(0.75) == 27);
+  CHECK(RateWindowSeconds(0.01) == 300);
+  CHECK(RateWindowSeconds(0) == 10);  // not known
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "services/analytics/pg_store.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -53,12 +54,15 @@ constexpr pg::Query kRead{
     "analytics.read_lane",
     "SELECT f.asked, f.lane_state, f.lane_rate_per_s, f.states, f.reached_sent, "
     "f.reached_delivered, f.reached_read, f.first_sent_at, f.last_sent_at, "
-    "coalesce(a.yes, 0), coalesce(a.no, 0), coalesce(a.other, 0), "
-    "(SELECT coalesce(sum(sent), 0) FROM lane_seconds s WHERE s.outlet_id = f.outlet_id "
-    "AND s.lane_id = f.lane_id AND s.second > $3) "
+    "coalesce(a.yes, 0), coalesce(a.no, 0), coalesce(a.other, 0) "
     "FROM lane_figures f LEFT JOIN run_answers a "
     "ON a.outlet_id = f.outlet_id AND a.run_id = f.lane_id "
     "WHERE f.outlet_id = $1 AND f.lane_id = $2"};
+// The second that is not over yet is left out: it would pull the rate down.
+constexpr pg::Query kReadWindow{
+    "analytics.read_window",
+    "SELECT sum(sent)::bigint, min(second) FROM lane_seconds "
+    "WHERE outlet_id = $1 AND lane_id = $2 AND second >= $3 AND second < $4 AND sent > 0"};
 constexpr pg::Query kReadFailures{"analytics.read_failures",
                                   "SELECT reason, messages FROM lane_failures "
                                   "WHERE outlet_id = $1 AND lane_id = $2 AND messages <> 0"};
@@ -118,8 +122,18 @@ LaneFigures FiguresOf(const pqxx::row& row) {
   f.answers_yes = row[9].as<std::int64_t>();
   f.answers_no = row[10].as<std::int64_t>();
   f.answers_other = row[11].as<std::int64_t>();
-  f.sent_last_minute = row[12].as<std::int64_t>();
   return f;
+}
+
+void ReadWindow(pg::Transaction& tx, const std::string& outlet, const std::string& lane_id,
+                absl::Time now, LaneFigures& f) {
+  const std::int64_t end = absl::ToUnixSeconds(now);
+  const std::int64_t begin = end - RateWindowSeconds(f.lane_rate_per_s);
+  const pqxx::row row = tx.ExecOne(kReadWindow, outlet, lane_id, begin, end);
+  f.sent_in_window = row[0].is_null() ? 0 : row[0].as<std::int64_t>();
+  absl::Time from = absl::FromUnixSeconds(row[1].is_null() ? begin : row[1].as<std::int64_t>());
+  if (f.first_sent) from = std::max(from, *f.first_sent);
+  f.window_s = absl::ToDoubleSeconds(absl::FromUnixSeconds(end) - from);
 }
 
 }  // namespace
@@ -131,14 +145,14 @@ absl::StatusOr<LaneFigures> PgStore::Read(const std::string& outlet, const std::
   const pg::TransactOptions options{
       .deadline = deadline, .isolation = pg::Isolation::kRepeatableRead, .read_only = true};
   const auto read = [&](pg::Transaction& tx) -> absl::Status {
-    const auto row =
-        tx.ExecMaybe(kRead, outlet, lane_id, absl::ToUnixSeconds(now - absl::Minutes(1)));
+    const auto row = tx.ExecMaybe(kRead, outlet, lane_id);
     if (!row) {
       return base::Error(
           absl::StatusCode::kNotFound, "RUN_NOT_FOUND",
           absl::StrCat("no events of a run ", lane_id, " of this outlet have been counted"));
     }
     figures = FiguresOf(*row);
+    ReadWindow(tx, outlet, lane_id, now, figures);
     for (const pqxx::row& f : tx.Exec(kReadFailures, outlet, lane_id)) {
       figures.failed_by_reason[pg::TextField(f[0])] = f[1].as<std::int64_t>();
     }

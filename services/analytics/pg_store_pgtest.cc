@@ -1,6 +1,7 @@
 #include "services/analytics/pg_store.h"
 
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <string>
@@ -40,8 +41,8 @@ struct House {
     for (const auto& b : batches) views.push_back(&b);
     return sink->Apply(views, Soon());
   }
-  LaneFigures Read(const std::string& outlet = "toko-a") {
-    auto figures = store->Read(outlet, "run_1", absl::Now(), Soon());
+  LaneFigures Read(absl::Time now = absl::Now()) {
+    auto figures = store->Read("toko-a", "run_1", now, Soon());
     REQUIRE(figures.ok());
     return *figures;
   }
@@ -69,7 +70,7 @@ NumberedBatch Batch(std::int64_t number, const std::vector<std::pair<int, int>>&
   return batch;
 }
 
-NumberedBatch LaneBatch(std::int64_t number, std::int64_t asked) {
+NumberedBatch LaneBatch(std::int64_t number, std::int64_t asked, double rate_per_s = 0.75) {
   NumberedBatch batch;
   batch.set_number(number);
   auto* event = batch.mutable_batch()->add_events();
@@ -78,7 +79,7 @@ NumberedBatch LaneBatch(std::int64_t number, std::int64_t asked) {
   lane->set_lane_id("run_1");
   lane->set_to(events::v1::RUNNING);
   lane->set_asked(asked);
-  lane->set_rate_per_s(0.75);
+  lane->set_rate_per_s(rate_per_s);
   return batch;
 }
 
@@ -94,9 +95,73 @@ TEST_CASE("Apply: figures and position move together and add up", "[analytics]")
   CHECK(f.states[events::v1::FAILED - 1] == 1);
   CHECK(f.not_expanded() == 2);
   CHECK(f.reached_sent == 1);
-  CHECK(f.sent_last_minute == 1);
   CHECK(f.failed_by_reason == std::map<std::string, std::int64_t>{{"MISSING_VARIABLE", 1}});
   CHECK(f.positions.at("dispatcher") == 3);
+}
+
+// A run of this rate on a clock of the test's own: a send each 1/rate s from `first` on.
+struct SteadyRun : House {
+  SteadyRun(double lane_rate_per_s, absl::Duration interval) : every(interval) {
+    REQUIRE(Apply({LaneBatch(1, 100000, lane_rate_per_s)}).ok());
+  }
+  void SendUntil(absl::Time end) {
+    NumberedBatch batch;
+    batch.set_number(++number);
+    for (; next < end; next += every) {
+      auto* event = batch.mutable_batch()->add_events();
+      event->set_outlet_id("toko-a");
+      const std::int64_t micros = absl::ToUnixMicros(next);
+      event->mutable_time()->set_seconds(micros / 1000000);
+      event->mutable_time()->set_nanos(static_cast<std::int32_t>(micros % 1000000) * 1000);
+      auto* m = event->mutable_message_changed();
+      m->set_lane_id("run_1");
+      m->set_from(events::v1::SENDING);
+      m->set_to(events::v1::SENT);
+    }
+    REQUIRE(Apply({batch}).ok());
+  }
+  double PerMinute(absl::Time now) { return 60 * Read(now).RatePerS(); }
+
+  const absl::Duration every;
+  const absl::Time first = absl::FromUnixMillis(1795222800700);  // within a second
+  absl::Time next = first;
+  std::int64_t number = 1;
+};
+
+TEST_CASE("Read: the rate is that of now from the first seconds on, and after a pause",
+          "[analytics]") {
+  SteadyRun run(100, absl::Milliseconds(10));
+  for (const int second : {2, 3, 5, 9, 15}) {
+    const absl::Time now = run.first + absl::Seconds(second);
+    run.SendUntil(now);
+    CAPTURE(second);
+    CHECK(run.PerMinute(now) == Approx(6000).epsilon(0.01));
+  }
+  const absl::Time stopped = run.first + absl::Seconds(15);
+  CHECK(run.PerMinute(stopped + absl::Seconds(11)) == 0);
+  CHECK_FALSE(run.Read(stopped + absl::Seconds(11)).EtaSeconds().has_value());
+
+  run.next = stopped + absl::Minutes(3);
+  const absl::Time resumed = run.next;
+  run.SendUntil(resumed + absl::Seconds(5));
+  CHECK(run.PerMinute(resumed + absl::Seconds(5)) > 4800);
+}
+
+TEST_CASE("Read: a slow campaign's rate does not flap, nor go over what is allowed",
+          "[analytics]") {
+  SteadyRun run(0.75, absl::Milliseconds(1333));
+  double last = 0;
+  for (int second = 1; second <= 90; ++second) {
+    const absl::Time now = run.first + absl::Seconds(second);
+    run.SendUntil(now);
+    const double rate = run.PerMinute(now);
+    CAPTURE(second, rate, last);
+    CHECK(rate <= 45.1);
+    if (second >= 10) CHECK(rate >= 38);
+    if (second >= 30) CHECK(rate >= 42);
+    if (second > 30) CHECK(std::abs(rate - last) <= 2.5);
+    last = rate;
+  }
 }
 
 TEST_CASE("Apply: a batch applied already, or one too far on, changes nothing", "[analytics]") {

@@ -16,7 +16,7 @@ namespace kabar::analytics {
 class Store {
  public:
   virtual ~Store() = default;
-  // `now`: the minute before it is the current rate.
+  // `now`: the current rate is that of the RateWindowSeconds before it.
   virtual absl::StatusOr<LaneFigures> Read(const std::string& outlet, const std::string& lane_id,
                                            absl::Time now, absl::Time deadline) = 0;
   virtual absl::Status ForgetSeconds(absl::Time before, absl::Time deadline) = 0;
