@@ -3,7 +3,8 @@
 //   QUEUED -> SENDING -> SENT -> DELIVERED -> READ
 //   SENDING -> QUEUED     unsent (certainly no byte written) or to be tried again (error table)
 //   SENDING -> UNKNOWN    nobody knows whether the provider took the attempt
-//   UNKNOWN -> QUEUED     `resend` policy, on evidence only
+//   UNKNOWN -> QUEUED     `resend` policy, on evidence only; or by a person's decision
+//   UNKNOWN -> FAILED     by a person's decision
 //   SENDING | SENT -> FAILED, and DELIVERED beats FAILED in any order
 //   QUEUED -> CANCELLED | EXPIRED | SUPPRESSED
 //
@@ -119,6 +120,16 @@ struct StartedMessage {
   bool window_open = false;  // the customer wrote to this number within the last 24 h
 };
 
+// What a refusal asks for beyond its message.
+enum class OutcomeAction {
+  kNone,
+  kPauseSender,
+  kStopSender,
+  kStopPortfolio,  // every sender of the sender's portfolio
+  kPauseLane,
+  kOptOut,  // of marketing
+};
+
 // How an attempt ended, as the worker saw it.
 struct Outcome {
   std::string message_id = {};
@@ -129,6 +140,7 @@ struct Outcome {
   bool retry = false;            // kFailed: QUEUED again at `not_before`, while tries are left
   bool window_closed = false;    // kFailed: the provider says so, whatever we thought
   bool rest_24h = false;         // kFailed: nothing more to this recipient for 24 h
+  OutcomeAction action = OutcomeAction::kNone;
   absl::Time not_before = absl::InfinitePast();
   absl::Time started_at = absl::InfinitePast();  // when the bytes were written; past: never
 };

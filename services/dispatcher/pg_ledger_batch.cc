@@ -16,6 +16,11 @@ constexpr pg::Query kLockLanes{"dispatcher.lock_lanes",
                                "SELECT " KABAR_LANE_COLUMNS
                                " FROM lanes l JOIN senders s ON s.id = l.sender_id"
                                " WHERE l.id = ANY($1::text[]) ORDER BY l.id FOR SHARE OF l"};
+constexpr pg::Query kLockLanesForUpdate{
+    "dispatcher.lock_lanes_for_update",
+    "SELECT " KABAR_LANE_COLUMNS
+    " FROM lanes l JOIN senders s ON s.id = l.sender_id"
+    " WHERE l.id = ANY($1::text[]) ORDER BY l.id FOR UPDATE OF l"};
 constexpr pg::Query kLockMessages{
     "dispatcher.lock_messages",
     "SELECT id, lane_id, contact_id, subject, ordinal, recipient_id, form_name <> '', state,"
@@ -71,7 +76,8 @@ constexpr pg::Query kAddRequeued{
 
 }  // namespace
 
-void LedgerBatch::Load(pg::Transaction& tx, const std::vector<std::string>& ids) {
+void LedgerBatch::Load(pg::Transaction& tx, const std::vector<std::string>& ids,
+                       LaneLock lane_lock) {
   const auto days = ByDay(ids);
   std::vector<std::string> lane_ids;
   for (const auto& [day, of_day] : days) {
@@ -80,7 +86,8 @@ void LedgerBatch::Load(pg::Transaction& tx, const std::vector<std::string>& ids)
     }
   }
   if (lane_ids.empty()) return;
-  for (const pqxx::row& row : tx.Exec(kLockLanes, pg::TextArray(lane_ids))) {
+  const pg::Query& lock = lane_lock == LaneLock::kShare ? kLockLanes : kLockLanesForUpdate;
+  for (const pqxx::row& row : tx.Exec(lock, pg::TextArray(lane_ids))) {
     LaneRow lane = ReadLane(row);
     std::string id = lane.lane.id;
     lanes_.emplace(std::move(id), std::move(lane));
@@ -126,6 +133,11 @@ void LedgerBatch::LoadAttempts(pg::Transaction& tx, const std::vector<LedgerRow*
                                 .started_at = pg::OptTimeField(row[5])});
     }
   }
+}
+
+LaneRow* LedgerBatch::FindLane(const std::string& id) {
+  const auto it = lanes_.find(id);
+  return it == lanes_.end() ? nullptr : &it->second;
 }
 
 LedgerRow* LedgerBatch::Find(const std::string& id) {
@@ -325,6 +337,7 @@ void LedgerBatch::SaveSideTables(pg::Transaction& tx) {
       tx.Exec(kAddRequeued, lane.id, row.day, row.id);
     }
     requeued_.push_back({.lane_id = lane.id,
+                         .portfolio_id = lane.portfolio_id,
                          .entry = {.message_id = row.id,
                                    .recipient_id = row.recipient_id,
                                    .not_before = row.not_before.value_or(absl::InfinitePast())}});

@@ -77,13 +77,17 @@ class LedgerBatch {
   LedgerBatch(const LedgerBatch&) = delete;
   LedgerBatch& operator=(const LedgerBatch&) = delete;
 
-  // Locks the messages' lanes FOR SHARE, then the messages. What is not in the ledger is left out.
-  void Load(pg::Transaction& tx, const std::vector<std::string>& ids);
+  // Locks the messages' lanes (kUpdate: by one who will change some of them), then the messages.
+  // What is not in the ledger is left out.
+  enum class LaneLock { kShare, kUpdate };
+  void Load(pg::Transaction& tx, const std::vector<std::string>& ids,
+            LaneLock lane_lock = LaneLock::kShare);
   // Their attempts too, where the state alone does not tell (everything but the outcome of the
   // attempt that is SENDING).
   void LoadAttempts(pg::Transaction& tx, const std::vector<LedgerRow*>& rows);
 
   LedgerRow* Find(const std::string& id);
+  LaneRow* FindLane(const std::string& id);
   std::vector<LedgerRow*> All();
 
   // True if the attempt moved; its message's state follows. The provider's id and the start are

@@ -6,6 +6,7 @@
 #include "libs/base/status.h"
 #include "libs/log/log.h"
 #include "libs/pg/transaction.h"
+#include "services/dispatcher/pg_lane_state.h"
 #include "services/dispatcher/pg_ledger_batch.h"
 #include "services/dispatcher/pg_recipients.h"
 #include "services/dispatcher/pg_store.h"
@@ -29,6 +30,42 @@ void Apply(LedgerBatch& batch, const Outcome& outcome) {
   batch.MoveAttempt(*row, outcome.attempt, outcome.state, move);
 }
 
+// STOPPED is worse than PAUSED, whoever comes first. In order of the ids: two may do it at once.
+constexpr pg::Query kStopSenders{
+    "dispatcher.stop_senders",
+    "UPDATE senders SET state = $2::smallint, state_reason = $4 WHERE id IN (SELECT s.id"
+    "  FROM senders s WHERE (s.id = $1 OR ($3::boolean AND s.portfolio_id ="
+    "    (SELECT portfolio_id FROM senders WHERE id = $1))) AND s.state < $2::smallint"
+    "  ORDER BY s.id FOR UPDATE)"};
+
+// What the refusal asks for beyond the message: here and not later, so that nothing is lost if the
+// worker dies after the commit.
+void Act(pg::Transaction& tx, LedgerBatch& batch, const Outcome& outcome, LedgerEvents& events) {
+  const LedgerRow* row = batch.Find(outcome.message_id);
+  if (row == nullptr) return;
+  LaneRow& lane = *batch.FindLane(row->lane->lane.id);
+  const auto stop = [&](SenderState state, bool whole_portfolio) {
+    tx.Exec(kStopSenders, lane.lane.sender_id, static_cast<int>(state), whole_portfolio,
+            outcome.reason);
+  };
+  switch (outcome.action) {
+    case OutcomeAction::kNone:
+      return;
+    case OutcomeAction::kPauseSender:
+      return stop(SenderState::kPaused, false);
+    case OutcomeAction::kStopSender:
+      return stop(SenderState::kStopped, false);
+    case OutcomeAction::kStopPortfolio:
+      return stop(SenderState::kStopped, true);
+    case OutcomeAction::kPauseLane:
+      if (lane.lane.state != LaneState::kRunning) return;
+      return SetLaneState(tx, lane.lane, LaneState::kPaused, outcome.reason, events);
+    case OutcomeAction::kOptOut:
+      return Suppress(tx, row->recipient_id, "MARKETING", "provider", outcome.reason,
+                      absl::InfiniteFuture());
+  }
+}
+
 // What the provider said of the recipient, beyond the message.
 void NoteOfRecipient(pg::Transaction& tx, const Outcome& outcome, const LedgerRow* row) {
   if (row == nullptr) return;
@@ -47,12 +84,16 @@ absl::StatusOr<std::vector<Store::Requeued>> PgStore::RecordOutcomes(
   std::vector<Requeued> requeued;
   if (outcomes.empty()) return requeued;
   std::vector<std::string> ids;
-  for (const Outcome& outcome : outcomes) ids.push_back(outcome.message_id);
+  auto lane_lock = LedgerBatch::LaneLock::kShare;
+  for (const Outcome& outcome : outcomes) {
+    ids.push_back(outcome.message_id);
+    if (outcome.action == OutcomeAction::kPauseLane) lane_lock = LedgerBatch::LaneLock::kUpdate;
+  }
   KABAR_RETURN_IF_ERROR(pg::Transact(
       pool_, "RecordOutcomes", {.deadline = deadline, .attempts = 5},
       [&](pg::Transaction& tx) -> absl::Status {
         LedgerBatch batch;
-        batch.Load(tx, ids);
+        batch.Load(tx, ids, lane_lock);
         // The outcome of the attempt that is SENDING needs no look at its attempts: a webhook that
         // came first, or an earlier attempt that was accepted, would have moved the message on.
         std::vector<LedgerRow*> moved_on;
@@ -70,6 +111,7 @@ absl::StatusOr<std::vector<Store::Requeued>> PgStore::RecordOutcomes(
         }
         LedgerEvents events;
         batch.Save(tx, events);
+        for (const Outcome& outcome : outcomes) Act(tx, batch, outcome, events);
         requeued = batch.requeued();
         return events.Append(tx);
       }));

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <thread>
 
@@ -99,6 +100,98 @@ TEST_CASE("RecordOutcomes: who is to be left alone gets nothing for a day", "[di
   f.Sql("UPDATE suppressions SET until = until - interval '24 hours'");
   next.id = f.Id(1, "a-day-later");
   CHECK(f.Enqueue({next}).to_push.size() == 1);
+}
+
+TEST_CASE("RecordOutcomes: what the error table asks for is done with the outcome",
+          "[dispatcher]") {
+  Sending f;
+  f.AddSender("snd-2", "1002");
+  REQUIRE_THAT(
+      f.store.CreatePortfolio({.id = "pf-2", .outlet_id = "toko-a", .name = "B"}, {}, f.Deadline()),
+      IsOk());
+  Sender elsewhere = *f.store.GetSender("toko-a", "snd", f.Deadline());
+  elsewhere.id = "snd-3";
+  elsewhere.portfolio_id = "pf-2";
+  elsewhere.phone_number_id = "1003";
+  REQUIRE_THAT(f.store.CreateSender(elsewhere, {}, f.Deadline()), IsOk());
+  const auto senders = [&] {
+    return f.Sql(
+        "SELECT string_agg(id || '=' || state || ' ' || state_reason, ', ' ORDER BY id)"
+        " FROM senders");
+  };
+  Outcome outcome = f.Ended(1, AttemptState::kReturned, "GRAPH_1");
+  Outcome failed = f.Ended(2, AttemptState::kFailed, "GRAPH_2");
+
+  SECTION("one number pauses; stopped is not softened to paused") {
+    outcome.action = OutcomeAction::kPauseSender;
+    f.Record({outcome});
+    CHECK(senders() == "snd=2 GRAPH_1, snd-2=1 , snd-3=1 ");
+    failed.action = OutcomeAction::kStopSender;
+    f.Record({failed});
+    f.Record({outcome});
+    CHECK(senders() == "snd=3 GRAPH_2, snd-2=1 , snd-3=1 ");
+  }
+  SECTION("the account: every number of the portfolio, and no other") {
+    outcome.action = OutcomeAction::kStopPortfolio;
+    f.Record({outcome});
+    CHECK(senders() == "snd=3 GRAPH_1, snd-2=3 GRAPH_1, snd-3=1 ");
+  }
+  SECTION("the campaign: its lane pauses, with an event") {
+    failed.action = OutcomeAction::kPauseLane;
+    f.Record({outcome, failed, f.Accepted(3)});
+    CHECK(f.LaneStateOf("lane") == LaneState::kPaused);
+    CHECK(f.State(3) == MessageState::kSent);
+    CHECK(f.Start({f.Id(1)}).started.empty());
+    const auto changes = [&] {
+      const auto events = f.Events();
+      return std::count_if(events.begin(), events.end(), [](const auto& event) {
+        return event.has_lane_changed() &&
+               event.lane_changed().to() == static_cast<int>(LaneState::kPaused);
+      });
+    };
+    CHECK(changes() == 1);
+    f.Record({failed});  // a commit in doubt, repeated
+    CHECK(changes() == 1);
+  }
+  SECTION("a lane that is over stays so") {
+    REQUIRE_THAT(f.store.CancelLane("toko-a", "lane", f.Deadline()), IsOk());
+    failed.action = OutcomeAction::kPauseLane;
+    f.Record({failed});
+    CHECK(f.LaneStateOf("lane") == LaneState::kCancelled);
+  }
+  SECTION("an opt-out of marketing") {
+    failed.action = OutcomeAction::kOptOut;
+    f.Record({failed});
+    CHECK(f.Sql("SELECT purpose || ' ' || source || ' ' || reason FROM suppressions") ==
+          "MARKETING provider GRAPH_2");
+  }
+}
+
+TEST_CASE("RecordOutcomes: pausing batches of several lanes do not deadlock", "[dispatcher]") {
+  LedgerFixture f;
+  f.AddLane("lane-2");
+  f.Enqueue(f.Messages(1, 100), "lane");
+  f.Enqueue(f.Messages(101, 200), "lane-2");
+  f.Start(f.Ids(1, 100), "lane");
+  f.Start(f.Ids(101, 200), "lane-2");
+  std::vector<Outcome> one, two;
+  for (int n = 1; n <= 50; ++n) {
+    one.push_back(f.Ended(n, AttemptState::kFailed, "GRAPH_132001"));
+    one.push_back(f.Accepted(150 + n));
+    two.push_back(f.Ended(100 + n, AttemptState::kFailed, "GRAPH_132001"));
+    two.push_back(f.Accepted(50 + n));
+    one[one.size() - 2].action = two[two.size() - 2].action = OutcomeAction::kPauseLane;
+  }
+  absl::Status first, second;
+  std::thread a([&] { first = f.store.RecordOutcomes(one, f.Deadline()).status(); });
+  std::thread b([&] { second = f.store.RecordOutcomes(two, f.Deadline()).status(); });
+  a.join();
+  b.join();
+  CHECK_THAT(first, IsOk());
+  CHECK_THAT(second, IsOk());
+  CHECK(f.LaneStateOf("lane") == LaneState::kPaused);
+  CHECK(f.LaneStateOf("lane-2") == LaneState::kPaused);
+  CHECK(f.FoldedStates() == f.CountedStates());
 }
 
 TEST_CASE("RecordOutcomes: final failures and ambiguous ends", "[dispatcher]") {

@@ -102,11 +102,13 @@ class Store {
                                                     const std::vector<std::string>& message_ids,
                                                     const std::string& worker, absl::Duration lease,
                                                     absl::Time deadline) = 0;
-  // Writes the outcomes with their events in one transaction. An outcome whose attempt the ledger
-  // has moved past only adds the provider's id. Returns what is QUEUED again, to be pushed.
+  // Writes the outcomes with their events in one transaction, and does in it what they ask for
+  // beyond their messages. An outcome whose attempt the ledger has moved past only adds the
+  // provider's id. Returns what is QUEUED again, to be pushed.
   struct Requeued {
-    std::string lane_id;
-    QueueEntry entry;
+    std::string lane_id = {};
+    std::string portfolio_id = {};  // of the lane's sender
+    QueueEntry entry = {};
   };
   virtual absl::StatusOr<std::vector<Requeued>> RecordOutcomes(const std::vector<Outcome>& outcomes,
                                                                absl::Time deadline) = 0;
