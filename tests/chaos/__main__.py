@@ -37,8 +37,8 @@ def arguments():
                         help="people in all campaigns together (default 100 a second)")
     parser.add_argument("--kills", type=int, metavar="N",
                         help="processes killed (default one in 2 s, at least one of each kind)")
-    parser.add_argument("--patience", type=float, default=120, metavar="S",
-                        help="how long the way to rest may take (default 120)")
+    parser.add_argument("--patience", type=float, default=60, metavar="S",
+                        help="how long nothing may get done on the way to rest (default 60)")
     parser.add_argument("--json", metavar="FILE", help="the figures for programs")
     parser.add_argument("--keep", action="store_true", help="keep the stack's folder and logs")
     parser.add_argument("--quiet", action="store_true", help="only the figures and the findings")

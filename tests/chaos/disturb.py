@@ -49,11 +49,13 @@ class AofSizes:
 class Disturber:
     """Plays the plan's disturbances; `quieten` ends what is under way. Thread safe."""
 
-    def __init__(self, stack, say):
+    def __init__(self, stack, network, say):
         self.stack = stack
+        self.network = network
         self.say = say
         self.kills = collections.Counter()
         self.suspensions = collections.Counter()
+        self.network_faults = collections.Counter()
         self.suspended = []  # (part, pid, from, to) by time.time()
         self._aof = AofSizes(stack.redis)
         self._redis = threading.Lock()
@@ -63,7 +65,10 @@ class Disturber:
         if self._over.is_set():
             return
         self.say(f"{d.how} {d.part}" + (f" {d.seconds:.1f} s" if d.seconds else ""))
-        if d.how == "suspend":
+        if ">" in d.part:
+            self.network.play(d.part, d.how, d.seconds)
+            self.network_faults[d.how] += 1
+        elif d.how == "suspend":
             self._suspend(d)
         elif d.part == "redis":
             self._lose_redis(d)
@@ -118,6 +123,7 @@ class Disturber:
     def quieten(self):
         """Suspensions end, nothing new begins."""
         self._over.set()
+        self.network.heal()
         self._aof.stop()
 
 

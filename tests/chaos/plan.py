@@ -10,6 +10,13 @@ import random
 # Kinds of processes, as kills are counted.
 SERVICES = ["contacts", "templates", "dispatcher", "campaigns", "triggers", "analytics", "gateway"]
 KINDS = [*SERVICES, "worker", "redis", "postgres"]
+# Whoever talks to whom. Not the way to the provider: what is held there after the last check starts
+# late, and nobody could do anything about it.
+LINKS = [*(f"{s}>postgres" for s in [*SERVICES[:-1], "worker-1", "worker-2", "worker-1", "worker-2"]),
+         *(f"{s}>redis" for s in ("dispatcher", "worker-1", "worker-2")),
+         "campaigns>contacts", "campaigns>templates", "campaigns>dispatcher", "triggers>contacts",
+         "triggers>templates", "triggers>dispatcher", "contacts>dispatcher", "dispatcher>contacts",
+         "analytics>dispatcher", "analytics>triggers", "gateway>dispatcher", "cloudsim>gateway"]
 LEASE_S = 4
 UNKNOWN_WINDOW_S = 6
 # The end of a run is left to what follows from the faults.
@@ -20,7 +27,8 @@ ACTIVE = 0.8
 class Disturbance:
     at: float
     part: str
-    how: str            # kill, suspend, immediate (PostgreSQL), emptied or cut_back (Redis)
+    # kill, suspend, immediate (PostgreSQL), emptied or cut_back (Redis); a link's: see proxy.py
+    how: str
     seconds: float = 0  # suspended for so long; cut back by so much
 
 
@@ -64,7 +72,6 @@ class Plan:
     events: list  # moments at which business events are published
     disturbances: list
     scenario: dict
-    nets: list = dataclasses.field(default_factory=list)
 
 
 def make(seed, seconds, recipients, kills):
@@ -138,6 +145,10 @@ def _disturbances(draw, seconds, kills):
         longer = draw.random() < 0.3
         length = draw.uniform(LEASE_S + 0.5, LEASE_S + 2) if longer else draw.uniform(0.1, 2)
         made.append(Disturbance(draw.uniform(1, seconds * ACTIVE), part, "suspend", length))
+    for _ in range(max(3, kills // 2)):
+        how = draw.choice(["delay", "hold", "half_open", "cut"])
+        made.append(Disturbance(draw.uniform(1, seconds * ACTIVE), draw.choice(LINKS), how,
+                                0 if how == "cut" else draw.uniform(0.2, 3)))
     return sorted(made, key=lambda d: d.at)
 
 

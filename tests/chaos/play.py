@@ -12,6 +12,7 @@ import grpc
 import plan as plans
 from scene import EVENT_TYPES, Refused
 
+LONGEST_REST = 900
 ENDED = ("COMPLETED", "CANCELLED", "FAILED")
 
 
@@ -28,7 +29,7 @@ class Play:
         self.scene = scene
         self.disturber = disturber
         self.say = say
-        self.patience = patience  # seconds that a call or the way to rest may take
+        self.patience = patience  # seconds for a call, and without any progress on the way to rest
         self.holds = []
         self.ends = {}        # campaign -> end time, where it has one
         self.published = []   # (event id, sender, phone), answered
@@ -126,14 +127,18 @@ class Play:
         self.disturber.quieten()
         self.scene.stage.sim("scenario", plans.FAULTS_OFF)
         self.scene.stack.wait_serving(60)
-        deadline = self._deadline()
         for campaign in self.scene.plan.campaigns:
             # A person's decision on what is held; and what was paused for good by an error.
             self._verb(campaign.name, "CancelCampaign" if campaign.hold else "ResumeCampaign")
         quiet, moving, nudged = 0, "", 0.0
-        while time.monotonic() < deadline:
+        # As long as it gets on, however slowly on a busy machine, it is waited for.
+        done, deadline, last = None, self._deadline(), time.monotonic() + LONGEST_REST
+        while time.monotonic() < min(deadline, last):
             try:
                 moving = self._moving()
+                now = self.scene.stage.query(_DONE)
+                if now != done:
+                    done, deadline = now, self._deadline()
             except (grpc.RpcError, OSError) as e:
                 moving = f"not to be asked: {e}"
             # Twice: the last answer recorded may be news to those asked before it.
@@ -168,6 +173,14 @@ class Play:
         return stage.unquiet()
 
 
+# Grows with whatever gets done: a message that reaches an end, an event that is counted.
+_DONE = """
+SELECT (SELECT count(*) FROM dispatcher.messages WHERE state NOT IN (1, 2, 7)) +
+  (SELECT sum(number) FROM (SELECT number FROM analytics.event_positions UNION ALL
+   SELECT number FROM campaigns.event_positions UNION ALL SELECT number FROM contacts.event_positions
+   UNION ALL SELECT number FROM triggers.event_positions) p WHERE NOT EXISTS
+    (SELECT FROM dispatcher.messages WHERE state IN (1, 2)))
+"""
 _MOVING = """
 SELECT CASE state WHEN 1 THEN 'QUEUED' WHEN 2 THEN 'SENDING' END || ' in lane ' || lane_id || ': ' || count(*)
   FROM dispatcher.messages WHERE state IN (1, 2) GROUP BY state, lane_id

@@ -40,7 +40,7 @@ def run(seed, seconds, recipients, kills, patience, say, keep=False):
     try:
         say("starting the stack")
         scene.start()
-        disturber = Disturber(scene.stack, say)
+        disturber = Disturber(scene.stack, scene.network, say)
         scene.prepare()
         say(f"{sum(len(p) for p in scene.audience.values())} recipients, "
             f"{len(plan.disturbances)} disturbances")
@@ -49,9 +49,7 @@ def run(seed, seconds, recipients, kills, patience, say, keep=False):
         say("faults off, to rest")
         moving = play.come_to_rest()
         say(f"still moving: {moving}" if moving else "at rest")
-        verdict = judge(known.collect(scene, play))
-        if moving:
-            verdict.found("not at rest", moving)
+        verdict = judge(known.collect(scene, play), moving)
         for trouble in play.troubles:
             verdict.found("no answer", trouble)
         scene.stage.failed = bool(verdict.findings) or keep
@@ -66,6 +64,7 @@ def run(seed, seconds, recipients, kills, patience, say, keep=False):
         if disturber:
             disturber.quieten()
         killed = scene.stage.stop()
+        scene.network.stop()
         if killed:
             print(f"tools/chaos: did not end within 20 s of SIGTERM: {', '.join(killed)}", flush=True)
 
@@ -76,7 +75,7 @@ def _figures(plan, verdict, disturber, scene, seconds):
     summary = scene.stage.sim("summary")
     figures.update(
         kills=dict(disturber.kills), kills_total=sum(disturber.kills.values()),
-        suspensions=dict(disturber.suspensions), faults=summary["faults"],
+        suspensions=dict(disturber.suspensions), network_faults=dict(disturber.network_faults), faults=summary["faults"],
         accepted=summary["accepted"], refused=summary["refused_total"],
         not_exact=len(verdict.findings), seconds=round(seconds, 1), seed=plan.seed)
     return figures

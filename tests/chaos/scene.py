@@ -1,11 +1,14 @@
 """The stack on which a plan is played: accounts, senders, people, campaigns, automations."""
 
+import os
+import re
 import time
 import uuid
 
 import grpc
 
 import plan as plans
+from proxy import Network
 from kabarstack.stack import PROVIDER_TEMPLATES
 from stage import SCENARIO, WEBHOOK, People, Stage
 
@@ -56,11 +59,36 @@ class Scene:
         self.stack = self.stage.stack
         for part in self.stack.parts.values():
             part.max_wait = 0.5  # what is killed is back soon
+        self.network = Network()
+        for name, part in self.stack.parts.items():
+            if name not in ("postgres", "redis", "cloudsim"):
+                part.argv = [self._through_link(name, flag) for flag in part.argv]
         self.senders, self.campaigns, self.automations = {}, {}, {}
         self.audience = {}  # campaign's name -> People
 
     def start(self):
         self.stage.start()
+        # The provider's webhooks go through a link, too.
+        host, port = self.network.add("cloudsim>gateway", ("127.0.0.1", self.stack.settings["ports"]["gateway"]))
+        self.stage.sim("setup", {"webhook": {**WEBHOOK, "url": f"http://{host}:{port}/webhooks/whatsapp"}})
+
+    def _through_link(self, part, flag):
+        """The flag with the address of a link where it names PostgreSQL, Redis or a service."""
+        sockets = self.stack.sockets
+        if flag == f"--database-url={self.stack.postgres.url}":
+            folder = os.path.join(sockets, part)
+            os.makedirs(folder, mode=0o755, exist_ok=True)
+            self.network.add(f"{part}>postgres", os.path.join(sockets, ".s.PGSQL.5432"),
+                             os.path.join(folder, ".s.PGSQL.5432"))
+            return flag.replace(f"host={sockets} ", f"host={folder} ")
+        if flag == f"--redis-url={self.stack.redis.url}":
+            return "--redis-url=unix://" + self.network.add(
+                f"{part}>redis", self.stack.redis.socket, os.path.join(sockets, f"{part}.redis"))
+        peer = re.fullmatch(r"--([a-z]+)-address=([0-9.]+):(\d+)", flag)
+        if peer:
+            host, port = self.network.add(f"{part}>{peer[1]}", (peer[2], int(peer[3])))
+            return f"--{peer[1]}-address={host}:{port}"
+        return flag
 
     def client(self, outlet):
         return self.stage.a if outlet == "toko-a" else self.stage.b
