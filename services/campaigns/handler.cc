@@ -211,7 +211,13 @@ grpc::Status Handler::CancelCampaign(grpc::ServerContext* context,
               [&](Campaign& campaign, absl::Time now) -> absl::Status {
                 KABAR_RETURN_IF_ERROR(Cancel(campaign, now));
                 if (campaign.run_id.empty()) return absl::OkStatus();
-                return Excuse(peers_.CancelLane(campaign));
+                KABAR_RETURN_IF_ERROR(Excuse(peers_.CancelLane(campaign)));
+                // The runner may have died before it noted its last batch. If the lane cannot be
+                // asked, the events will tell.
+                if (const auto lane = peers_.GetLane(campaign); lane.ok()) {
+                  campaign.cursor = std::max(campaign.cursor, lane->enqueued);
+                }
+                return absl::OkStatus();
               });
 }
 

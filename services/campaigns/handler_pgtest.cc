@@ -23,7 +23,13 @@ using kabar::testing::IsOk;
 class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
  public:
   absl::Status answer;
+  std::int64_t enqueued = 0;
 
+  grpc::Status GetLane(grpc::ServerContext*, const dispatcher::v1::GetLaneRequest*,
+                       dispatcher::v1::Lane* lane) override {
+    lane->set_enqueued(enqueued);
+    return grpc::Status::OK;
+  }
   grpc::Status PauseLane(grpc::ServerContext*, const dispatcher::v1::PauseLaneRequest*,
                          dispatcher::v1::Lane*) override {
     return rpc::ToGrpc(answer);
@@ -81,6 +87,20 @@ TEST_CASE("verbs: a campaign whose lane is over can be paused, resumed and cance
   CHECK(f.Get().state == State::kRunning);
   REQUIRE_THAT(f.Call(&v1::CampaignsService::Stub::CancelCampaign), IsOk());
   CHECK(f.Get().state == State::kCancelled);
+}
+
+// The runner died between the enqueueing of a batch and its note of it.
+TEST_CASE("CancelCampaign: what the lane holds counts as handed over", "[campaigns]") {
+  Verbs f("");
+  Campaign campaign = f.Put(State::kRunning);
+  campaign.asked = 250;
+  campaign.cursor = 100;
+  f.Save(campaign);
+  f.dispatcher.enqueued = 200;
+  const auto answer = f.Call(&v1::CampaignsService::Stub::CancelCampaign);
+  REQUIRE_THAT(answer, IsOk());
+  CHECK(answer->not_expanded() == 50);
+  CHECK(f.Get().not_expanded() == 50);
 }
 
 TEST_CASE("verbs: what the dispatcher refuses changes nothing here", "[campaigns]") {

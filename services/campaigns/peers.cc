@@ -3,6 +3,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -22,6 +23,7 @@ constexpr absl::Duration kCallTimeout = absl::Seconds(10);
 constexpr absl::Duration kAudienceTimeout = absl::Minutes(2);  // one statement over all contacts
 constexpr char kStep[] = "campaign";  // of message ids: a run says one thing to each subject
 constexpr int kPriority = 10;
+constexpr char kPeer[] = "peer";  // key in a failure's details
 constexpr int kStaleBatch = 200;
 
 void Set(absl::Time time, google::protobuf::Timestamp* proto) {
@@ -74,7 +76,16 @@ void SetText(templates::v1::Rendered& rendered, dispatcher::v1::OutgoingMessage*
   form->mutable_parameters()->Swap(rendered.mutable_provider_form()->mutable_parameters());
 }
 
+template <typename Stub>
+constexpr absl::string_view NameOf() {
+  if constexpr (std::is_same_v<Stub, contacts::v1::ContactsService::Stub>) return "contacts";
+  if constexpr (std::is_same_v<Stub, templates::v1::TemplatesService::Stub>) return "templates";
+  return "dispatcher";
+}
+
 }  // namespace
+
+std::string PeerOf(const absl::Status& failure) { return base::GetMeta(failure, kPeer); }
 
 bool NothingToStop(const absl::Status& lane_verb) {
   const std::string reason = base::GetReason(lane_verb);
@@ -98,7 +109,8 @@ struct Peers::State {
     grpc::ClientContext context;
     // A peer that restarts is waited for: a person's call should not fail for a second of absence.
     caller.Prepare(context, {.outlet = outlet, .timeout = timeout, .wait_for_ready = true});
-    return rpc::ToAbsl((stub.*method)(&context, request, response));
+    absl::Status status = rpc::ToAbsl((stub.*method)(&context, request, response));
+    return status.ok() ? status : base::WithMeta(std::move(status), kPeer, NameOf<Stub>());
   }
 
   absl::Status Render(const Campaign& c, const PinnedTemplate& pinned,
@@ -303,6 +315,55 @@ absl::StatusOr<std::int64_t> Peers::RetryFailed(const Campaign& c, const std::st
   KABAR_RETURN_IF_ERROR(state_->Call(*state_->dispatcher, &DispatcherService::Stub::RetryFailed,
                                      c.outlet_id, request, &answer));
   return answer.retried();
+}
+
+absl::StatusOr<LaneView> Peers::GetLane(const Campaign& c) {
+  dispatcher::v1::GetLaneRequest request;
+  request.set_id(c.run_id);
+  dispatcher::v1::Lane lane;
+  const absl::Status status = state_->Call(*state_->dispatcher, &DispatcherService::Stub::GetLane,
+                                           c.outlet_id, request, &lane);
+  if (absl::IsNotFound(status)) return LaneView{};
+  KABAR_RETURN_IF_ERROR(status);
+  LaneView view;
+  view.state = lane.state() == events::v1::RUNNING  ? LaneView::State::kRunning
+               : lane.state() == events::v1::PAUSED ? LaneView::State::kPaused
+                                                    : LaneView::State::kOver;
+  view.reason = lane.state_reason();
+  view.enqueued = lane.enqueued();
+  return view;
+}
+
+absl::StatusOr<SenderView> Peers::GetSender(const Campaign& c) {
+  dispatcher::v1::GetSenderRequest request;
+  request.set_id(c.sender_id);
+  dispatcher::v1::Sender sender;
+  KABAR_RETURN_IF_ERROR(state_->Call(*state_->dispatcher, &DispatcherService::Stub::GetSender,
+                                     c.outlet_id, request, &sender));
+  SenderView view;
+  view.active = sender.state() == dispatcher::v1::ACTIVE;
+  view.state = view.active                                       ? "ACTIVE"
+               : sender.state() == dispatcher::v1::SENDER_PAUSED ? "PAUSED"
+                                                                 : "STOPPED";
+  view.reason = sender.state_reason();
+  view.portfolio_id = sender.portfolio_id();
+  return view;
+}
+
+absl::StatusOr<std::int64_t> Peers::GetMessagingLimit(const Campaign& c,
+                                                      const std::string& portfolio_id) {
+  dispatcher::v1::ListPortfoliosRequest request;
+  while (true) {
+    dispatcher::v1::ListPortfoliosResponse page;
+    KABAR_RETURN_IF_ERROR(state_->Call(*state_->dispatcher,
+                                       &DispatcherService::Stub::ListPortfolios, c.outlet_id,
+                                       request, &page));
+    for (const auto& portfolio : page.portfolios()) {
+      if (portfolio.id() == portfolio_id) return portfolio.messaging_limit();
+    }
+    if (page.next_page_token().empty()) return 0;
+    request.set_page_token(page.next_page_token());
+  }
 }
 
 }  // namespace kabar::campaigns

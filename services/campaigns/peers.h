@@ -36,6 +36,24 @@ struct HandedOver {
   double rate_per_s = 0;  // the most the lane can send
 };
 
+// A run's lane as the dispatcher has it.
+struct LaneView {
+  enum class State { kNone, kRunning, kPaused, kOver };  // kNone: it has not been opened yet
+  State state = State::kNone;
+  std::string reason;         // why it is PAUSED: empty if a person's verb did it
+  std::int64_t enqueued = 0;  // messages of it in the ledger
+};
+
+struct SenderView {
+  bool active = true;
+  std::string state;  // ACTIVE, PAUSED, STOPPED
+  std::string reason;
+  std::string portfolio_id;
+};
+
+// The service that a failed call was to ("contacts"); empty: the failure is of no call.
+std::string PeerOf(const absl::Status& failure);
+
 // A lane verb's answer that is as good as done: the lane has not been opened yet, or is over, and
 // nothing of it is sent whatever the campaign's state.
 bool NothingToStop(const absl::Status& lane_verb);
@@ -68,6 +86,12 @@ class Peers {
   absl::Status CancelLane(const Campaign& campaign);
   absl::Status FinishLane(const Campaign& campaign);
   absl::StatusOr<std::int64_t> RetryFailed(const Campaign& campaign, const std::string& request_id);
+
+  absl::StatusOr<LaneView> GetLane(const Campaign& campaign);
+  absl::StatusOr<SenderView> GetSender(const Campaign& campaign);
+  // Unique recipients in 24 h; 0: unlimited.
+  absl::StatusOr<std::int64_t> GetMessagingLimit(const Campaign& campaign,
+                                                 const std::string& portfolio_id);
 
  private:
   struct State;

@@ -18,11 +18,15 @@
 namespace kabar::campaigns {
 namespace {
 
-// The columns that CampaignOf reads.
+// The columns that CampaignOf reads. The cursor is noted after a batch was enqueued; if its process
+// died between the two, the events know of the batch, and nothing else ever will once the campaign
+// has ended.
 #define KABAR_CAMPAIGN_COLUMNS                                                                    \
   "outlet_id, id, name, template_id, template_version, segment_id, subject, purpose, sender_id, " \
   "rate, batch_size, max_attempts, start_text, end_text, unknown_policy, state, state_reason, "   \
-  "run_id, run_day::text, start_at, end_at, asked, cursor, finished, retried, created_at, "       \
+  "run_id, run_day::text, start_at, end_at, asked, "                                              \
+  "greatest(cursor, (SELECT sum(s) FROM run_progress p, unnest(p.states) s "                      \
+  "WHERE p.run_id = campaigns.run_id)::bigint), finished, retried, created_at, "                  \
   "updated_at, finished_at"
 
 constexpr pg::Query kInsert{
