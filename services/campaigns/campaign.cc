@@ -129,7 +129,11 @@ absl::Status Schedule(Campaign& c, absl::Time now) {
     return base::Error(absl::StatusCode::kFailedPrecondition, "END_TIME_PASSED",
                        "the end time has passed already; nothing would be sent");
   }
-  Enter(c, State::kScheduled, "", now);
+  Enter(c, State::kScheduled,
+        absl::StrCat("waits for its start at ",
+                     absl::FormatTime("%Y-%m-%d %H:%M UTC", *c.start_at, absl::UTCTimeZone()), " (",
+                     c.start_text, ")"),
+        now);
   return absl::OkStatus();
 }
 
@@ -200,7 +204,11 @@ absl::Status RetryFailed(Campaign& c, std::int64_t retried, absl::Time now) {
   return absl::OkStatus();
 }
 
-void Complete(Campaign& c, absl::Time now) { Enter(c, State::kCompleted, c.state_reason, now); }
+void Complete(Campaign& c, absl::Time now) {
+  // Why it was paused may matter afterwards; what a running one waited for has passed.
+  const std::string reason = c.state == State::kPaused ? c.state_reason : "";
+  Enter(c, State::kCompleted, reason, now);
+}
 
 void Fail(Campaign& c, absl::string_view reason, absl::Time now) {
   Enter(c, State::kFailed, reason, now);

@@ -77,31 +77,63 @@ absl::StatusOr<bool> Runner::Step() {
   const absl::Status status = StepOf(*taken);
   if (status.ok()) {
     std::lock_guard lock(mutex_);
-    failures_.erase(taken->id);
+    if (const auto it = notes_.find(taken->id); it != notes_.end()) it->second.failures = 0;
     return true;
   }
   KABAR_RETURN_IF_ERROR(HandleFailure(*taken, status));
   return true;
 }
 
+std::size_t Runner::remembered() const {
+  std::lock_guard lock(mutex_);
+  return notes_.size();
+}
+
+// A campaign that was cancelled, or that another replica drives, never comes back to be forgotten.
+Runner::Notes& Runner::NotesOf(const Campaign& campaign) {
+  const absl::Time now = clock_.Now();
+  if (now - swept_ >= options_.remember) {
+    swept_ = now;
+    std::erase_if(notes_,
+                  [&](const auto& entry) { return now - entry.second.used >= options_.remember; });
+  }
+  Notes& notes = notes_[campaign.id];
+  notes.used = now;
+  return notes;
+}
+
+void Runner::Forget(const Campaign& campaign) {
+  std::lock_guard lock(mutex_);
+  notes_.erase(campaign.id);
+}
+
 absl::Status Runner::StepOf(const Campaign& c) {
   if (c.state == State::kScheduled) return Begin(c);
   if (c.state == State::kRunning && !c.asked) return Open(c);
   if (c.state != State::kRunning && c.state != State::kPaused) {
+    Forget(c);
     return SaveStep(c, absl::InfiniteDuration(), [](Campaign&) {});
   }
   KABAR_ASSIGN_OR_RETURN(const Progress progress, store_.ReadProgress(c.run_id, Deadline()));
   const bool past_end = c.end_at && *c.end_at <= clock_.Now();
-  if (RunIsOver(c, progress, clock_.Now()) || c.state == State::kPaused || past_end) {
-    return Conclude(c, progress);
-  }
+  if (RunIsOver(c, progress, clock_.Now()) || past_end) return Conclude(c, progress, past_end);
+  KABAR_ASSIGN_OR_RETURN(const bool differs, LaneDiffers(c));
+  if (differs) return FollowLane(c);
+  if (c.state == State::kPaused) return SaveStep(c, options_.check, [](Campaign&) {});
+  return Run(c, progress);
+}
+
+absl::Status Runner::Run(const Campaign& c, const Progress& progress) {
   KABAR_RETURN_IF_ERROR(RefreshStale(c));
-  if (c.cursor < *c.asked) return Expand(c, progress);
+  KABAR_ASSIGN_OR_RETURN(const std::string waits, Look(c, progress));
+  if (c.cursor < *c.asked) return Expand(c, progress, waits);
   if (!c.finished) {
     KABAR_RETURN_IF_ERROR(peers_.FinishLane(c));
-    return SaveStep(c, options_.check, [](Campaign& now) { now.finished = true; });
+    return SaveStep(
+        c, options_.check, [](Campaign& now) { now.finished = true; }, waits);
   }
-  return SaveStep(c, options_.check, [](Campaign&) {});
+  return SaveStep(
+      c, options_.check, [](Campaign&) {}, waits);
 }
 
 // At its time. A start that was missed through downtime happens late, but never past the end.
@@ -140,23 +172,27 @@ absl::Status Runner::Open(const Campaign& taken) {
 absl::StatusOr<PinnedTemplate> Runner::Template(const Campaign& c) {
   {
     std::lock_guard lock(mutex_);
-    if (const auto it = templates_.find(c.run_id); it != templates_.end()) return it->second;
+    if (const auto& pinned = NotesOf(c).pinned) return *pinned;
   }
   KABAR_ASSIGN_OR_RETURN(const PinnedTemplate pinned, peers_.GetTemplate(c, c.template_version));
   std::lock_guard lock(mutex_);
-  return templates_[c.run_id] = pinned;
+  NotesOf(c).pinned = pinned;
+  return pinned;
 }
 
-absl::Status Runner::Expand(const Campaign& taken, const Progress& progress) {
-  double rate = OwnRate(taken);
-  {
-    std::lock_guard lock(mutex_);
-    if (const auto it = rates_.find(taken.run_id); it != rates_.end() && it->second > 0) {
-      rate = std::min(rate, it->second);
-    }
-  }
-  const std::int64_t room = RoomAhead(taken, progress, rate);
-  if (room <= 0) return SaveStep(taken, options_.check, [](Campaign&) {});
+double Runner::RateOf(const Campaign& c) {
+  const double own = OwnRate(c);
+  std::lock_guard lock(mutex_);
+  const double lane = NotesOf(c).rate_per_s;
+  return lane > 0 ? std::min(own, lane) : own;
+}
+
+absl::Status Runner::Expand(const Campaign& taken, const Progress& progress,
+                            const std::string& waits) {
+  const std::int64_t room = RoomAhead(taken, progress, RateOf(taken));
+  if (room <= 0)
+    return SaveStep(
+        taken, options_.check, [](Campaign&) {}, waits);
   KABAR_ASSIGN_OR_RETURN(const PinnedTemplate pinned, Template(taken));
   KABAR_ASSIGN_OR_RETURN(
       const HandedOver handed,
@@ -166,22 +202,23 @@ absl::Status Runner::Expand(const Campaign& taken, const Progress& progress) {
   expanded.Increment(static_cast<double>(handed.messages));
   {
     std::lock_guard lock(mutex_);
-    rates_[taken.run_id] = handed.rate_per_s;
+    NotesOf(taken).rate_per_s = handed.rate_per_s;
   }
   if (handed.messages == 0) {
     return base::Error(absl::StatusCode::kDataLoss, "AUDIENCE_SHORT",
                        absl::StrCat("the audience ends at ", taken.cursor, " of ", *taken.asked));
   }
-  return SaveStep(taken, absl::ZeroDuration(), [&](Campaign& now) {
+  const auto move = [&](Campaign& now) {
     // A twin that did the same step may have moved it already.
     now.cursor = std::max(now.cursor, handed.last_ordinal);
-  });
+  };
+  return SaveStep(taken, absl::ZeroDuration(), move, waits);
 }
 
 absl::Status Runner::RefreshStale(const Campaign& taken) {
   {
     std::lock_guard lock(mutex_);
-    absl::Time& last = stale_checked_.try_emplace(taken.run_id, absl::InfinitePast()).first->second;
+    absl::Time& last = NotesOf(taken).stale_checked;
     if (clock_.Now() - last < options_.stale_check) return absl::OkStatus();
     last = clock_.Now();
   }
@@ -190,16 +227,98 @@ absl::Status Runner::RefreshStale(const Campaign& taken) {
   if (rendered > 0) {
     // There may be more than one batch of them.
     std::lock_guard lock(mutex_);
-    stale_checked_[taken.run_id] = absl::InfinitePast();
+    NotesOf(taken).stale_checked = absl::InfinitePast();
   }
   return absl::OkStatus();
 }
 
-// The run is over, paused, or past its end time.
-absl::Status Runner::Conclude(const Campaign& taken, const Progress& progress) {
+absl::StatusOr<std::string> Runner::Look(const Campaign& taken, const Progress& progress) {
+  const absl::Time now = clock_.Now();
+  Pulse pulse;
+  {
+    std::lock_guard lock(mutex_);
+    Notes& notes = NotesOf(taken);
+    notes.pulse.Feel(progress, now);
+    pulse = notes.pulse;
+    if (!pulse.IsQuiet(now)) notes.waits.clear();
+    if (!pulse.IsQuiet(now) || now - notes.looked < options_.lane_look) return notes.waits;
+    notes.looked = now;
+  }
+  KABAR_ASSIGN_OR_RETURN(const std::string waits, Obstacle(taken, progress, pulse));
+  std::lock_guard lock(mutex_);
+  return NotesOf(taken).waits = waits;
+}
+
+absl::StatusOr<std::string> Runner::Obstacle(const Campaign& c, const Progress& progress,
+                                             const Pulse& pulse) {
+  if (c.cursor >= *c.asked && progress.open() == progress.unknown()) {
+    return progress.unknown() > 0 ? WaitsForWord(progress.unknown()) : "";
+  }
+  const absl::StatusOr<SenderView> sender = peers_.GetSender(c);
+  if (!sender.ok()) {
+    // That it is gone is for the step that needs it to say.
+    if (Permanent(sender.status())) return std::string();
+    return sender.status();
+  }
+  if (!sender->active) return WaitsForSender(c.sender_id, *sender);
+  if (progress.queued() == 0 || !pulse.HasStalled(RateOf(c), clock_.Now())) return std::string();
+  KABAR_ASSIGN_OR_RETURN(const std::int64_t limit,
+                         peers_.GetMessagingLimit(c, sender->portfolio_id));
+  return WaitsForLimit(progress, pulse.last_beat(), limit);
+}
+
+// The lane is what sends, so its state counts; events of its pauses may come late and out of step
+// with a person's verbs.
+absl::StatusOr<bool> Runner::LaneDiffers(const Campaign& taken) {
+  const bool paused = taken.state == State::kPaused;
+  {
+    const absl::Time now = clock_.Now();
+    std::lock_guard lock(mutex_);
+    Notes& notes = NotesOf(taken);
+    if (!paused && !notes.pulse.IsQuiet(now)) {
+      notes.lane_looked_in = taken.state;  // its messages go: the lane runs
+      return false;
+    }
+    if (notes.lane_looked_in == taken.state && now - notes.lane_looked < options_.lane_look) {
+      return false;
+    }
+    notes.lane_looked = now;
+    notes.lane_looked_in = taken.state;
+  }
+  KABAR_ASSIGN_OR_RETURN(const LaneView lane, peers_.GetLane(taken));
+  return lane.state == (paused ? LaneView::State::kRunning : LaneView::State::kPaused);
+}
+
+// With the campaign's row held, as verbs do it: no verb comes between the look and the save.
+absl::Status Runner::FollowLane(const Campaign& taken) {
+  return store_.Write(
+      taken.outlet_id, "FollowLane", Deadline(), [&](Store::Unit& unit) -> absl::Status {
+        const absl::Time now = clock_.Now();
+        KABAR_ASSIGN_OR_RETURN(Campaign c, unit.Lock(taken.id));
+        if (c.state == taken.state) {
+          KABAR_ASSIGN_OR_RETURN(const LaneView lane, peers_.GetLane(c));
+          if (c.state == State::kRunning && lane.state == LaneView::State::kPaused) {
+            KABAR_RETURN_IF_ERROR(Pause(c, lane.reason, now));
+          } else if (c.state == State::kPaused && lane.state == LaneView::State::kRunning) {
+            // The error table's pause was lifted since. A person's pause stands: whoever paused
+            // while the lane was being opened died before the lane was told.
+            KABAR_RETURN_IF_ERROR(c.state_reason.empty() ? peers_.PauseLane(c) : Resume(c, now));
+          }
+        }
+        std::optional<absl::Time> due;
+        if (!c.ended()) due = now;
+        return unit.Save(c, due);
+      });
+}
+
+// The run is over or past its end time.
+absl::Status Runner::Conclude(const Campaign& taken, const Progress& progress, bool past_end) {
   const absl::Time now = clock_.Now();
   if (!RunIsOver(taken, progress, now)) {
-    return SaveStep(taken, options_.check, [](Campaign&) {});
+    const std::string waits =
+        past_end ? "its end time has passed; the last figures are on their way" : "";
+    return SaveStep(
+        taken, options_.check, [](Campaign&) {}, waits);
   }
   if (!taken.finished) {
     // A small run may be over before its lane was told that nothing more comes.
@@ -207,12 +326,7 @@ absl::Status Runner::Conclude(const Campaign& taken, const Progress& progress) {
     if (!told.ok() && !absl::IsFailedPrecondition(told)) return told;
   }
   log::Info("run completed", {{"run_id", taken.run_id}, {"handed_over", taken.cursor}});
-  {
-    std::lock_guard lock(mutex_);
-    templates_.erase(taken.run_id);
-    rates_.erase(taken.run_id);
-    stale_checked_.erase(taken.run_id);
-  }
+  Forget(taken);
   return SaveStep(taken, absl::InfiniteDuration(), [&](Campaign& c) {
     if (c.retried == taken.retried && c.cursor == taken.cursor) Complete(c, now);
   });
@@ -222,14 +336,15 @@ absl::Status Runner::HandleFailure(const Campaign& taken, const absl::Status& fa
   int failures = 0;
   {
     std::lock_guard lock(mutex_);
-    failures = ++failures_[taken.id];
+    failures = ++NotesOf(taken).failures;
   }
   if (!Permanent(failure)) {
     log::Warn("campaign step failed, trying again", {{"error", failure}});
     const base::BackoffPolicy policy{.initial = absl::Milliseconds(200),
                                      .max = absl::Seconds(5),
                                      .floor = absl::Milliseconds(100)};
-    return SaveStep(taken, base::BackoffDelay(policy, failures), [](Campaign&) {});
+    return SaveStep(
+        taken, base::BackoffDelay(policy, failures), [](Campaign&) {}, WaitsForPeer(failure));
   }
   const std::string reason = absl::StrCat(base::GetReason(failure), ": ", failure.message());
   log::Error("campaign failed", {{"error", failure}});
@@ -239,22 +354,27 @@ absl::Status Runner::HandleFailure(const Campaign& taken, const absl::Status& fa
       return SaveStep(taken, kIdle, [](Campaign&) {});
     }
   }
+  Forget(taken);
   return SaveStep(taken, absl::InfiniteDuration(),
                   [&](Campaign& c) { Fail(c, reason, clock_.Now()); });
 }
 
 absl::Status Runner::SaveStep(const Campaign& taken, absl::Duration next,
-                              absl::FunctionRef<void(Campaign&)> change) {
+                              absl::FunctionRef<void(Campaign&)> change, const std::string& waits) {
   return store_.Write(taken.outlet_id, "SaveStep", Deadline(),
                       [&](Store::Unit& unit) -> absl::Status {
                         KABAR_ASSIGN_OR_RETURN(Campaign now, unit.Lock(taken.id));
                         // A person's word since then stands; the next step sees it. Only the facts
                         // are kept.
                         const State before = now.state;
+                        const std::string reason = now.state_reason;
                         change(now);
                         if (before != taken.state) {
                           now.state = before;
+                          now.state_reason = reason;
                           if (!now.ended()) now.finished_at.reset();
+                        } else if (now.state == State::kRunning) {
+                          now.state_reason = waits;
                         }
                         std::optional<absl::Time> due;
                         if (before != taken.state && !now.ended()) {

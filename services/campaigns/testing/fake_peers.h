@@ -1,0 +1,177 @@
+// For tests: contacts, templates and dispatcher as a run sees them, on one in-process gRPC server,
+// all in memory. Include only from tests; header only.
+//
+// Thread safety: the test thread sets the fields between steps; calls come on gRPC's threads.
+#ifndef KABAR_SERVICES_CAMPAIGNS_TESTING_FAKE_PEERS_H_
+#define KABAR_SERVICES_CAMPAIGNS_TESTING_FAKE_PEERS_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "kabar/contacts/v1/contacts.grpc.pb.h"
+#include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
+#include "kabar/templates/v1/templates.grpc.pb.h"
+#include "libs/base/status.h"
+#include "libs/rpc/status.h"
+
+namespace kabar::campaigns::testing {
+
+inline absl::Status Away() {
+  return base::Error(absl::StatusCode::kUnavailable, "AWAY", "connection refused");
+}
+inline absl::Status Gone(const std::string& what) {
+  return base::Error(absl::StatusCode::kNotFound, "GONE", absl::StrCat("there is no such ", what));
+}
+
+class FakeContacts : public contacts::v1::ContactsService::Service {
+ public:
+  absl::Status fault;
+  int audience = 0;  // members of every run
+
+  grpc::Status CreateAudience(grpc::ServerContext*, const contacts::v1::CreateAudienceRequest*,
+                              contacts::v1::Audience* answer) override {
+    answer->set_size(audience);
+    return rpc::ToGrpc(fault);
+  }
+  grpc::Status ListAudience(grpc::ServerContext*, const contacts::v1::ListAudienceRequest* request,
+                            contacts::v1::ListAudienceResponse* answer) override {
+    if (!fault.ok()) return rpc::ToGrpc(fault);
+    answer->add_fields("nama");
+    const std::int64_t first = request->after_ordinal() + 1;
+    for (std::int64_t i = first; i < first + request->page_size() && i <= audience; ++i) {
+      auto* member = answer->add_members();
+      member->set_ordinal(i);
+      member->set_contact_id(absl::StrCat("contact-", i));
+      member->set_phone(absl::StrCat("+62812", 1000000 + i));
+      member->add_values(absl::StrCat("Budi ", i));
+    }
+    answer->set_last_page(first + request->page_size() > audience);
+    return grpc::Status::OK;
+  }
+};
+
+class FakeTemplates : public templates::v1::TemplatesService::Service {
+ public:
+  absl::Status fault;
+
+  grpc::Status GetTemplate(grpc::ServerContext*, const templates::v1::GetTemplateRequest* request,
+                           templates::v1::Template* answer) override {
+    answer->set_id(request->id());
+    answer->set_version(7);
+    answer->add_variables("nama");
+    return rpc::ToGrpc(fault);
+  }
+  grpc::Status RenderBatch(grpc::ServerContext*, const templates::v1::RenderBatchRequest* request,
+                           templates::v1::RenderBatchResponse* answer) override {
+    for (const auto& row : request->rows()) {
+      answer->add_rendered()->set_text(absl::StrCat("Halo ", row.values(0)));
+    }
+    return rpc::ToGrpc(fault);
+  }
+};
+
+class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
+ public:
+  absl::Status fault;                // of every call
+  std::function<void()> on_enqueue;  // after a batch is in the ledger
+  absl::Status enqueue_answer;       // what the caller then gets
+  dispatcher::v1::Lane lane;         // id empty: not created
+  dispatcher::v1::Sender sender;
+  std::int64_t messaging_limit = 0;
+  std::vector<dispatcher::v1::OutgoingMessage> ledger;  // each id once
+
+  FakeDispatcher() {
+    sender.set_id("snd_1");
+    sender.set_portfolio_id("pf");
+    sender.set_state(dispatcher::v1::ACTIVE);
+  }
+
+  grpc::Status CreateLane(grpc::ServerContext*, const dispatcher::v1::CreateLaneRequest* request,
+                          dispatcher::v1::Lane* answer) override {
+    if (!fault.ok()) return rpc::ToGrpc(fault);
+    if (lane.id().empty()) {
+      lane = request->lane();
+      lane.set_state(events::v1::RUNNING);
+    }
+    return Answer(answer);
+  }
+  grpc::Status GetLane(grpc::ServerContext*, const dispatcher::v1::GetLaneRequest*,
+                       dispatcher::v1::Lane* answer) override {
+    return Answer(answer);
+  }
+  grpc::Status PauseLane(grpc::ServerContext*, const dispatcher::v1::PauseLaneRequest*,
+                         dispatcher::v1::Lane* answer) override {
+    return Enter(events::v1::PAUSED, answer);
+  }
+  grpc::Status ResumeLane(grpc::ServerContext*, const dispatcher::v1::ResumeLaneRequest*,
+                          dispatcher::v1::Lane* answer) override {
+    return Enter(events::v1::RUNNING, answer);
+  }
+  grpc::Status CancelLane(grpc::ServerContext*, const dispatcher::v1::CancelLaneRequest*,
+                          dispatcher::v1::Lane* answer) override {
+    return Enter(events::v1::CANCELLED_LANE, answer);
+  }
+  grpc::Status FinishLane(grpc::ServerContext*, const dispatcher::v1::FinishLaneRequest*,
+                          dispatcher::v1::Lane* answer) override {
+    if (fault.ok()) finished = true;
+    return Answer(answer);
+  }
+  grpc::Status Enqueue(grpc::ServerContext*, const dispatcher::v1::EnqueueRequest* request,
+                       dispatcher::v1::EnqueueResponse* answer) override {
+    if (!fault.ok()) return rpc::ToGrpc(fault);
+    for (const auto& message : request->messages()) {
+      if (!ids_.insert(message.id()).second) continue;
+      ledger.push_back(message);
+      answer->set_added(answer->added() + 1);
+    }
+    answer->set_rate_per_s(80);
+    if (on_enqueue) on_enqueue();
+    return rpc::ToGrpc(enqueue_answer);
+  }
+  grpc::Status ListStaleMessages(grpc::ServerContext*,
+                                 const dispatcher::v1::ListStaleMessagesRequest*,
+                                 dispatcher::v1::ListStaleMessagesResponse*) override {
+    return rpc::ToGrpc(fault);
+  }
+  grpc::Status GetSender(grpc::ServerContext*, const dispatcher::v1::GetSenderRequest*,
+                         dispatcher::v1::Sender* answer) override {
+    *answer = sender;
+    return rpc::ToGrpc(fault);
+  }
+  grpc::Status ListPortfolios(grpc::ServerContext*, const dispatcher::v1::ListPortfoliosRequest*,
+                              dispatcher::v1::ListPortfoliosResponse* answer) override {
+    auto* portfolio = answer->add_portfolios();
+    portfolio->set_id("pf");
+    portfolio->set_messaging_limit(messaging_limit);
+    return rpc::ToGrpc(fault);
+  }
+
+  bool finished = false;
+
+ private:
+  grpc::Status Answer(dispatcher::v1::Lane* answer) {
+    if (!fault.ok()) return rpc::ToGrpc(fault);
+    if (lane.id().empty()) return rpc::ToGrpc(Gone("lane"));
+    *answer = lane;
+    answer->set_enqueued(static_cast<std::int64_t>(ledger.size()));
+    return grpc::Status::OK;
+  }
+  grpc::Status Enter(events::v1::LaneState state, dispatcher::v1::Lane* answer) {
+    if (fault.ok() && !lane.id().empty()) lane.set_state(state);
+    return Answer(answer);
+  }
+
+  std::set<std::string> ids_;
+};
+
+}  // namespace kabar::campaigns::testing
+
+#endif  // KABAR_SERVICES_CAMPAIGNS_TESTING_FAKE_PEERS_H_

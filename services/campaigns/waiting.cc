@@ -1,0 +1,66 @@
+#include "services/campaigns/waiting.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace kabar::campaigns {
+namespace {
+
+constexpr absl::Duration kQuiet = absl::Seconds(3);
+constexpr absl::Duration kStalled = absl::Seconds(30);
+constexpr double kMissedTurns = 5;  // of a slow lane
+
+std::string Messages(std::int64_t n) { return n == 1 ? "1 message" : absl::StrCat(n, " messages"); }
+
+}  // namespace
+
+void Pulse::Feel(const Progress& progress, absl::Time now) {
+  const std::int64_t left_queue = progress.total() - progress.queued();
+  if (left_queue_ == left_queue) return;
+  left_queue_ = left_queue;
+  last_beat_ = now;
+}
+
+bool Pulse::IsQuiet(absl::Time now) const { return now - last_beat_ >= kQuiet; }
+
+bool Pulse::HasStalled(double rate_per_s, absl::Time now) const {
+  const absl::Duration turns =
+      rate_per_s > 0 ? absl::Seconds(kMissedTurns / rate_per_s) : absl::ZeroDuration();
+  return now - last_beat_ >= std::max(kStalled, turns);
+}
+
+std::string WaitsForPeer(const absl::Status& failure) {
+  const std::string peer = PeerOf(failure);
+  if (!peer.empty() && (absl::IsUnavailable(failure) || absl::IsDeadlineExceeded(failure))) {
+    return absl::StrCat("the ", peer, " service cannot be reached; tried again every few seconds");
+  }
+  return absl::StrCat(peer.empty() ? "a step" : absl::StrCat("a call to the ", peer, " service"),
+                      " failed and is tried again every few seconds: ", failure.message());
+}
+
+std::string WaitsForSender(const std::string& sender_id, const SenderView& sender) {
+  return absl::StrCat("sender ", sender_id, " is ", sender.state,
+                      sender.reason.empty() ? "" : absl::StrCat(" (", sender.reason, ")"),
+                      "; nothing is sent until it is ACTIVE again");
+}
+
+std::string WaitsForWord(std::int64_t unknown) {
+  return absl::StrCat("all is sent, but whether WhatsApp took ", Messages(unknown),
+                      " is not known yet; its word is waited for");
+}
+
+std::string WaitsForLimit(const Progress& progress, absl::Time since, std::int64_t limit) {
+  const std::string fact =
+      absl::StrCat(Messages(progress.queued()), " queued, but none has gone out since ",
+                   absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", since, absl::UTCTimeZone()));
+  if (limit > 0) {
+    return absl::StrCat(fact, ": most likely the portfolio's messaging limit (", limit,
+                        " recipients in 24 h) is used up; it goes on by itself as they pass");
+  }
+  return absl::StrCat(fact,
+                      ": they wait for their next try, or the dispatcher's workers are busy or "
+                      "away; it goes on by itself");
+}
+
+}  // namespace kabar::campaigns
