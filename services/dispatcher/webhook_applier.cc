@@ -1,11 +1,13 @@
 #include "services/dispatcher/webhook_applier.h"
 
-#include <string>
-#include <vector>
+#include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "libs/base/status.h"
 #include "libs/log/log.h"
 #include "libs/metrics/metrics.h"
+#include "libs/pg/status.h"
 #include "services/dispatcher/requeue.h"
 #include "services/dispatcher/webhook_reader.h"
 
@@ -15,6 +17,21 @@ namespace {
 constexpr int kBatch = 256;
 constexpr absl::Duration kTimeout = absl::Seconds(20);
 constexpr absl::Duration kActTimeout = absl::Seconds(5);
+constexpr int kEqualFailures = 3;
+
+// True if the fault is in what the payload holds, so that no repetition cures it. What ails the
+// database or its schema (connection, conflict, lock, timeout, space, a missing table or right)
+// would befall every payload alike and passes.
+bool IsPoison(const absl::Status& failure) {
+  const std::string state = pg::SqlState(failure);
+  if (state.empty()) {  // refused on this side: text with a NUL, a value that cannot be read
+    return absl::IsInvalidArgument(failure) || absl::IsInternal(failure);
+  }
+  for (const absl::string_view of_data : {"21", "22", "23", "54"}) {
+    if (absl::StartsWith(state, of_data)) return true;
+  }
+  return false;
+}
 
 void Count(const WebhookEffects& effects, absl::Duration delay) {
   static metrics::Counter& inbound = metrics::GetCounter("kabar_dispatcher_inbound_total",
@@ -42,11 +59,69 @@ absl::StatusOr<bool> WebhookApplier::RunOnce() {
   KABAR_ASSIGN_OR_RETURN(const std::vector<JournalEntry> entries,
                          admin_.ReadJournal(kBatch, deadline));
   if (entries.empty()) return false;
+  if (failures_ < kEqualFailures) {
+    const absl::Status applied = Apply(entries, deadline);
+    if (applied.ok()) {
+      failures_ = 0;
+      return true;
+    }
+    NoteFailure(entries.front(), applied);
+    if (failures_ < kEqualFailures) return applied;
+  }
+  KABAR_RETURN_IF_ERROR(ApplyOneByOne(entries, deadline));
+  failures_ = 0;
+  return true;
+}
+
+void WebhookApplier::NoteFailure(const JournalEntry& first, const absl::Status& failure) {
+  if (!IsPoison(failure)) return;  // says nothing about the payloads
+  std::string seen = absl::StrCat(first.id, " ", failure.ToString());
+  failures_ = seen == failure_ ? failures_ + 1 : 1;
+  failure_ = std::move(seen);
+}
+
+absl::Status WebhookApplier::Apply(const std::vector<JournalEntry>& entries, absl::Time deadline) {
   KABAR_ASSIGN_OR_RETURN(const WebhookEffects effects,
                          admin_.ApplyWebhooks(ReadWebhooks(entries, policy_), deadline));
   Count(effects, clock_.Now() - entries.front().received_at);
   Act(effects);
-  return true;
+  return absl::OkStatus();
+}
+
+// In their order. Stops at a fault that passes: what is done is done, the rest comes again.
+absl::Status WebhookApplier::ApplyOneByOne(const std::vector<JournalEntry>& entries,
+                                           absl::Time deadline) {
+  for (const JournalEntry& entry : entries) {
+    absl::Status applied = Apply({entry}, deadline);
+    if (IsPoison(applied)) applied = Bury(entry, applied, deadline);
+    KABAR_RETURN_IF_ERROR(applied);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WebhookApplier::Bury(const JournalEntry& entry, const absl::Status& why,
+                                  absl::Time deadline) {
+  const WebhookBatch read = ReadWebhooks({entry}, policy_);
+  NewDeadLetter letter{
+      .kind = "WEBHOOK_NOT_APPLIED", .reason = std::string(why.message()), .payload = entry.body};
+  // Whose it is: a payload is of one number, as far as the provider ever sent any.
+  if (!read.statuses.empty()) letter.phone_number_id = read.statuses.front().phone_number_id;
+  if (!read.inbound.empty()) letter.phone_number_id = read.inbound.front().phone_number_id;
+  WebhookBatch grave{.journal_ids = {entry.id}, .dead_letters = {std::move(letter)}};
+  absl::StatusOr<WebhookEffects> buried = admin_.ApplyWebhooks(grave, deadline);
+  if (IsPoison(buried.status())) {  // the number itself is what the database refuses
+    grave.dead_letters.front().phone_number_id.clear();
+    buried = admin_.ApplyWebhooks(grave, deadline);
+  }
+  KABAR_RETURN_IF_ERROR(buried.status());
+  static metrics::Counter& count = metrics::GetCounter(
+      "kabar_dispatcher_webhooks_buried_total",
+      "Webhooks that the ledger refused for what they hold: see the dead letters.");
+  count.Increment();
+  Count(*buried, clock_.Now() - entry.received_at);
+  log::Error("a webhook could not be applied and is a dead letter now, a person must look",
+             {{"journal_id", entry.id}, {"error", why}});
+  return absl::OkStatus();
 }
 
 void WebhookApplier::Act(const WebhookEffects& effects) {

@@ -2,11 +2,19 @@
 // what that asks for (queue, senders, lanes).
 //
 // Thread safety: one thread at a time (a KeeperLoop). Blocks: RunOnce for one batch. Errors: those
-// of the store; the batch is then applied at the next round. Payloads that cannot be applied are
-// dead letters, not errors. What the applying asks for is done once, after the commit; if it fails
-// it is logged, and comes again with the next message that fails in the same way.
+// of the store; the batch is then applied at the next round. Payloads that belong to nothing are
+// dead letters, not errors. A payload that the database refuses for what it holds would stop all
+// those behind it: when a batch has failed like that several times over, its payloads are applied
+// one by one, and the one that still fails becomes a dead letter (WEBHOOK_NOT_APPLIED) with the
+// error. A database that is away, busy or not migrated buries nothing. What the applying asks for
+// is done once, after the commit; if it fails it is logged, and comes again with the next message
+// that fails in the same way.
 #pragma once
 
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "libs/base/clock.h"
@@ -31,6 +39,11 @@ class WebhookApplier {
   absl::StatusOr<bool> RunOnce();
 
  private:
+  absl::Status Apply(const std::vector<JournalEntry>& entries, absl::Time deadline);
+  absl::Status ApplyOneByOne(const std::vector<JournalEntry>& entries, absl::Time deadline);
+  absl::Status Bury(const JournalEntry& entry, const absl::Status& why, absl::Time deadline);
+  // Counts how often the batch that begins here failed in just this way.
+  void NoteFailure(const JournalEntry& first, const absl::Status& failure);
   void Act(const WebhookEffects& effects);
   void SetSenderState(const WebhookEffects::SenderAction& action, absl::Time deadline);
 
@@ -39,6 +52,8 @@ class WebhookApplier {
   Queue& queue_;
   const whatsapp::ErrorPolicy& policy_;
   base::Clock& clock_;
+  std::string failure_;  // the last deterministic one, with the batch that it befell
+  int failures_ = 0;     // how many equal ones in a row
 };
 
 }  // namespace kabar::dispatcher
