@@ -49,6 +49,30 @@ struct RetryResult {
   Lane lane;
 };
 
+enum class UnknownDecision { kResend, kFail };
+
+// Which UNKNOWN messages a person has decided on: those named, or those of a lane.
+struct UnknownToResolve {
+  UnknownDecision decision = UnknownDecision::kFail;
+  std::vector<std::string> message_ids = {};
+  std::string lane_id = {};
+  absl::Duration min_age = absl::ZeroDuration();  // with lane_id
+};
+
+struct ResolveResult {
+  struct Refused {
+    std::string message_id;
+    MessageState state = MessageState::kNone;
+    std::string reason;  // NOT_UNKNOWN, MESSAGE_NOT_FOUND, LANE_CANCELLED, LANE_EXPIRED
+  };
+  std::int64_t resolved = 0;
+  std::vector<Refused> refused;
+  bool more = false;
+  // To be told to the queue.
+  std::vector<Lane> reopened;
+  std::vector<Store::Requeued> requeued;
+};
+
 // A message as people read it.
 struct LedgerMessage {
   std::string id;
@@ -147,6 +171,11 @@ class AdminStore {
   virtual absl::StatusOr<RetryResult> RetryFailed(const std::string& outlet, const std::string& id,
                                                   const RequestKey& request,
                                                   absl::Time deadline) = 0;
+  // UNKNOWN -> QUEUED (RESEND_BY_HAND; a CLOSED lane runs again) or FAILED (FAILED_BY_HAND).
+  virtual absl::StatusOr<ResolveResult> ResolveUnknown(const std::string& outlet,
+                                                       const UnknownToResolve& what,
+                                                       const RequestKey& request,
+                                                       absl::Time deadline) = 0;
 
   // -- the ledger
   // ----------------------------------------------------------------------------------- At most

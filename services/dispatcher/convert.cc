@@ -371,6 +371,56 @@ absl::StatusOr<std::vector<NewMessage>> FromProto(const v1::EnqueueRequest& requ
   return messages;
 }
 
+absl::StatusOr<UnknownToResolve> FromProto(const v1::ResolveUnknownRequest& request) {
+  Faults faults;
+  UnknownToResolve what{.message_ids = {request.message_ids().begin(), request.message_ids().end()},
+                        .lane_id = request.lane_id(),
+                        .min_age = absl::Seconds(request.min_age_seconds())};
+  if (request.decision() == v1::ResolveUnknownRequest::RESEND) {
+    what.decision = UnknownDecision::kResend;
+  } else if (request.decision() != v1::ResolveUnknownRequest::FAILED) {
+    faults.Add("decision", "must be RESEND or FAILED");
+  }
+  if (what.message_ids.empty() == what.lane_id.empty()) {
+    faults.Add("message_ids", "name either messages or a lane_id");
+  }
+  if (request.message_ids_size() > kMaxMessages) {
+    faults.Add("message_ids", absl::StrCat("at most ", kMaxMessages, " at once"));
+  }
+  for (int i = 0; i < request.message_ids_size() && i < kMaxMessages; ++i) {
+    faults.Id(absl::StrCat("message_ids[", i, "]"), request.message_ids(i));
+  }
+  if (!what.lane_id.empty()) faults.Id("lane_id", what.lane_id);
+  if (request.min_age_seconds() < 0) faults.Add("min_age_seconds", "must not be below 0");
+  if (request.min_age_seconds() > 0 && what.lane_id.empty()) {
+    faults.Add("min_age_seconds", "goes with lane_id only");
+  }
+  if (request.request_id().empty()) {
+    faults.Add("request_id", "must be set: a repeat without it would send everything once more");
+  }
+  KABAR_RETURN_IF_ERROR(faults.status());
+  return what;
+}
+
+void ToProto(const ResolveResult& from, v1::ResolveUnknownResponse* to) {
+  to->set_resolved(from.resolved);
+  to->set_more(from.more);
+  for (const ResolveResult::Refused& refused : from.refused) {
+    v1::ResolveUnknownResponse::Refused& written = *to->add_refused();
+    written.set_message_id(refused.message_id);
+    written.set_state(static_cast<events::v1::MessageState>(refused.state));
+    written.set_reason(refused.reason);
+    if (refused.reason == "MESSAGE_NOT_FOUND") {
+      written.set_detail("there is no such message");
+    } else if (refused.reason == "NOT_UNKNOWN") {
+      written.set_detail(absl::StrCat("the message is ", Name(refused.state),
+                                      ": only UNKNOWN ones wait for a decision"));
+    } else {
+      written.set_detail("its lane is over and sends nothing more: it can only become FAILED");
+    }
+  }
+}
+
 absl::StatusOr<std::vector<JournalEntry>> FromProto(const v1::AppendWebhooksRequest& request,
                                                     absl::Time now) {
   std::size_t bytes = 0;

@@ -36,6 +36,9 @@ bool ChangesToken(const v1::UpdateSenderRequest& request);
 
 absl::StatusOr<std::vector<NewMessage>> FromProto(const v1::EnqueueRequest& request);
 
+absl::StatusOr<UnknownToResolve> FromProto(const v1::ResolveUnknownRequest& request);
+void ToProto(const ResolveResult& from, v1::ResolveUnknownResponse* to);
+
 absl::StatusOr<std::vector<JournalEntry>> FromProto(const v1::AppendWebhooksRequest& request,
                                                     absl::Time now);
 

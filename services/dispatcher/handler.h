@@ -76,6 +76,9 @@ class Handler : public v1::DispatcherService::Service {
                           v1::Lane* response) override;
   grpc::Status RetryFailed(grpc::ServerContext* context, const v1::RetryFailedRequest* request,
                            v1::RetryFailedResponse* response) override;
+  grpc::Status ResolveUnknown(grpc::ServerContext* context,
+                              const v1::ResolveUnknownRequest* request,
+                              v1::ResolveUnknownResponse* response) override;
 
   // handler.cc
   grpc::Status Enqueue(grpc::ServerContext* context, const v1::EnqueueRequest* request,

@@ -3,6 +3,8 @@
 #include "absl/strings/str_cat.h"
 #include "libs/base/clock.h"
 #include "libs/base/status.h"
+#include "libs/log/log.h"
+#include "libs/rpc/access.h"
 #include "libs/rpc/guard.h"
 #include "services/dispatcher/convert.h"
 #include "services/dispatcher/handler.h"
@@ -97,6 +99,39 @@ grpc::Status Handler::RetryFailed(grpc::ServerContext* context,
                            call.deadline));
     NoteQueueStatus("put_lane", queue_.PutLane(result.lane, QueueDeadline(call)));
     response->set_retried(result.retried);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status Handler::ResolveUnknown(grpc::ServerContext* context,
+                                     const v1::ResolveUnknownRequest* request,
+                                     v1::ResolveUnknownResponse* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
+    KABAR_RETURN_IF_ERROR(NeedOutlet(call));
+    KABAR_RETURN_IF_ERROR(CheckRequestId(request->request_id()));
+    KABAR_ASSIGN_OR_RETURN(const UnknownToResolve what, FromProto(*request));
+    KABAR_ASSIGN_OR_RETURN(
+        const ResolveResult result,
+        store_.ResolveUnknown(call.outlet, what,
+                              MakeRequestKey("ResolveUnknown", request->request_id(), *request),
+                              call.deadline));
+    const bool resend = what.decision == UnknownDecision::kResend;
+    log::Info("operator decided on UNKNOWN messages", {{"audit", "ResolveUnknown"},
+                                                       {"decision", resend ? "RESEND" : "FAILED"},
+                                                       {"by", call.key_name},
+                                                       {"role", rpc::RoleName(call.role)},
+                                                       {"outlet", call.outlet},
+                                                       {"lane", what.lane_id},
+                                                       {"named", what.message_ids.size()},
+                                                       {"resolved", result.resolved},
+                                                       {"refused", result.refused.size()}});
+    const absl::Time deadline = QueueDeadline(call);
+    for (const Lane& lane : result.reopened) {
+      NoteQueueStatus("put_lane", queue_.PutLane(lane, deadline));
+    }
+    if (resend) NoteResends(result.requeued.size());
+    PushRequeued(store_, queue_, result.requeued, deadline);
+    ToProto(result, response);
     return absl::OkStatus();
   });
 }

@@ -4,9 +4,11 @@
 #include <catch2/catch.hpp>
 #include <memory>
 
+#include "absl/strings/str_join.h"
 #include "libs/base/clock.h"
 #include "libs/events/publisher.h"
 #include "libs/events/reader.h"
+#include "libs/log/capture.h"
 #include "libs/rpc/guard.h"
 #include "libs/rpc/status.h"
 #include "libs/rpc/testing/local_server.h"
@@ -126,6 +128,52 @@ TEST_CASE("Roles: people read, services act, outlets are apart", "[dispatcher]")
   v1::ListMessagesRequest list;
   list.set_lane_id("lane");
   CHECK(f.Call(&Stub::ListMessages, list, "owner-b")->messages_size() == 0);
+}
+
+TEST_CASE("ResolveUnknown: an operator decides; ledger, queue and audit hear of it",
+          "[dispatcher]") {
+  Api f;
+  f.Enqueue(f.Messages(1, 2));
+  f.Start(f.Ids(1, 2));
+  f.Record({f.Ended(1, AttemptState::kAmbiguous, "TIMEOUT"),
+            f.Ended(2, AttemptState::kAmbiguous, "TIMEOUT")});
+  v1::ResolveUnknownRequest request;
+  CHECK_THAT(f.Call(&Stub::ResolveUnknown, request, "viewer-a"),
+             StatusIs(absl::StatusCode::kPermissionDenied));
+  const auto wrong = f.Call(&Stub::ResolveUnknown, request, "operator-a");
+  CHECK_THAT(wrong, HasFieldViolation("decision"));
+  CHECK_THAT(wrong, HasFieldViolation("message_ids"));
+  CHECK_THAT(wrong, HasFieldViolation("request_id"));
+
+  request.set_decision(v1::ResolveUnknownRequest::RESEND);
+  request.add_message_ids(f.Id(1));
+  request.add_message_ids(f.Id(9));
+  request.set_request_id("req-1");
+  request.set_min_age_seconds(1);
+  CHECK_THAT(f.Call(&Stub::ResolveUnknown, request, "operator-a"),
+             HasFieldViolation("min_age_seconds"));
+  request.clear_min_age_seconds();
+  log::Capture lines;
+  const auto resent = f.Call(&Stub::ResolveUnknown, request, "operator-a");
+  REQUIRE_THAT(resent, IsOk());
+  CHECK(resent->resolved() == 1);
+  REQUIRE(resent->refused_size() == 1);
+  CHECK(resent->refused(0).message_id() == f.Id(9));
+  CHECK(resent->refused(0).reason() == "MESSAGE_NOT_FOUND");
+  CHECK(resent->refused(0).detail() == "there is no such message");
+  CHECK(f.queue.Pushed("lane") == f.Ids(1, 1));
+  CHECK_THAT(absl::StrJoin(lines.lines(), "\n"), Catch::Contains(R"("audit":"ResolveUnknown")") &&
+                                                     Catch::Contains(R"("decision":"RESEND")") &&
+                                                     Catch::Contains(R"("by":"operator-a")") &&
+                                                     Catch::Contains(R"("role":"OPERATOR")") &&
+                                                     Catch::Contains(R"("outlet":"toko-a")"));
+
+  request.Clear();
+  request.set_decision(v1::ResolveUnknownRequest::FAILED);
+  request.set_lane_id("lane");
+  request.set_request_id("req-2");
+  CHECK(f.Call(&Stub::ResolveUnknown, request, "operator-a")->resolved() == 1);
+  CHECK(f.State(2) == MessageState::kFailed);
 }
 
 TEST_CASE("Senders: the token is sealed and never told", "[dispatcher]") {

@@ -134,8 +134,9 @@ MessageState DeriveState(MessageState now, std::int32_t current, std::int32_t ch
   // No attempt stands any more. The current one decides; until its outcome is known nothing
   // changes.
   if (last == nullptr || (changed != current && now != MessageState::kSent)) return now;
+  // Decided otherwise: by the lane, by an opt-out, by a person (FAILED, while the attempt was not).
   if (now == MessageState::kCancelled || now == MessageState::kExpired ||
-      now == MessageState::kSuppressed) {
+      now == MessageState::kSuppressed || now == MessageState::kFailed) {
     return now;
   }
   switch (last->state) {

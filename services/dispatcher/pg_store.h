@@ -57,6 +57,12 @@ class PgStore : public Store, public AdminStore {
                                                       absl::Time deadline) override;
   absl::StatusOr<std::int64_t> Trim(absl::Duration journal_retention, absl::Time deadline) override;
 
+  // pg_unknowns.cc
+  absl::StatusOr<ResolveResult> ResolveUnknown(const std::string& outlet,
+                                               const UnknownToResolve& what,
+                                               const RequestKey& request,
+                                               absl::Time deadline) override;
+
   // pg_senders.cc
   absl::StatusOr<std::vector<Portfolio>> ListAllPortfolios(absl::Time deadline) override;
   absl::StatusOr<std::vector<Sender>> ListAllSenders(absl::Time deadline) override;

@@ -22,6 +22,13 @@ void PushRequeued(AdminStore& store, Queue& queue, const std::vector<Store::Requ
   }
 }
 
+void NoteResends(std::size_t messages) {
+  static metrics::Counter& resends = metrics::GetCounter(
+      "kabar_dispatcher_resends_total",
+      "UNKNOWN attempts sent again, on evidence or by a person: where a double can come from.");
+  resends.Increment(static_cast<double>(messages));
+}
+
 void NoteQueueStatus(absl::string_view what, const absl::Status& status) {
   if (status.ok()) return;
   static log::Throttle throttle(absl::Seconds(10));

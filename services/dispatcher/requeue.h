@@ -4,6 +4,7 @@
 // Thread safety: free functions, any thread. Blocks: on ledger and Redis, until `deadline`.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -16,6 +17,10 @@ namespace kabar::dispatcher {
 
 void PushRequeued(AdminStore& store, Queue& queue, const std::vector<Store::Requeued>& requeued,
                   absl::Time deadline);
+
+// Counts UNKNOWN attempts that are sent again, by the policy or by a person's decision: the only
+// sources of a double.
+void NoteResends(std::size_t messages);
 
 // Notes that Redis was not told something; `what` is a constant ("push", "put_lane").
 void NoteQueueStatus(absl::string_view what, const absl::Status& status);

@@ -17,9 +17,6 @@ constexpr absl::Duration kTimeout = absl::Seconds(20);
 absl::StatusOr<bool> Rescuer::RunOnce() {
   static metrics::Counter& rescued_total = metrics::GetCounter(
       "kabar_dispatcher_rescued_total", "Attempts whose lease ran out; UNKNOWN since.");
-  static metrics::Counter& resends_total =
-      metrics::GetCounter("kabar_dispatcher_resends_total",
-                          "UNKNOWN attempts sent again on evidence: where a double can come from.");
   const absl::Time deadline = clock_.Now() + kTimeout;
   KABAR_ASSIGN_OR_RETURN(const std::int64_t rescued, store_.RescueExpired(kClaimsAtOnce, deadline));
   if (rescued > 0) {
@@ -29,7 +26,7 @@ absl::StatusOr<bool> Rescuer::RunOnce() {
   KABAR_ASSIGN_OR_RETURN(const std::vector<Store::Requeued> requeued,
                          store_.SettleUnknown(unknown_window_, kUnknownAtOnce, deadline));
   if (!requeued.empty()) {
-    resends_total.Increment(static_cast<double>(requeued.size()));
+    NoteResends(requeued.size());
     log::Warn("UNKNOWN messages are QUEUED again: no status came, later ones did",
               {{"messages", requeued.size()}});
     PushRequeued(store_, queue_, requeued, deadline);

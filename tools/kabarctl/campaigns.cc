@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "kabar/campaigns/v1/campaigns.grpc.pb.h"
 #include "kabar/contacts/v1/contacts.pb.h"
+#include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
 #include "kabar/templates/v1/templates.pb.h"
 #include "tools/kabarctl/api.h"
 #include "tools/kabarctl/campaigns_watch.h"
@@ -105,10 +106,12 @@ absl::StatusOr<int> List(Session& session, const Arguments& arguments) {
   Api<CampaignsService> api(session, Area::kCampaigns);
   KABAR_ASSIGN_OR_RETURN(const campaigns::v1::ListCampaignsResponse response,
                          api.List(&CampaignsService::Stub::ListCampaigns, request, paging));
-  Table table({{"ID"}, {"NAME"}, {"STATE"}, {"RATE"}, {"STARTS"}, {"ENDS"}, {"ASKED", true}});
+  Table table(
+      {{"ID"}, {"NAME"}, {"STATE"}, {"RATE"}, {"STARTS"}, {"ENDS"}, {"ASKED", true}, {"WHY"}});
   for (const Campaign& c : response.campaigns()) {
     table.Row({c.id(), Shortened(c.name(), 40), CampaignState_Name(c.state()), c.rate(),
-               FormatTime(c.start_time()), FormatTime(c.end_time()), absl::StrCat(c.asked())});
+               FormatTime(c.start_time()), FormatTime(c.end_time()), absl::StrCat(c.asked()),
+               Shortened(c.state_reason(), 80)});
   }
   PrintList(session, response, table, response.next_page_token());
   return kExitOk;
@@ -164,6 +167,52 @@ absl::StatusOr<int> RetryFailed(Session& session, const Arguments& arguments) {
   } else {
     session.out() << Count(response.retried(), "failed message") << " will be tried again; the "
                   << "campaign is " << CampaignState_Name(response.campaign().state()) << "\n";
+  }
+  return kExitOk;
+}
+
+// 1,000 at a time, until none is left that has been UNKNOWN for so long.
+absl::StatusOr<dispatcher::v1::ResolveUnknownResponse> ResolveAll(
+    Session& session, dispatcher::v1::ResolveUnknownRequest request) {
+  using dispatcher::v1::DispatcherService;
+  Api<DispatcherService> api(session, Area::kDispatcher);
+  dispatcher::v1::ResolveUnknownResponse all;
+  do {
+    KABAR_ASSIGN_OR_RETURN(const dispatcher::v1::ResolveUnknownResponse response,
+                           api.Call(&DispatcherService::Stub::ResolveUnknown, request));
+    all.set_resolved(all.resolved() + response.resolved());
+    all.set_more(response.more());
+  } while (all.more());
+  return all;
+}
+
+absl::StatusOr<int> ResolveUnknown(Session& session, const Arguments& arguments) {
+  const bool resend = arguments.Has("resend");
+  if (resend == arguments.Has("failed")) return UsageError("say either --resend or --failed");
+  KABAR_ASSIGN_OR_RETURN(const absl::Duration age,
+                         arguments.Duration("older-than", absl::Minutes(2)));
+  KABAR_ASSIGN_OR_RETURN(const Campaign campaign, GetCampaign(session, arguments.Get("ID")));
+  if (campaign.run_id().empty()) {
+    return base::Error(
+        absl::StatusCode::kFailedPrecondition, "CAMPAIGN_NOT_STARTED",
+        absl::StrCat("campaign ", campaign.id(), " has not been started yet: it has no messages"));
+  }
+  dispatcher::v1::ResolveUnknownRequest request;
+  request.set_decision(resend ? dispatcher::v1::ResolveUnknownRequest::RESEND
+                              : dispatcher::v1::ResolveUnknownRequest::FAILED);
+  request.set_lane_id(campaign.run_id());  // a run's lane bears its id
+  request.set_min_age_seconds(absl::ToInt64Seconds(age));
+  KABAR_ASSIGN_OR_RETURN(const dispatcher::v1::ResolveUnknownResponse response,
+                         ResolveAll(session, request));
+  if (session.json()) {
+    session.out() << Json(response);
+  } else if (response.resolved() == 0) {
+    session.out() << "no message of the campaign has been UNKNOWN for " << absl::FormatDuration(age)
+                  << "\n";
+  } else {
+    session.out() << Count(response.resolved(), "UNKNOWN message")
+                  << (resend ? " will be sent again; who has got it already gets it twice\n"
+                             : " will not be sent again: FAILED from now on\n");
   }
   return kExitOk;
 }
@@ -245,6 +294,20 @@ Commands CampaignCommands() {
                     .help = "at most one update in this time (default 500ms)"}};
   Command report = VerbCommand("report", "Shows a run's figures; they add up.", ReportCampaign);
   report.details = "Exit code 1 if the figures do not add up (a fault of the suite: report it).";
+  Command resolve = VerbCommand(
+      "resolve-unknown", "Decides on messages of which nobody knows whether WhatsApp took them.",
+      ResolveUnknown);
+  resolve.details =
+      "They are listed by: kabarctl messages list --campaign ID --state UNKNOWN. What WhatsApp "
+      "still\n"
+      "says of one counts all the same, whatever was decided.";
+  resolve.options = {
+      {.name = "resend", .help = "send them again: a customer may get the message twice"},
+      {.name = "failed", .help = "give them up (retry-failed would send them)"},
+      {.name = "older-than",
+       .value = "TIME",
+       .help = "only those UNKNOWN for so long; WhatsApp may yet tell of the others (default 2m)",
+       .field = "min_age_seconds"}};
   return {
       {.noun = "campaigns",
        .verb = "create",
@@ -269,6 +332,7 @@ Commands CampaignCommands() {
       VerbCommand("resume", "Goes on after a pause.", Resume),
       VerbCommand("cancel", "Ends it; what was not sent never will be.", Cancel),
       VerbCommand("retry-failed", "Sends the failed messages again, and only those.", RetryFailed),
+      resolve,
       watch,
       report,
   };

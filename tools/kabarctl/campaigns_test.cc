@@ -184,6 +184,35 @@ TEST_CASE("campaigns watch: waits for the start, follows the run, ends with its 
   CHECK(watching.error.str().empty());
 }
 
+TEST_CASE("campaigns watch: says once what a run waits for, and when it goes on", "[kabarctl]") {
+  Services services;
+  const auto running = InState(campaigns::v1::RUNNING);
+  auto waiting = running;
+  waiting.set_state_reason("sender snd_1 is PAUSED");
+  services.world.campaign_states = {running, waiting, waiting, running,
+                                    InState(campaigns::v1::COMPLETED)};
+  services.world.stats = StatsOf(0, 10);
+  Watching watching(services);
+  REQUIRE(*watching.Run() == 0);
+  const std::string out = watching.out.str();
+  const std::string said = "waits: sender snd_1 is PAUSED\n";
+  REQUIRE_THAT(out, Catch::Contains(said));
+  CHECK(out.find(said, out.find(said) + 1) == std::string::npos);
+  CHECK(out.find("goes on\n") > out.find(said));
+  CHECK(out.find("goes on\n") != std::string::npos);
+}
+
+TEST_CASE("campaigns report, list: show what a run waits for", "[kabarctl]") {
+  Services services;
+  auto waiting = InState(campaigns::v1::RUNNING);
+  waiting.set_state_reason("sender snd_1 is PAUSED");
+  services.world.campaign_states = {waiting};
+  services.world.stats = StatsOf(4, 6);
+  CHECK_THAT(services.Run({"campaigns", "report", "cmp_1"}).out,
+             Catch::Contains("RUNNING (sender snd_1 is PAUSED)"));
+  CHECK_THAT(services.Run({"campaigns", "list"}).out, Catch::Contains("sender snd_1 is PAUSED"));
+}
+
 // Calls back with all that was written at each flush.
 class Heard : public std::stringbuf {
  public:
@@ -284,6 +313,71 @@ TEST_CASE("campaigns report: exit code 1 when the figures do not add up", "[kaba
   CHECK(wrong.code == 1);
   CHECK(nlohmann::json::parse(wrong.out)["asked"] == "11");
   CHECK(nlohmann::json::parse(wrong.error)["error"]["reason"] == "FIGURES_DO_NOT_ADD_UP");
+}
+
+// A campaign that runs, and the answers to ResolveUnknown.
+struct Unsure : Services {
+  Unsure() {
+    campaigns::v1::Campaign campaign;
+    campaign.set_id("cmp_1");
+    campaign.set_run_id("run_1");
+    world.campaign_states = {campaign};
+  }
+  void Answer(std::int64_t resolved, bool more) {
+    dispatcher::v1::ResolveUnknownResponse response;
+    response.set_resolved(resolved);
+    response.set_more(more);
+    world.decided.push_back(response);
+  }
+};
+
+TEST_CASE("campaigns resolve-unknown: the run's lane, 1,000 at a time, each a request of its own",
+          "[kabarctl]") {
+  Unsure shop;
+  shop.Answer(1000, true);
+  shop.Answer(7, false);
+  const Outcome done =
+      shop.Run({"campaigns", "resolve-unknown", "cmp_1", "--resend", "--older-than", "1h"});
+  CHECK(done.error.empty());
+  REQUIRE(done.code == 0);
+  CHECK(done.out ==
+        "1007 UNKNOWN messages will be sent again; who has got it already gets it "
+        "twice\n");
+  REQUIRE(shop.world.decisions.size() == 2);
+  const auto& first = shop.world.decisions[0];
+  CHECK(first.decision() == dispatcher::v1::ResolveUnknownRequest::RESEND);
+  CHECK(first.lane_id() == "run_1");
+  CHECK(first.min_age_seconds() == 3600);
+  CHECK(first.request_id().size() > 20);
+  CHECK(shop.world.decisions[1].request_id() != first.request_id());
+}
+
+TEST_CASE("campaigns resolve-unknown: failed, by default what is older than two minutes",
+          "[kabarctl]") {
+  Unsure shop;
+  shop.Answer(1, false);
+  const Outcome done = shop.Run({"campaigns", "resolve-unknown", "cmp_1", "--failed"});
+  CHECK(done.out == "1 UNKNOWN message will not be sent again: FAILED from now on\n");
+  CHECK(shop.world.decisions.at(0).decision() == dispatcher::v1::ResolveUnknownRequest::FAILED);
+  CHECK(shop.world.decisions[0].min_age_seconds() == 120);
+  CHECK(shop.Run({"campaigns", "resolve-unknown", "cmp_1", "--failed"}).out ==
+        "no message of the campaign has been UNKNOWN for 2m\n");
+  shop.Answer(3, false);
+  const Outcome json = shop.Run({"campaigns", "resolve-unknown", "cmp_1", "--failed", "--json"});
+  CHECK(nlohmann::json::parse(json.out)["resolved"] == "3");
+}
+
+TEST_CASE("campaigns resolve-unknown: one decision, of a campaign that has messages",
+          "[kabarctl]") {
+  Unsure shop;
+  CHECK(shop.Run({"campaigns", "resolve-unknown", "cmp_1"}).code == 2);
+  CHECK(shop.Run({"campaigns", "resolve-unknown", "cmp_1", "--resend", "--failed"}).code == 2);
+  CHECK(shop.Run({"campaigns", "resolve-unknown", "cmp_1", "--resend"}, "", "viewer-a").code == 1);
+  shop.world.campaign_states[0].clear_run_id();
+  const Outcome draft = shop.Run({"campaigns", "resolve-unknown", "cmp_1", "--resend"});
+  CHECK(draft.code == 1);
+  CHECK_THAT(draft.error, Catch::Contains("has not been started yet"));
+  CHECK(shop.world.decisions.empty());
 }
 
 }  // namespace

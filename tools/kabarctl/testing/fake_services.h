@@ -52,6 +52,8 @@ struct World {
   std::vector<analytics::v1::CampaignStats> stream;
   std::optional<analytics::v1::CampaignStats> stats;  // of GetCampaignStats
   dispatcher::v1::CreateSenderRequest sender;
+  std::vector<dispatcher::v1::ResolveUnknownRequest> decisions;
+  std::vector<dispatcher::v1::ResolveUnknownResponse> decided;  // answers, one after the other
 };
 
 class FakeContacts : public contacts::v1::ContactsService::Service {
@@ -164,6 +166,15 @@ class FakeCampaigns : public campaigns::v1::CampaignsService::Service {
     });
   }
 
+  grpc::Status ListCampaigns(grpc::ServerContext* context,
+                             const campaigns::v1::ListCampaignsRequest*,
+                             campaigns::v1::ListCampaignsResponse* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call&) {
+      const std::lock_guard lock(world_.mutex);
+      for (const auto& campaign : world_.campaign_states) *response->add_campaigns() = campaign;
+      return absl::OkStatus();
+    });
+  }
   grpc::Status GetCampaign(grpc::ServerContext* context,
                            const campaigns::v1::GetCampaignRequest* request,
                            campaigns::v1::Campaign* response) override {
@@ -242,6 +253,19 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
       world_.sender = *request;
       *response = request->sender();  // a service that forgets to take the token out
       response->set_id("snd_1");
+      return absl::OkStatus();
+    });
+  }
+
+  grpc::Status ResolveUnknown(grpc::ServerContext* context,
+                              const dispatcher::v1::ResolveUnknownRequest* request,
+                              dispatcher::v1::ResolveUnknownResponse* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      world_.decisions.push_back(*request);
+      if (world_.decided.empty()) return absl::OkStatus();
+      *response = world_.decided.front();
+      world_.decided.erase(world_.decided.begin());
       return absl::OkStatus();
     });
   }
