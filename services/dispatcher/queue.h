@@ -25,6 +25,7 @@ struct ClaimedEntry {
   // difference to the Redis server: not before the first, not after the second (slot + J).
   std::int64_t start_not_before_us = 0;
   std::int64_t start_not_after_us = 0;
+  std::int64_t server_slot_us = 0;  // the slot as the server knows it, for GiveBack
 };
 
 struct Claim {
@@ -49,6 +50,10 @@ class Queue {
                                                            const std::string& lane_id,
                                                            const std::vector<QueueEntry>& entries,
                                                            absl::Time deadline) = 0;
+  // Claimed messages of which certainly no byte was written: their recipients need not wait for the
+  // pair's interval. The slots themselves have passed and are lost.
+  virtual absl::Status GiveBack(const std::string& portfolio_id, const std::string& sender_id,
+                                const std::vector<ClaimedEntry>& unsent, absl::Time deadline) = 0;
   // Appends to the lane's list or the delayed set and wakes the workers.
   virtual absl::Status Push(const Lane& lane, const std::vector<QueueEntry>& entries,
                             absl::Time deadline) = 0;

@@ -87,6 +87,7 @@ struct RedisQueue::State {
         pool(MakePoolOptions(options)),
         claim("claim", absl::StrCat(PreludeLua(), ClaimLua())),
         reslot("reslot", absl::StrCat(PreludeLua(), ReslotLua())),
+        give_back("give_back", absl::StrCat(PreludeLua(), GiveBackLua())),
         push("push", absl::StrCat(PreludeLua(), PushLua())),
         put_lane("put_lane", absl::StrCat(PreludeLua(), PutLaneLua())),
         put_sender("put_sender", absl::StrCat(PreludeLua(), PutSenderLua())),
@@ -145,8 +146,9 @@ struct RedisQueue::State {
   // latest start the earliest.
   ClaimedEntry ToEntry(const Answer& answer, std::int64_t server_now, std::size_t at) const {
     const auto& e = answer.reply.elements;
-    const std::int64_t ahead = ToInt(e[at + 2]) - server_now;
     ClaimedEntry entry;
+    entry.server_slot_us = ToInt(e[at + 2]);
+    const std::int64_t ahead = entry.server_slot_us - server_now;
     entry.entry.message_id = e[at].text;
     entry.entry.recipient_id = ToInt(e[at + 1]);
     entry.start_not_before_us = answer.answered_us + ahead;
@@ -187,7 +189,7 @@ struct RedisQueue::State {
   const RedisQueueOptions options;
   base::Clock& clock;
   redis::Pool pool;
-  const redis::Script claim, reslot, push, put_lane, put_sender, slow_sender;
+  const redis::Script claim, reslot, give_back, push, put_lane, put_sender, slow_sender;
   std::mutex mutex;
   std::map<const redis::Connection*, std::string> run_ids;
   std::mutex wake_mutex;
@@ -239,6 +241,19 @@ absl::StatusOr<std::vector<ClaimedEntry>> RedisQueue::Reslot(const std::string& 
     slots.push_back(state_->ToEntry(answer, ToInt(e[1]), i));
   }
   return slots;
+}
+
+absl::Status RedisQueue::GiveBack(const std::string& portfolio_id, const std::string& sender_id,
+                                  const std::vector<ClaimedEntry>& unsent, absl::Time deadline) {
+  for (std::size_t i = 0; i < unsent.size(); i += kMaxPush) {
+    Args args = {sender_id};
+    for (std::size_t k = i; k < std::min(unsent.size(), i + kMaxPush); ++k) {
+      args.push_back(absl::StrCat(unsent[k].entry.recipient_id));
+      args.push_back(absl::StrCat(unsent[k].server_slot_us));
+    }
+    KABAR_RETURN_IF_ERROR(state_->Run(state_->give_back, portfolio_id, args, deadline).status());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status RedisQueue::PushWith(const Lane& lane, const std::vector<QueueEntry>& entries, How how,

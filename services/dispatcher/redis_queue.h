@@ -37,6 +37,8 @@ class RedisQueue : public Queue {
                                                    const std::string& lane_id,
                                                    const std::vector<QueueEntry>& entries,
                                                    absl::Time deadline) override;
+  absl::Status GiveBack(const std::string& portfolio_id, const std::string& sender_id,
+                        const std::vector<ClaimedEntry>& unsent, absl::Time deadline) override;
   absl::Status Push(const Lane& lane, const std::vector<QueueEntry>& entries,
                     absl::Time deadline) override;
   absl::Status PushAgain(const Lane& lane, const std::vector<QueueEntry>& entries,

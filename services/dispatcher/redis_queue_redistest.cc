@@ -125,6 +125,90 @@ TEST_CASE("ClaimNext: refuses a Redis that was not built from the ledger", "[dis
   CHECK(h.ClaimNext().entries.empty());
 }
 
+TEST_CASE("GiveBack: the recipient of an unsent message need not wait for his pair's interval",
+          "[dispatcher]") {
+  House h(Per(100000, absl::Seconds(1)), Per(1, absl::Minutes(1)));
+  const Lane lane = h.MakeLane("l1");
+  h.Build({lane});
+  const QueueEntry entry{.message_id = "m", .recipient_id = 7};
+  const auto claim_again = [&](absl::Duration limit = absl::Milliseconds(200)) {
+    REQUIRE(h.queue.Push(lane, {entry}, In(absl::Seconds(5))).ok());
+    std::vector<ClaimedEntry> claimed;
+    for (auto& [of, e] : h.ClaimUntil(1, limit)) claimed.push_back(e);
+    return claimed;
+  };
+  const auto give_back = [&](const ClaimedEntry& unsent) {
+    REQUIRE(h.queue.GiveBack("p1", "s1", {unsent}, In(absl::Seconds(5))).ok());
+  };
+  const auto first = claim_again(absl::Seconds(5));
+  REQUIRE(first.size() == 1);
+
+  SECTION("given back: claimed again at once") {
+    give_back(first[0]);
+    const auto second = claim_again(absl::Seconds(5));
+    REQUIRE(second.size() == 1);
+    CHECK(second[0].server_slot_us > first[0].server_slot_us);
+    // That one was sent. What is told of the first once more frees nothing.
+    give_back(first[0]);
+    CHECK(claim_again().empty());
+  }
+  SECTION("not given back: he waits") { CHECK(claim_again().empty()); }
+  SECTION("of another recipient: he waits") {
+    ClaimedEntry other = first[0];
+    other.entry.recipient_id = 8;
+    give_back(other);
+    CHECK(claim_again().empty());
+  }
+  SECTION("an emptied Redis is told nothing") {
+    testing::TestRedis().FlushAll();
+    const auto status = h.queue.GiveBack("p1", "s1", {first[0]}, In(absl::Seconds(5)));
+    CHECK(base::GetReason(status) == "QUEUE_NOT_BUILT");
+  }
+}
+
+TEST_CASE("GiveBack: whatever goes back, two sends to a pair never fall into its interval",
+          "[dispatcher]") {
+  const absl::Duration interval = absl::Milliseconds(40);
+  House h(Per(100000, absl::Seconds(1)), Per(1, interval));
+  const Lane lane = h.MakeLane("l1");
+  h.Build({lane});
+  const int kRecipients = 3, kMessages = 60;
+  std::vector<QueueEntry> entries;
+  for (int i = 0; i < kMessages; ++i) {
+    entries.push_back({.message_id = absl::StrCat("m", i), .recipient_id = 1 + i % kRecipients});
+  }
+  REQUIRE(h.queue.Push(lane, entries, In(absl::Seconds(5))).ok());
+  std::map<std::int64_t, std::vector<ClaimedEntry>> sent;
+  int sends = 0, returns = 0;
+  const absl::Time end = In(absl::Seconds(10));
+  while (sends < kMessages && absl::Now() < end) {
+    std::vector<ClaimedEntry> unsent;
+    std::vector<QueueEntry> again;
+    for (const ClaimedEntry& e : h.ClaimNext().entries) {
+      // Two of three go back the first times, so that pairs are freed and taken all the time.
+      if (returns < 2 * kMessages && (sends + returns) % 3 != 0) {
+        ++returns;
+        unsent.push_back(e);
+        again.push_back(e.entry);
+      } else {
+        ++sends;
+        sent[e.entry.recipient_id].push_back(e);
+      }
+    }
+    if (unsent.empty()) continue;
+    REQUIRE(h.queue.GiveBack("p1", "s1", unsent, In(absl::Seconds(5))).ok());
+    REQUIRE(h.queue.Push(lane, again, In(absl::Seconds(5))).ok());
+  }
+  REQUIRE(sends == kMessages);
+  CHECK(returns > kMessages / 2);
+  for (auto& [recipient, starts] : sent) {
+    for (std::size_t i = 1; i < starts.size(); ++i) {
+      CHECK(starts[i].server_slot_us - starts[i - 1].server_slot_us >=
+            absl::ToInt64Microseconds(interval));
+    }
+  }
+}
+
 TEST_CASE("ClaimNext: refuses again after a restart with all data, and after FLUSHALL",
           "[dispatcher]") {
   House h;

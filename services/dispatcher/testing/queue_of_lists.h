@@ -45,6 +45,10 @@ class QueueOfLists : public Queue {
                                                    absl::Time) override {
     return absl::FailedPreconditionError("a queue of lists grants no claims");
   }
+  absl::Status GiveBack(const std::string&, const std::string&, const std::vector<ClaimedEntry>&,
+                        absl::Time) override {
+    return Tell([] {});
+  }
   absl::Status Push(const Lane& lane, const std::vector<QueueEntry>& entries, absl::Time) override {
     return Tell([&] {
       for (const QueueEntry& entry : entries) pushed_[lane.id].push_back(entry.message_id);
