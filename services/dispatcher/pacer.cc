@@ -15,7 +15,11 @@ Pacer::~Pacer() {
   thread_.request_stop();
   thread_.join();
   std::int64_t next = 0;
-  for (auto& action : TakeDue(kNever, &next)) action();
+  while (true) {
+    auto left = TakeDue(kNever, &next);
+    if (left.empty()) return;
+    for (auto& action : left) action();
+  }
 }
 
 void Pacer::At(std::int64_t boottime_us, absl::AnyInvocable<void()> action) {

@@ -1,7 +1,8 @@
 // Runs things at their time, on one thread: the slots of requests.
 //
 // Thread safety: At() from any thread; the actions run on the pacer's thread and must not block.
-// The destructor runs what is left at once (each action decides by itself that it is too late).
+// The destructor runs what is left at once, on its own thread, and what that adds (each action
+// decides by itself that it is too late).
 #pragma once
 
 #include <cstdint>
