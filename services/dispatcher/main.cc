@@ -97,8 +97,12 @@ struct WorkerRole {
              .lease = core.config.lease,
              .request_timeout = core.config.request_timeout},
             core.queue, core.store,
-            [this](const std::string& sender) { return tokens.Get(sender); }, client, core.policy,
-            base::SystemClock()) {
+            [this](const std::string& sender) { return tokens.Get(sender); },
+            [this](whatsapp::SendRequest request, http::BeforeWrite gate,
+                   whatsapp::Client::OnSent done) {
+              client.Send(std::move(request), std::move(gate), std::move(done));
+            },
+            core.policy, base::SystemClock()) {
     worker.Start();
   }
 

@@ -63,6 +63,24 @@ void Refused(const SendJob& job, const whatsapp::ErrorDecision& decision,
   }
 }
 
+OutcomeAction LedgerAction(ErrorAction action) {
+  switch (action) {
+    case ErrorAction::kPauseSender:
+      return OutcomeAction::kPauseSender;
+    case ErrorAction::kStopSender:
+      return OutcomeAction::kStopSender;
+    case ErrorAction::kStopAccount:
+      return OutcomeAction::kStopPortfolio;
+    case ErrorAction::kPauseCampaign:
+    case ErrorAction::kEndCampaign:
+      return OutcomeAction::kPauseLane;
+    case ErrorAction::kOptOut:
+      return OutcomeAction::kOptOut;
+    default:
+      return OutcomeAction::kNone;
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> BuildBody(const StartedMessage& message, bool* free_text) {
@@ -110,6 +128,7 @@ Reaction React(const SendJob& job, const SendOutcome& result, const whatsapp::Er
       const whatsapp::ErrorDecision decision = policy.For(result.error.code);
       outcome.reason = absl::StrCat("GRAPH_", result.error.code);
       Refused(job, decision, retry, now, &outcome);
+      outcome.action = LedgerAction(decision.action);
       reaction.action = decision.action;
       reaction.alert = decision.alert;
       return reaction;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -18,10 +19,17 @@
 
 namespace kabar::dispatcher {
 
+// What a request needs of its sender; the token is opened, so never logged.
+struct SenderCredentials {
+  std::string phone_number_id;
+  std::string access_token;
+};
+
 struct SendJob {
   std::string portfolio_id;
   std::string lane_id;
   std::string sender_id;
+  std::shared_ptr<const SenderCredentials> sender;
   std::string message_id;
   std::int32_t attempt = 0;
   std::int64_t recipient_id = 0;
@@ -45,7 +53,7 @@ struct SendJob {
 // The request's body; a named fault when neither form can go or the content breaks a limit.
 absl::StatusOr<std::string> BuildBody(const StartedMessage& message, bool* free_text);
 
-// What a result asks for besides its outcome.
+// What a result asks for besides its outcome. What concerns the ledger is in the outcome itself.
 struct Reaction {
   Outcome outcome;
   whatsapp::ErrorAction action = whatsapp::ErrorAction::kFinal;  // for kRejected

@@ -1,12 +1,13 @@
 // Claims and sends. One Worker serves all portfolios; any number of processes may run one.
 //
-// Threads: `claimers` take a portfolio whose time has come, claim in Redis, take the right to send
-// in the ledger, and hand the messages to the pacer, which starts each request in its slot; the
-// HTTP client's own threads complete them. Order of events for one message: README.md.
+// Threads: `claimers` take a portfolio whose time has come (claim_turns.h), claim in Redis, take
+// the right to send in the ledger, and hand the messages to the sender, which starts each request
+// in its slot (slot_sender.h); the HTTP client's own threads complete them; their outcomes are
+// written by the outcome writer. Order of events for one message: README.md.
 //
 // Thread safety: Start and Stop from one thread. Stop() claims no more, waits for what is in
-// flight and writes its outcomes, at most until `deadline`. The HTTP client below `client` must be
-// stopped before the Worker is destroyed. Errors: none; failures of Redis, ledger
+// flight and writes its outcomes, at most until `deadline`. The HTTP client below the provider must
+// be stopped before the Worker is destroyed. Errors: none; failures of Redis, ledger
 // or provider are logged, counted, and everything goes on when they are back.
 #pragma once
 
@@ -18,18 +19,13 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "libs/base/clock.h"
-#include "libs/whatsapp/client.h"
 #include "libs/whatsapp/error_policy.h"
 #include "services/dispatcher/queue.h"
+#include "services/dispatcher/send_job.h"
+#include "services/dispatcher/slot_sender.h"
 #include "services/dispatcher/store.h"
 
 namespace kabar::dispatcher {
-
-// What a request needs of its sender; the token is opened, so never logged.
-struct SenderCredentials {
-  std::string phone_number_id;
-  std::string access_token;
-};
 
 struct WorkerOptions {
   std::string name;  // in leases and logs
@@ -48,10 +44,12 @@ struct WorkerOptions {
 
 class Worker {
  public:
-  using Credentials = std::function<absl::StatusOr<SenderCredentials>(const std::string& sender)>;
+  // May block: asked once a claim, by a claimer.
+  using Credentials = std::function<absl::StatusOr<std::shared_ptr<const SenderCredentials>>(
+      const std::string& sender)>;
 
   Worker(WorkerOptions options, Queue& queue, Store& store, Credentials credentials,
-         whatsapp::Client& client, const whatsapp::ErrorPolicy& policy, base::Clock& clock);
+         SlotSender::Provider provider, const whatsapp::ErrorPolicy& policy, base::Clock& clock);
   ~Worker();
 
   void Start();

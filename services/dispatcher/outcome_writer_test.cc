@@ -1,0 +1,66 @@
+#include "services/dispatcher/outcome_writer.h"
+
+#include <catch2/catch.hpp>
+#include <future>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "services/dispatcher/testing/worker_fakes.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+Outcome Returned(int n) {
+  Outcome outcome;
+  outcome.message_id = absl::StrCat("m", n);
+  outcome.state = AttemptState::kReturned;
+  return outcome;
+}
+
+absl::Time Soon() { return absl::Now() + absl::Seconds(10); }
+
+TEST_CASE("OutcomeWriter: an outcome is kept until the ledger takes it, and written once",
+          "[dispatcher]") {
+  testing::FakeClock clock;
+  GrantingStore store;
+  store.SetDown(true);
+  std::promise<std::vector<Store::Requeued>> requeued;
+  OutcomeWriter writer(
+      {.linger = absl::ZeroDuration(), .writers = 1}, store,
+      [&](std::vector<Store::Requeued> r) { requeued.set_value(std::move(r)); }, clock);
+  writer.Add(Returned(1));
+  for (int i = 1; i <= 12; ++i) {
+    REQUIRE(store.WaitForFailures(i));
+    REQUIRE(clock.WaitForSleepers(1));
+    CHECK(writer.pending() == 1);
+    if (i == 3) CHECK_FALSE(writer.Drain(absl::Now()));
+    if (i < 12) clock.Advance(absl::Seconds(3));
+  }
+  store.SetDown(false);
+  clock.Advance(absl::Seconds(3));
+  REQUIRE(writer.Drain(Soon()));
+  CHECK(writer.pending() == 0);
+  REQUIRE(store.Outcomes().size() == 1);
+  CHECK(store.Outcomes()[0].message_id == "m1");
+  auto back = requeued.get_future().get();
+  REQUIRE(back.size() == 1);
+  CHECK(back[0].entry.message_id == "m1");
+}
+
+TEST_CASE("OutcomeWriter: what waits is written at its end, in batches", "[dispatcher]") {
+  testing::FakeClock clock;
+  GrantingStore store;
+  {
+    OutcomeWriter writer(
+        {.max_batch = 7, .linger = absl::Seconds(10), .writers = 2}, store,
+        [](std::vector<Store::Requeued>) {}, clock);
+    for (int i = 0; i < 20; ++i) writer.Add(Returned(i));
+  }
+  std::set<std::string> written;
+  for (const Outcome& outcome : store.Outcomes()) written.insert(outcome.message_id);
+  CHECK(written.size() == 20);
+  CHECK(store.Outcomes().size() == 20);
+}
+
+}  // namespace
+}  // namespace kabar::dispatcher

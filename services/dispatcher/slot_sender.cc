@@ -1,0 +1,221 @@
+#include "services/dispatcher/slot_sender.h"
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "libs/log/log.h"
+#include "libs/metrics/metrics.h"
+#include "prometheus/counter.h"
+#include "prometheus/histogram.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+using whatsapp::ErrorAction;
+using whatsapp::SendOutcome;
+
+constexpr int kMaxReslots = 8;
+// A new slot lies at least this far ahead: what asking for it costs, and the queue's own lead.
+constexpr absl::Duration kReslotLead = absl::Milliseconds(25);
+constexpr absl::Duration kSlotTimeout = absl::Milliseconds(200);
+constexpr absl::Duration kRedisTimeout = absl::Seconds(2);
+constexpr double kSlowFraction = 0.5;
+constexpr absl::Duration kSlowFor = absl::Seconds(10);
+
+}  // namespace
+
+SlotSender::SlotSender(Options options, Queue& queue, OutcomeWriter& outcomes, ClaimTurns& turns,
+                       Provider provider, const whatsapp::ErrorPolicy& policy, base::Clock& clock)
+    : options_(std::move(options)),
+      queue_(queue),
+      outcomes_(outcomes),
+      turns_(turns),
+      provider_(std::move(provider)),
+      policy_(policy),
+      clock_(clock),
+      chores_(clock),
+      pacer_(clock) {}
+
+SlotSender::~SlotSender() {
+  std::lock_guard lock(mutex_);
+  closing_ = true;
+}
+
+void SlotSender::Enter(JobPtr job) {
+  const std::int64_t at = job->slot.start_not_before_us;
+  pacer_.At(at, [this, job = std::move(job)]() mutable { Send(std::move(job)); });
+}
+
+void SlotSender::Send(JobPtr job) {
+  bool closing = false;
+  {
+    std::lock_guard lock(mutex_);
+    closing = closing_;
+  }
+  if (closing) return Return(std::move(job), "STOPPED");
+  whatsapp::SendRequest request;
+  request.phone_number_id = job->sender->phone_number_id;
+  request.token = job->sender->access_token;
+  request.body = job->body;
+  request.deadline = clock_.Now() + options_.request_timeout;
+  SendJob* view = job.get();
+  provider_(
+      std::move(request), [this, view] { return MayStart(*view); },
+      [this, job = std::move(job)](SendOutcome result) mutable {
+        Completed(std::move(job), std::move(result));
+      });
+}
+
+// Immediately before the bytes are written.
+bool SlotSender::MayStart(SendJob& job) {
+  job.started = job.MayStart(clock_.BoottimeMicros(), clock_.Now());
+  if (job.started) {
+    turns_.Started();
+  } else {
+    turns_.Missed();
+  }
+  return job.started;
+}
+
+void SlotSender::Completed(JobPtr job, SendOutcome result) {
+  static auto& latency = metrics::GetHistogram("kabar_dispatcher_request_duration_seconds",
+                                               "From the first byte written to the answer.");
+  const std::int64_t earliest = clock_.BoottimeMicros() + absl::ToInt64Microseconds(kReslotLead);
+  if (result.gate_refused && job->reslots < kMaxReslots && earliest < job->start_until_us) {
+    ++job->reslots;
+    bool first = false;
+    {
+      std::lock_guard lock(mutex_);
+      first = late_.empty();
+      late_.push_back(std::move(job));
+    }
+    if (first) chores_.At(0, [this] { Reslot(); });
+    return;
+  }
+  if (result.kind != SendOutcome::Kind::kNotSent) {
+    latency.Observe(absl::ToDoubleSeconds(result.completed_at - result.written_at));
+  }
+  metrics::GetCounter("kabar_dispatcher_attempts_total", "Attempts by how they ended.",
+                      {{"outcome", std::string(whatsapp::SendOutcomeKindName(result.kind))}})
+      .Increment();
+  Reaction reaction = React(*job, result, policy_, options_.retry, clock_.Now());
+  if (result.kind == SendOutcome::Kind::kNotSent) {
+    return GoBack(std::move(job), std::move(reaction.outcome));
+  }
+  if (reaction.alert) Alert(*job, reaction);
+  if (reaction.action == ErrorAction::kRetryBackoffSlowSender) SlowDown(*job);
+  Finish(std::move(reaction.outcome), job->started);
+}
+
+// All messages that missed their slots, lane by lane; who gets none goes back unsent.
+void SlotSender::Reslot() {
+  std::vector<JobPtr> jobs;
+  bool closing = false;
+  {
+    std::lock_guard lock(mutex_);
+    jobs.swap(late_);
+    closing = closing_;
+  }
+  std::map<std::string, std::vector<JobPtr>> by_lane;
+  for (auto& job : jobs) by_lane[job->lane_id].push_back(std::move(job));
+  for (auto& [lane, waiting] : by_lane) {
+    std::size_t given = 0;
+    if (!closing) {
+      std::vector<QueueEntry> entries;
+      for (const auto& job : waiting) {
+        entries.push_back({.message_id = job->message_id, .recipient_id = job->recipient_id});
+      }
+      auto slots =
+          queue_.Reslot(waiting.front()->portfolio_id, lane, entries, clock_.Now() + kSlotTimeout);
+      if (slots.ok()) given = std::min(slots->size(), waiting.size());
+      for (std::size_t i = 0; i < given; ++i) {
+        waiting[i]->slot = (*slots)[i];
+        Enter(std::move(waiting[i]));
+      }
+    }
+    for (std::size_t i = given; i < waiting.size(); ++i) {
+      Return(std::move(waiting[i]), "TOO_LATE_FOR_SLOT");
+    }
+  }
+}
+
+// The number recovers by itself, so nothing is lost where Redis cannot be told.
+void SlotSender::SlowDown(const SendJob& job) {
+  chores_.At(0, [this, portfolio = job.portfolio_id, sender = job.sender_id] {
+    const absl::Status status =
+        queue_.SlowSender(portfolio, sender, kSlowFraction, kSlowFor, clock_.Now() + kRedisTimeout);
+    if (!status.ok()) {
+      static log::Throttle throttle(absl::Seconds(10));
+      log::Warn(throttle, "a number was not slowed down",
+                {{"sender_id", sender}, {"error", status}});
+    }
+  });
+}
+
+void SlotSender::Alert(const SendJob& job, const Reaction& reaction) {
+  const std::string action(whatsapp::ErrorActionName(reaction.action));
+  metrics::GetCounter("kabar_dispatcher_alerts_total", "What a person must look at.",
+                      {{"action", action}})
+      .Increment();
+  log::Error("provider refused, a person must look", {{"action", action},
+                                                      {"reason", reaction.outcome.reason},
+                                                      {"sender_id", job.sender_id},
+                                                      {"lane_id", job.lane_id}});
+}
+
+void SlotSender::Return(JobPtr job, absl::string_view reason, absl::Time not_before) {
+  Outcome outcome;
+  outcome.message_id = job->message_id;
+  outcome.attempt = job->attempt;
+  outcome.state = AttemptState::kReturned;
+  outcome.reason = std::string(reason);
+  outcome.not_before = not_before;
+  GoBack(std::move(job), std::move(outcome));
+}
+
+// Not one byte was written. Redis is told before the ledger, or the message would be claimed again
+// while its recipient still counts as written to.
+void SlotSender::GoBack(JobPtr job, Outcome outcome) {
+  bool first = false;
+  {
+    std::lock_guard lock(mutex_);
+    first = unsent_.empty();
+    unsent_.push_back({.job = std::move(job), .outcome = std::move(outcome)});
+  }
+  if (first) chores_.At(0, [this] { GiveBack(); });
+}
+
+void SlotSender::GiveBack() {
+  std::vector<Unsent> unsent;
+  {
+    std::lock_guard lock(mutex_);
+    unsent.swap(unsent_);
+  }
+  std::map<std::pair<std::string, std::string>, std::vector<ClaimedEntry>> by_sender;
+  for (const auto& one : unsent) {
+    by_sender[{one.job->portfolio_id, one.job->sender_id}].push_back(one.job->slot);
+  }
+  for (const auto& [key, slots] : by_sender) {
+    // Fails it, the recipients wait for a pair's interval.
+    queue_.GiveBack(key.first, key.second, slots, clock_.Now() + kSlotTimeout).IgnoreError();
+  }
+  for (auto& one : unsent) Finish(std::move(one.outcome), one.job->started);
+}
+
+void SlotSender::Fail(const SendJob& job, absl::string_view reason) {
+  Outcome outcome;
+  outcome.message_id = job.message_id;
+  outcome.attempt = job.attempt;
+  outcome.state = AttemptState::kFailed;
+  outcome.reason = std::string(reason);
+  Finish(std::move(outcome), false);
+}
+
+void SlotSender::Finish(Outcome outcome, bool started) {
+  outcomes_.Add(std::move(outcome));
+  if (!started) turns_.NotStarted(1);
+  turns_.Finished(1);
+}
+
+}  // namespace kabar::dispatcher
