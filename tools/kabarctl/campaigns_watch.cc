@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <ostream>
 #include <stop_token>
@@ -54,8 +55,10 @@ absl::StatusOr<CampaignStats> GetStats(Session& session, const Campaign& campaig
 // changes) and cancels the stream once the campaign has ended, or can no longer be asked about.
 class StateWatch {
  public:
-  StateWatch(Session& session, Campaign campaign, const WatchPace& pace)
-      : session_(session), pace_(pace), campaign_(std::move(campaign)) {
+  // `seen` hears of the campaign each time it is asked for, in another thread.
+  StateWatch(Session& session, Campaign campaign, const WatchPace& pace,
+             std::function<void(const Campaign&)> seen)
+      : session_(session), pace_(pace), seen_(std::move(seen)), campaign_(std::move(campaign)) {
     thread_ = std::jthread([this](std::stop_token stop) { Loop(stop); });
   }
 
@@ -83,6 +86,7 @@ class StateWatch {
     absl::Time seen = absl::Now();
     while (!stop.stop_requested()) {
       auto now = GetCampaign(session_, campaign_.id());
+      if (now.ok()) seen_(*now);
       std::unique_lock lock(mutex_);
       if (now.ok()) {
         seen = absl::Now();
@@ -102,6 +106,7 @@ class StateWatch {
 
   Session& session_;
   const WatchPace& pace_;
+  const std::function<void(const Campaign&)> seen_;
   std::mutex mutex_;
   std::condition_variable_any wake_;
   Campaign campaign_;
@@ -137,7 +142,7 @@ class Watcher {
 
   // Until the campaign has ended.
   absl::StatusOr<Campaign> Follow(const Campaign& campaign) {
-    StateWatch state(session_, campaign, pace_);
+    StateWatch state(session_, campaign, pace_, [this](const Campaign& now) { ShowWaiting(now); });
     const auto stub = AnalyticsService::NewStub(session_.Channel(Area::kAnalytics));
     absl::Time away_since = absl::InfiniteFuture();
     while (!state.over()) {
@@ -203,7 +208,23 @@ class Watcher {
     return session_.Named(status, Area::kAnalytics, kStreamTimeout);
   }
 
+  // A line of its own when a run begins to stand still, and one when it goes on: the figures say
+  // nothing of the one, and nothing at all while they do not change.
+  void ShowWaiting(const Campaign& campaign) {
+    if (session_.json() || HasEnded(campaign)) return;
+    const std::lock_guard lock(mutex_);
+    if (campaign.state_reason() == waiting_) return;
+    waiting_ = campaign.state_reason();
+    line_.End();
+    const bool paused = campaign.state() == campaigns::v1::PAUSED;
+    session_.out() << (waiting_.empty()
+                           ? "goes on"
+                           : absl::StrCat(paused ? "paused: " : "waits: ", OneLine(waiting_)))
+                   << std::endl;
+  }
+
   void Show(const CampaignStats& stats) {
+    const std::lock_guard lock(mutex_);
     if (!session_.json()) {
       line_.Show(ProgressText(stats));
       return;
@@ -216,8 +237,10 @@ class Watcher {
 
   Session& session_;
   const WatchPace& pace_;
+  std::mutex mutex_;  // two threads write: figures and state
   LiveLine line_;
   std::string last_json_;
+  std::string waiting_;
 };
 
 // A campaign that ended before its run had anything to send has no figures.
