@@ -1,4 +1,5 @@
 #include "kabar/events/v1/events.pb.h"
+#include "libs/base/defect.h"
 #include "libs/base/status.h"
 #include "libs/events/consumer.h"
 #include "libs/events/position.h"
@@ -24,12 +25,21 @@ class PgSink : public Sink {
 
   absl::Status Apply(absl::Span<const v1::NumberedBatch* const> batches,
                      absl::Time deadline) override {
+    const int64_t first = batches.front()->number();
+    const int64_t last = batches.back()->number();
+    if (base::HasDefect("position-outside-transaction")) {
+      KABAR_RETURN_IF_ERROR(pg::Transact(pool_, "ApplyEvents",
+                                         {.deadline = deadline, .attempts = 3},
+                                         [&](pg::Transaction& tx) { return apply_(tx, batches); }));
+      return pg::Transact(pool_, "StorePosition", deadline, [&](pg::Transaction& tx) {
+        return StorePosition(tx, source_, first, last);
+      });
+    }
     return pg::Transact(pool_, "ApplyEvents", {.deadline = deadline, .attempts = 3},
                         [&](pg::Transaction& tx) -> absl::Status {
                           // First the position: its row's lock keeps other replicas out, and a
                           // batch that is applied already costs nothing but this.
-                          KABAR_RETURN_IF_ERROR(StorePosition(
-                              tx, source_, batches.front()->number(), batches.back()->number()));
+                          KABAR_RETURN_IF_ERROR(StorePosition(tx, source_, first, last));
                           return apply_(tx, batches);
                         });
   }

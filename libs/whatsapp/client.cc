@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "libs/base/defect.h"
 
 namespace kabar::whatsapp {
 namespace {
@@ -35,6 +36,18 @@ Client::Client(http::Client* http, std::string version, const ErrorPolicy* polic
     : http_(http), version_(std::move(version)), policy_(policy) {}
 
 void Client::Send(SendRequest request, http::BeforeWrite gate, OnSent done) {
+  if (base::HasDefect("replaying-client")) {
+    auto again = [this, request, done = std::move(done)](SendOutcome outcome) mutable {
+      if (outcome.kind != SendOutcome::Kind::kAmbiguous) return done(std::move(outcome));
+      Post(
+          std::move(request), [] { return true; }, std::move(done));
+    };
+    return Post(std::move(request), std::move(gate), std::move(again));
+  }
+  Post(std::move(request), std::move(gate), std::move(done));
+}
+
+void Client::Post(SendRequest request, http::BeforeWrite gate, OnSent done) {
   http_->Post(
       http::ClientRequest{
           .method = "POST",

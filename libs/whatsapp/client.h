@@ -34,6 +34,8 @@ class Client {
   void Send(SendRequest request, http::BeforeWrite gate, OnSent done);
 
  private:
+  void Post(SendRequest request, http::BeforeWrite gate, OnSent done);
+
   http::Client* http_;
   std::string version_;
   const ErrorPolicy* policy_;
