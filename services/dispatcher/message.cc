@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "libs/base/defect.h"
+
 namespace kabar::dispatcher {
 namespace {
 
@@ -93,7 +95,10 @@ absl::string_view Name(AttemptState state) {
   return "?";
 }
 
-bool AttemptAdvances(AttemptState now, AttemptState then) { return Rank(then) > Rank(now); }
+bool AttemptAdvances(AttemptState now, AttemptState then) {
+  if (base::HasDefect("statuses-move-backwards")) return then != now;
+  return Rank(then) > Rank(now);
+}
 
 bool IsOpen(MessageState state) {
   return state == MessageState::kQueued || state == MessageState::kSending ||
