@@ -302,7 +302,8 @@ absl::Status Runner::FollowLane(const Campaign& taken) {
           } else if (c.state == State::kPaused && lane.state == LaneView::State::kRunning) {
             // The error table's pause was lifted since. A person's pause stands: whoever paused
             // while the lane was being opened died before the lane was told.
-            KABAR_RETURN_IF_ERROR(c.state_reason.empty() ? peers_.PauseLane(c) : Resume(c, now));
+            const absl::Status done = c.state_reason.empty() ? peers_.PauseLane(c) : Resume(c, now);
+            if (!done.ok() && !NothingToStop(done)) return done;
           }
         }
         std::optional<absl::Time> due;

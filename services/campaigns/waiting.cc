@@ -47,7 +47,8 @@ std::string WaitsForSender(const std::string& sender_id, const SenderView& sende
 
 std::string WaitsForWord(std::int64_t unknown) {
   return absl::StrCat("all is sent, but whether WhatsApp took ", Messages(unknown),
-                      " is not known yet; its word is waited for");
+                      " is not known yet; its word is waited for, unless a person decides: "
+                      "campaigns resolve-unknown");
 }
 
 std::string WaitsForLimit(const Progress& progress, absl::Time since, std::int64_t limit) {
