@@ -135,7 +135,7 @@ def watch(client, stack, run, started):
     """Shows the run until nothing of it moves any more: the campaign has ended, the simulator has
     no webhook left, and analytics has counted the last of them."""
     pb, analytics = client.pb.campaigns, client.pb.analytics
-    still, last, shown = 0, None, 0.0
+    still, last, shown, waiting = 0, None, 0.0, ""
     while still < 3:
         try:
             stats = client.analytics.GetCampaignStats(
@@ -146,15 +146,24 @@ def watch(client, stack, run, started):
                 raise
             time.sleep(0.1)
             continue
-        state = client.campaigns.GetCampaign(pb.GetCampaignRequest(id=run.id)).state
+        now = client.campaigns.GetCampaign(pb.GetCampaignRequest(id=run.id))
+        state = now.state
+        ended = state in (pb.COMPLETED, pb.CANCELLED, pb.FAILED)
+        if now.state_reason != waiting and not ended:
+            waiting = now.state_reason
+            print(("\n" if sys.stdout.isatty() else "")
+                  + (f"   waits: {waiting}" if waiting else "   goes on"), flush=True)
         if sys.stdout.isatty():
             print("\r" + progress_line(stats, started), end="", flush=True)
         elif time.monotonic() - shown > 5:
             shown = time.monotonic()
             print(progress_line(stats, started), flush=True)
-        ended = state in (pb.COMPLETED, pb.CANCELLED, pb.FAILED)
+        counted = analytics.CampaignStats()
+        counted.CopyFrom(stats)
         quiet = ended and sim_get(stack, "/_sim/quiet").get("quiet", False)
-        key = stats.SerializeToString(deterministic=True) if quiet else None
+        for clocked in ("rate_per_min", "eta_seconds"):  # these move with time alone
+            counted.ClearField(clocked)
+        key = counted.SerializeToString(deterministic=True) if quiet else None
         still = still + 1 if quiet and key == last else 0
         last = key
         time.sleep(0.25)
