@@ -25,6 +25,16 @@ sys.path.insert(1, os.path.join(ROOT, "tests", "e2e"))
 
 import run as runs  # noqa: E402
 
+# As libs/base/defect.h names them; compiled into test builds only.
+DEFECTS = {
+    "no-compare-and-set": "a claim takes messages whatever state they are in",
+    "replaying-client": "a request whose connection died is written again, unasked",
+    "statuses-move-backwards": "the last webhook counts, not the strongest",
+    "position-outside-transaction": "a consumer keeps its position after its effects",
+    "limits-forgotten": "after a restart of Redis every bucket is full again",
+    "cancel-not-looked-at": "neither the claim nor Redis hears of a pause or cancel",
+}
+
 
 def arguments():
     parser = argparse.ArgumentParser(prog="tools/chaos", description=__doc__,
@@ -39,6 +49,9 @@ def arguments():
                         help="processes killed (default one in 2 s, at least one of each kind)")
     parser.add_argument("--patience", type=float, default=60, metavar="S",
                         help="how long nothing may get done on the way to rest (default 60)")
+    parser.add_argument("--break", dest="defect", choices=DEFECTS, metavar="DEFECT",
+                        help="switch a built-in defect on, which must make it exit 1: " +
+                        "; ".join(f"{name} ({what})" for name, what in DEFECTS.items()))
     parser.add_argument("--json", metavar="FILE", help="the figures for programs")
     parser.add_argument("--keep", action="store_true", help="keep the stack's folder and logs")
     parser.add_argument("--quiet", action="store_true", help="only the figures and the findings")
@@ -62,7 +75,8 @@ def main():
             print(f"   {time.monotonic() - began:6.1f}  {text}", flush=True)
 
     result = runs.run(args.seed, args.seconds, args.recipients or int(100 * args.seconds),
-                      args.kills or max(10, int(args.seconds / 2)), args.patience, say, args.keep)
+                      args.kills or max(10, int(args.seconds / 2)), args.patience, say, args.keep,
+                      args.defect or "")
     if args.json:
         with open(args.json, "w", encoding="utf-8") as f:
             json.dump(result.figures, f, indent=1)

@@ -170,13 +170,11 @@ class Proxy:
             self.selector.register(sock, selectors.EVENT_READ, connection)
 
     def move(self, sock, connection, mask):
-        if sock not in connection.ways:
-            return
         if mask & selectors.EVENT_WRITE:
             for way in list(connection.ways.values()):
                 if way.sink is sock:
                     self.flush(way)
-        if mask & selectors.EVENT_READ and sock in connection.ways:
+        if mask & selectors.EVENT_READ and connection in connection.link.connections:
             self.read(connection.ways[sock])
 
     def read(self, way):
@@ -252,6 +250,8 @@ class Proxy:
             self.selector.modify(sock, events, connection)
 
     def close(self, connection):
+        if connection not in connection.link.connections:
+            return
         connection.link.connections.discard(connection)
         for sock in connection.ways:
             self.set_events(sock, selectors.EVENT_READ | selectors.EVENT_WRITE, 0, connection)

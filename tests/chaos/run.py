@@ -32,9 +32,9 @@ class Result:
         print("Exact." if self.exact else f"NOT EXACT: {kinds}; seed {self.figures['seed']}", flush=True)
 
 
-def run(seed, seconds, recipients, kills, patience, say, keep=False):
+def run(seed, seconds, recipients, kills, patience, say, keep=False, defect=""):
     plan = plans.make(seed, seconds, recipients, kills)
-    scene = Scene(plan)
+    scene = Scene(plan, defect=defect)
     disturber = None
     began = time.monotonic()
     try:
@@ -77,5 +77,6 @@ def _figures(plan, verdict, disturber, scene, seconds):
         kills=dict(disturber.kills), kills_total=sum(disturber.kills.values()),
         suspensions=dict(disturber.suspensions), network_faults=dict(disturber.network_faults), faults=summary["faults"],
         accepted=summary["accepted"], refused=summary["refused_total"],
-        not_exact=len(verdict.findings), seconds=round(seconds, 1), seed=plan.seed)
+        not_exact=len(verdict.findings), seconds=round(seconds, 1), defect=scene.defect,
+        seed=plan.seed)
     return figures

@@ -43,8 +43,9 @@ def persist(call, deadline):
 
 
 class Scene:
-    def __init__(self, plan, workers=2, options=None):
+    def __init__(self, plan, workers=2, options=None, defect=""):
         self.plan = plan
+        self.defect = defect
         lease = [f"--lease={plans.LEASE_S}s", "--request-timeout=3s"]
         flags = {
             "dispatcher": [*lease, f"--unknown-window={plans.UNKNOWN_WINDOW_S}s",
@@ -63,6 +64,7 @@ class Scene:
         for name, part in self.stack.parts.items():
             if name not in ("postgres", "redis", "cloudsim"):
                 part.argv = [self._through_link(name, flag) for flag in part.argv]
+                part.env = {"KABAR_DEFECT": defect} if defect else None
         self.senders, self.campaigns, self.automations = {}, {}, {}
         self.audience = {}  # campaign's name -> People
 
