@@ -125,7 +125,7 @@ class Play:
     def come_to_rest(self):
         """Faults off, everything up; until nothing moves any more. What still moves, in words."""
         self.disturber.quieten()
-        self.scene.stage.sim("scenario", plans.FAULTS_OFF)
+        self._faults_off()
         self.scene.stack.wait_serving(60)
         for campaign in self.scene.plan.campaigns:
             # A person's decision on what is held; and what was paused for good by an error.
@@ -150,6 +150,16 @@ class Play:
                 self._nudge()
             time.sleep(0.2)
         return moving
+
+    def _faults_off(self):
+        """The simulator resets this connection as any other, as long as its faults are on."""
+        for tries in range(20):
+            try:
+                self.scene.stage.sim("scenario", plans.FAULTS_OFF)
+                return
+            except OSError:
+                if tries == 19:
+                    raise
 
     def _nudge(self):
         """A later send of the number is the evidence on which what is UNKNOWN is settled."""
@@ -176,7 +186,7 @@ class Play:
 # Grows with whatever gets done: a message that reaches an end, an event that is counted.
 _DONE = """
 SELECT (SELECT count(*) FROM dispatcher.messages WHERE state NOT IN (1, 2, 7)) +
-  (SELECT sum(number) FROM (SELECT number FROM analytics.event_positions UNION ALL
+  (SELECT COALESCE(sum(number), 0) FROM (SELECT number FROM analytics.event_positions UNION ALL
    SELECT number FROM campaigns.event_positions UNION ALL SELECT number FROM contacts.event_positions
    UNION ALL SELECT number FROM triggers.event_positions) p WHERE NOT EXISTS
     (SELECT FROM dispatcher.messages WHERE state IN (1, 2)))
