@@ -39,6 +39,13 @@ std::int64_t& Count(StateCounts& states, MessageState state) {
 constexpr double kEnoughForRate = 20;
 constexpr double kShortestWindow = 10;
 constexpr double kLongestWindow = 300;
+constexpr double kGap = 5;  // seconds, or turns of a slower lane, without a send: it stood still
+
+std::int64_t GapSeconds(double lane_rate_per_s) {
+  if (lane_rate_per_s <= 0) return static_cast<std::int64_t>(kGap);
+  return static_cast<std::int64_t>(
+      std::min(std::max(kGap, std::ceil(kGap / lane_rate_per_s)), kLongestWindow));
+}
 
 bool IsState(MessageState state) {
   return state > events::v1::MESSAGE_STATE_UNSPECIFIED && state <= kStates;
@@ -50,6 +57,20 @@ std::int64_t RateWindowSeconds(double lane_rate_per_s) {
   if (lane_rate_per_s <= 0) return static_cast<std::int64_t>(kShortestWindow);
   return static_cast<std::int64_t>(
       std::clamp(std::ceil(kEnoughForRate / lane_rate_per_s), kShortestWindow, kLongestWindow));
+}
+
+void LaneFigures::MeasureRate(const std::vector<SecondCount>& seconds, std::int64_t end) {
+  const std::int64_t gap = GapSeconds(lane_rate_per_s);
+  std::int64_t begin = end;
+  sent_in_window = 0;
+  for (auto it = seconds.rbegin(); it != seconds.rend() && begin - it->second <= gap; ++it) {
+    sent_in_window += it->sent;
+    begin = it->second;
+  }
+  if (sent_in_window == 0) begin = end - RateWindowSeconds(lane_rate_per_s);
+  absl::Time from = absl::FromUnixSeconds(begin);
+  if (first_sent) from = std::max(from, *first_sent);
+  window_s = absl::ToDoubleSeconds(absl::FromUnixSeconds(end) - from);
 }
 
 double LaneFigures::RatePerS() const {

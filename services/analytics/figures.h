@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/time/time.h"
 
@@ -31,6 +32,11 @@ using LaneKey = std::pair<std::string, std::string>;
 // 10 s to 5 min. Shorter than that, a slow lane's rate would jump with each message.
 std::int64_t RateWindowSeconds(double lane_rate_per_s);
 
+struct SecondCount {
+  std::int64_t second = 0;  // Unix time
+  std::int64_t sent = 0;
+};
+
 // Figures of one lane as they stand.
 struct LaneFigures {
   std::int64_t asked = 0;
@@ -46,14 +52,16 @@ struct LaneFigures {
   std::int64_t answers_yes = 0;
   std::int64_t answers_no = 0;
   std::int64_t answers_other = 0;
-  std::int64_t sent_in_window = 0;  // reached SENT within RateWindow() before now
-  // From the first of those (of the window, if there is none) to the end of the window, in
-  // seconds. Little or negative: the first send is hardly over.
+  // Since sending last began, within the rate's window: how many reached SENT, and in how many
+  // seconds. Few or negative seconds: it has hardly begun.
+  std::int64_t sent_in_window = 0;
   double window_s = 0;
   std::map<std::string, std::int64_t> positions;  // source -> number up to which all this counts
 
   // Of `asked`, what is not in the ledger (yet, or ever).
   std::int64_t not_expanded() const;
+  // Takes the sends of the RateWindowSeconds before `end` (a Unix second), in order.
+  void MeasureRate(const std::vector<SecondCount>& seconds, std::int64_t end);
   // The speed of now, as the contract defines rate_per_min; 0: nothing was sent lately.
   double RatePerS() const;
   // Seconds until all is sent at RatePerS(), or at the lane's own rate while the run is too young

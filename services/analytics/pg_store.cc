@@ -1,7 +1,7 @@
 #include "services/analytics/pg_store.h"
 
-#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "kabar/events/v1/events.pb.h"
@@ -61,8 +61,8 @@ constexpr pg::Query kRead{
 // The second that is not over yet is left out: it would pull the rate down.
 constexpr pg::Query kReadWindow{
     "analytics.read_window",
-    "SELECT sum(sent)::bigint, min(second) FROM lane_seconds "
-    "WHERE outlet_id = $1 AND lane_id = $2 AND second >= $3 AND second < $4 AND sent > 0"};
+    "SELECT second, sent FROM lane_seconds WHERE outlet_id = $1 AND lane_id = $2 "
+    "AND second >= $3 AND second < $4 AND sent > 0 ORDER BY second"};
 constexpr pg::Query kReadFailures{"analytics.read_failures",
                                   "SELECT reason, messages FROM lane_failures "
                                   "WHERE outlet_id = $1 AND lane_id = $2 AND messages <> 0"};
@@ -128,12 +128,12 @@ LaneFigures FiguresOf(const pqxx::row& row) {
 void ReadWindow(pg::Transaction& tx, const std::string& outlet, const std::string& lane_id,
                 absl::Time now, LaneFigures& f) {
   const std::int64_t end = absl::ToUnixSeconds(now);
-  const std::int64_t begin = end - RateWindowSeconds(f.lane_rate_per_s);
-  const pqxx::row row = tx.ExecOne(kReadWindow, outlet, lane_id, begin, end);
-  f.sent_in_window = row[0].is_null() ? 0 : row[0].as<std::int64_t>();
-  absl::Time from = absl::FromUnixSeconds(row[1].is_null() ? begin : row[1].as<std::int64_t>());
-  if (f.first_sent) from = std::max(from, *f.first_sent);
-  f.window_s = absl::ToDoubleSeconds(absl::FromUnixSeconds(end) - from);
+  std::vector<SecondCount> seconds;
+  for (const pqxx::row& row :
+       tx.Exec(kReadWindow, outlet, lane_id, end - RateWindowSeconds(f.lane_rate_per_s), end)) {
+    seconds.push_back({row[0].as<std::int64_t>(), row[1].as<std::int64_t>()});
+  }
+  f.MeasureRate(seconds, end);
 }
 
 }  // namespace
