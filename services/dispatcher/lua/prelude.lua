@@ -6,11 +6,11 @@
 --   p                 hash: limit (unique recipients in 24 h, 0 unlimited), pair_block (us): after
 --                     a rebuild nobody knows who got a message last, so all wait until then
 --   agenda            zset: sender -> when it may have something to send
---   s:<sender>        hash: iv, tat, pair_iv, active, slow_iv, slow_until
+--   s:<sender>        hash: iv, j, tat, pair_iv, active, slow_iv, slow_until
 --   prios:<sender>    zset of the priorities in use
 --   ready:<sender>:<priority>  zset: running lanes with ids -> next turn
 --   later:<sender>    zset: lane -> earliest time in its delayed set
---   l:<lane>          hash: sender, prio, iv, burst, tat, running
+--   l:<lane>          hash: sender, prio, iv, j, burst, tat, running
 --   q:<lane>          list of "<message id> <recipient>"
 --   d:<lane>          zset: the same, by the time until which each must wait
 --   pair:<sender>     zset: recipient -> when he may get the next message of that number
@@ -84,6 +84,12 @@ local function sender_interval(h, t)
   return num(h.iv)
 end
 
+-- J: how long after its slot a request may start; the shorter of what both intervals allow for.
+local function allowance_of(sh, lh)
+  if num(lh.iv) > 0 then return math.min(num(sh.j), num(lh.j)) end
+  return num(sh.j)
+end
+
 local function hash(key)
   local flat, h = redis.call('HGETALL', key), {}
   for i = 1, #flat, 2 do h[flat[i]] = flat[i + 1] end
@@ -111,7 +117,7 @@ end
 
 -- Spends the recipient's limits for a start within [t, t + allowance].
 local function spend_recipient(s, r, t, allowance, pair_iv)
-  redis.call('ZADD', P .. 'pair:' .. s, int(t + pair_iv), r)
+  redis.call('ZADD', P .. 'pair:' .. s, int(t + allowance + pair_iv), r)
   if num(redis.call('ZSCORE', P .. 'win:' .. s, r)) <= t + allowance then
     redis.call('ZADD', P .. 'uniq', int(t + allowance), r)
   end
