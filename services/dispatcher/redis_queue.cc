@@ -45,9 +45,9 @@ absl::Duration AllowanceOf(const base::Rate& rate, const RedisQueueOptions& opti
   return rate.PerMinute() > options.fast.PerMinute() ? options.fast_allowance : options.allowance;
 }
 
-// The scripts add the J of the claim.
-std::int64_t PairIntervalMicros(const Sender& sender) {
-  return IntervalMicros(sender.pair_rate, absl::ZeroDuration());
+// Two messages to one person may come by claims of different J: room for the longest.
+std::int64_t PairIntervalMicros(const Sender& sender, const RedisQueueOptions& options) {
+  return IntervalMicros(sender.pair_rate, std::max(options.allowance, options.fast_allowance));
 }
 
 std::int64_t ToInt(const redis::Reply& reply) {
@@ -169,7 +169,7 @@ struct RedisQueue::State {
     const absl::Time now = clock.Now();
     for (std::size_t i = 0; i < entries.size() || (i == 0 && replace); i += kMaxPush) {
       const char* mode = how == How::kAppendMissing ? "2" : replace && i == 0 ? "1" : "0";
-      Args args = {lane.id, Micros(options.lead), mode};
+      Args args = {lane.id, Micros(early), mode};
       for (std::size_t k = i; k < std::min(entries.size(), i + kMaxPush); ++k) {
         const absl::Duration wait = std::max(entries[k].not_before - now, absl::ZeroDuration());
         args.push_back(entries[k].message_id);
@@ -190,12 +190,13 @@ struct RedisQueue::State {
             absl::StrCat(lane.rate ? IntervalMicros(*lane.rate, allowance) : 0),
             absl::StrCat(lane.rate ? lane.rate->max_burst : 1),
             lane.state == LaneState::kRunning ? "1" : "0",
-            Micros(options.lead),
+            Micros(early),
             IsFinal(lane) ? "1" : "0",
             Micros(allowance)};
   }
 
   const RedisQueueOptions options;
+  const absl::Duration early = options.lead + options.max_hold / 2;
   base::Clock& clock;
   redis::Pool pool;
   const redis::Script claim, reslot, give_back, push, put_lane, put_sender, slow_sender;
@@ -212,7 +213,7 @@ RedisQueue::~RedisQueue() = default;
 absl::StatusOr<Claim> RedisQueue::ClaimNext(const std::string& portfolio_id, int max,
                                             absl::Duration hold, absl::Time deadline) {
   const Args args = {absl::StrCat(max), Micros(std::min(hold, state_->options.max_hold)),
-                     Micros(state_->options.lead)};
+                     Micros(state_->options.lead), Micros(state_->early)};
   KABAR_ASSIGN_OR_RETURN(auto answer, state_->Run(state_->claim, portfolio_id, args, deadline));
   const auto& e = answer.reply.elements;
   if (e.size() < 6) return absl::InternalError("script claim answered too little");
@@ -237,7 +238,8 @@ absl::StatusOr<std::vector<ClaimedEntry>> RedisQueue::Reslot(const std::string& 
                                                              const std::string& lane_id,
                                                              const std::vector<QueueEntry>& entries,
                                                              absl::Time deadline) {
-  Args args = {lane_id, Micros(state_->options.max_hold), Micros(state_->options.lead)};
+  Args args = {lane_id, Micros(state_->options.max_hold), Micros(state_->options.lead),
+               Micros(state_->early)};
   for (const auto& entry : entries) {
     args.push_back(entry.message_id);
     args.push_back(absl::StrCat(entry.recipient_id));
@@ -305,9 +307,9 @@ absl::Status RedisQueue::PutSender(const Sender& sender, absl::Time deadline) {
   const absl::Duration j = AllowanceOf(sender.throughput, state_->options);
   const Args args = {sender.id,
                      absl::StrCat(IntervalMicros(sender.throughput, j)),
-                     absl::StrCat(PairIntervalMicros(sender)),
+                     absl::StrCat(PairIntervalMicros(sender, state_->options)),
                      sender.state == SenderState::kActive ? "1" : "0",
-                     Micros(state_->options.lead),
+                     Micros(state_->early),
                      Micros(j)};
   return state_->Run(state_->put_sender, sender.portfolio_id, args, deadline).status();
 }
@@ -442,7 +444,7 @@ absl::Status RedisQueue::Rebuild(const Portfolio& portfolio, const std::vector<S
     for (const auto& sender : senders) {
       const absl::Duration j = AllowanceOf(sender.throughput, options);
       const std::int64_t iv = IntervalMicros(sender.throughput, j);
-      const std::int64_t pair_iv = PairIntervalMicros(sender);
+      const std::int64_t pair_iv = PairIntervalMicros(sender, options);
       longest_pair = std::max(longest_pair, pair_iv);
       batch.Add({"HSET", prefix + "s:" + sender.id, "iv", absl::StrCat(iv), "pair_iv",
                  absl::StrCat(pair_iv), "active", sender.state == SenderState::kActive ? "1" : "0",

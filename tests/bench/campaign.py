@@ -50,25 +50,26 @@ def arguments(parser):
                         help="leave the stack up until Ctrl-C, to look around")
 
 
-def _stack(folder, args):
+def make_stack(folder, workers=1, statuses=False, flags=()):
+    """Numbers that never refuse for being too fast: what holds a limit is the suite itself."""
     wabas = [{"id": f"10200{i}", "name": outlet, "portfolio": outlet, "templates": PROVIDER_TEMPLATES,
               "phone_numbers": [{"id": f"20200{i}0", "display_phone_number": f"+62 811-1000-{i}00",
                                  "throughput": 1_000_000_000}]}
              for i, outlet in enumerate(OUTLETS)]
-    return Stack(folder, os.path.join(demo.BUILD, "bin"), workers=args.workers,
-                 options={"postgres": STATEMENTS} if args.statements else None,
-                 scenario={"statuses": {"enabled": args.statuses}}, sim_flags=["--record=summary"],
+    return Stack(folder, os.path.join(demo.BUILD, "bin"), workers=workers,
+                 options={"postgres": flags},
+                 scenario={"statuses": {"enabled": statuses}}, sim_flags=["--record=summary"],
                  sim_setup={"wabas": wabas})
 
 
-def _sender(client, stack):
+def make_sender(client, stack, throughput=NEVER_BINDS):
     pb = client.pb.dispatcher
     # A limit that is checked for each recipient, and that nobody reaches.
     portfolio = client.dispatcher.CreatePortfolio(pb.CreatePortfolioRequest(
         portfolio=pb.Portfolio(name="Toko A", messaging_limit=100_000_000)))
     return client.dispatcher.CreateSender(pb.CreateSenderRequest(sender=pb.Sender(
         portfolio_id=portfolio.id, phone_number_id=NUMBER, display_phone="+628111000000",
-        throughput=NEVER_BINDS, access_token=stack.settings["access_tokens"][demo.OUTLET])))
+        throughput=throughput, access_token=stack.settings["access_tokens"][demo.OUTLET])))
 
 
 def _draft(client, args, sender_id):
@@ -158,7 +159,7 @@ def _inexact(args, stats, state, simulator):
 def _measure(args, stack):
     client = Client({s: stack.address(s) for s in SERVICES},
                     stack.settings["keys"][f"{demo.OUTLET}-owner"], demo.BUILD)
-    sender = _sender(client, stack)
+    sender = make_sender(client, stack)
     path = stack.path("morning.csv")
     morning_file.write(path, args.recipients)
     begun = time.time()
@@ -219,7 +220,8 @@ def run(args):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder, mode=0o755)
     print(measure.machine(), flush=True)
-    stack = _stack(folder, args)
+    stack = make_stack(folder, args.workers, args.statuses,
+                       STATEMENTS if args.statements else ())
     code = 1
     try:
         stack.start()

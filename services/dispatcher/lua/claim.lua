@@ -1,12 +1,12 @@
--- ARGV: run id, max ids, hold (us), lead (us).
+-- ARGV: run id, max ids, hold (us), lead (us), early (us).
 -- Answers {status, server time, next time (0: none known), lane, sender, J, id, recipient, slot, ...}.
 -- Slots lie in [now + lead, now + lead + hold]; each may start until slot + J (us).
 local run_id, max = ARGV[1], tonumber(ARGV[2])
-local hold, lead = tonumber(ARGV[3]), tonumber(ARGV[4])
+local hold, lead, early = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 if not built(run_id) then return {'REBUILD'} end
 local now = clock()
 local portfolio = hash(P .. 'p')
-local blocked = num(portfolio.pair_block) - lead
+local blocked = num(portfolio.pair_block) - early
 if blocked > now then return {'OK', int(now), int(blocked), '', '', '0'} end
 
 -- Ids whose wait is over go to the front of their lanes.
@@ -18,7 +18,7 @@ local function move_due(s)
       redis.call('ZREM', P .. 'd:' .. lane, due[i])
     end
     set_later(lane, s)
-    set_ready(lane, now, lead)
+    set_ready(lane, now, early)
   end
 end
 
@@ -65,7 +65,7 @@ local function claim_from(s, lane, answer)
   redis.call('ZREMRANGEBYSCORE', P .. 'win:' .. s, '-inf', int(now))
   set_later(lane, s)
   -- Its next turn: after everybody who waits already.
-  local ready_at = math.max(now, l_tat - tolerance - lead)
+  local ready_at = math.max(now, l_tat - tolerance - early)
   if redis.call('LLEN', P .. 'q:' .. lane) > 0 then
     redis.call('ZADD', P .. 'ready:' .. s .. ':' .. lh.prio, int(ready_at), lane)
   else
@@ -82,7 +82,7 @@ for _ = 1, 8 do
   local lane = best_lane(s)
   local answer, taken = {'OK', int(now), '0', lane or '', s, '0'}, 0
   if lane then taken = claim_from(s, lane, answer) end
-  local at = set_agenda(s, lead)
+  local at = set_agenda(s, early)
   if taken > 0 then
     local first = redis.call('ZRANGE', P .. 'agenda', 0, 0, 'WITHSCORES')
     answer[3] = first[2] or '0'

@@ -1,10 +1,10 @@
--- ARGV: run id, lane, hold (us), lead (us), then id, recipient, ... of messages still held whose
--- slot passed. Answers {status, server time, J (us), id, recipient, slot, ...}; who cannot
+-- ARGV: run id, lane, hold (us), lead (us), early (us), then id, recipient, ... of messages still
+-- held whose slot passed. Answers {status, server time, J (us), id, recipient, slot, ...}; who cannot
 -- get a slot within the hold is left out (he goes back unsent).
 -- The pair limit was spent by the claim for a start at the old slot; nothing was written since, so
 -- only the new slot counts.
 local run_id, lane = ARGV[1], ARGV[2]
-local hold, lead = tonumber(ARGV[3]), tonumber(ARGV[4])
+local hold, lead, early = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 if not built(run_id) then return {'REBUILD'} end
 local now = clock()
 local lh = hash(P .. 'l:' .. lane)
@@ -16,7 +16,7 @@ local allowance = allowance_of(sh, lh)
 answer[3] = int(allowance)
 local s_tat, l_tat = num(sh.tat), num(lh.tat)
 local tolerance = (math.max(1, num(lh.burst)) - 1) * num(lh.iv)
-for i = 5, #ARGV, 2 do
+for i = 6, #ARGV, 2 do
   local t = math.max(now + lead, s_tat, l_tat - tolerance)
   if t > now + lead + hold then break end
   spend_recipient(s, ARGV[i + 1], t, allowance, num(sh.pair_iv))
@@ -28,6 +28,6 @@ for i = 5, #ARGV, 2 do
 end
 redis.call('HSET', P .. 's:' .. s, 'tat', int(s_tat))
 redis.call('HSET', P .. 'l:' .. lane, 'tat', int(l_tat))
-set_ready(lane, now, lead)
-set_agenda(s, lead)
+set_ready(lane, now, early)
+set_agenda(s, early)
 return answer
