@@ -33,7 +33,7 @@ class Publisher {
     absl::Duration poll = absl::Seconds(1);
     // Between two transactions. The first row after a pause is numbered at once; rows of a steady
     // stream share their transactions, and so do all consumers' effects.
-    absl::Duration pace = absl::Milliseconds(20);
+    absl::Duration pace = absl::Milliseconds(100);
   };
 
   // `pool`'s schema holds the outbox. The pool outlives the publisher.

@@ -9,6 +9,7 @@
 #include "kabar/events/v1/events.pb.h"
 #include "libs/base/status.h"
 #include "libs/events/outbox.h"
+#include "libs/events/recent_batches.h"
 #include "libs/log/log.h"
 #include "libs/metrics/metrics.h"
 #include "libs/pg/listener.h"
@@ -16,6 +17,8 @@
 
 namespace kabar::events {
 namespace {
+
+constexpr int64_t kRecentBytes = 4 << 20;
 
 constexpr pg::Query kBounds{"events.bounds",
                             "SELECT next_number, trimmed_number FROM event_publisher, "
@@ -66,10 +69,16 @@ struct Reader::State {
 
   absl::Time QueryDeadline() const { return absl::Now() + pool.options().default_timeout; }
   absl::Status Register(const std::string& consumer, int64_t from);
+  bool IsFull(const v1::ReadEventsResponse& response) const {
+    return response.batches_size() >= options.max_batches ||
+           static_cast<int64_t>(response.ByteSizeLong()) >= options.max_bytes;
+  }
 
   pg::Pool& pool;
   const Options options;
   pg::Listener news;
+  std::mutex newest_mutex;  // held by the one stream that asks the database for the newest
+  RecentBatches recent{kRecentBytes};
   std::mutex mutex;
   std::condition_variable_any never;  // the trimming thread's pause
   std::jthread trimming;
@@ -118,6 +127,21 @@ absl::Status Reader::Read(int64_t from_number, absl::Time deadline,
       });
 }
 
+absl::Status Reader::ReadShared(int64_t from_number, absl::Time deadline,
+                                v1::ReadEventsResponse* response) {
+  response->clear_batches();
+  const auto held = [&] {
+    return state_->recent.Read(from_number, state_->options.max_batches, state_->options.max_bytes,
+                               response);
+  };
+  if (held()) return absl::OkStatus();
+  const std::lock_guard lock(state_->newest_mutex);
+  if (held()) return absl::OkStatus();
+  KABAR_RETURN_IF_ERROR(Read(from_number, deadline, response));
+  state_->recent.Add(*response);
+  return absl::OkStatus();
+}
+
 absl::Status Reader::Stream(const v1::ReadEventsRequest& request, std::stop_token stop,
                             absl::FunctionRef<bool()> cancelled,
                             absl::FunctionRef<bool(const v1::ReadEventsResponse&)> write) {
@@ -132,14 +156,14 @@ absl::Status Reader::Stream(const v1::ReadEventsRequest& request, std::stop_toke
   v1::ReadEventsResponse response;
   while (!stop.stop_requested() && !cancelled() && absl::Now() < end) {
     const uint64_t seen = state_->news.Seen();
-    KABAR_RETURN_IF_ERROR(Read(from, state_->QueryDeadline(), &response));
+    KABAR_RETURN_IF_ERROR(ReadShared(from, state_->QueryDeadline(), &response));
     const absl::Time now = absl::Now();
     if (!response.batches().empty() || now >= next_sign) {
       if (!write(response)) return absl::CancelledError("the consumer is gone");
       next_sign = absl::Now() + state_->options.sign_of_life;
     }
     from += response.batches_size();
-    if (response.batches().empty()) {
+    if (!state_->IsFull(response)) {
       state_->news.WaitNewer(seen, std::min({now + state_->options.poll, next_sign, end}), stop);
     }
   }

@@ -78,6 +78,10 @@ class Reader {
   absl::Status Deregister(absl::string_view consumer, absl::Time deadline);
 
  private:
+  // The same, out of memory where another stream has just read it.
+  absl::Status ReadShared(int64_t from_number, absl::Time deadline,
+                          v1::ReadEventsResponse* response);
+
   struct State;
   std::unique_ptr<State> state_;
 };

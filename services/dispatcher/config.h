@@ -42,7 +42,7 @@ struct Config {
   std::string provider_version = "v23.0";
   int provider_connections = 64;
   int claimers = 4;
-  int max_claim = 200;
+  int max_claim = 500;
   int max_in_flight = 2000;
   absl::Duration hold = absl::Milliseconds(500);
   absl::Duration lease = absl::Seconds(60);

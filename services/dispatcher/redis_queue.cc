@@ -41,8 +41,13 @@ std::int64_t IntervalMicros(const base::Rate& rate, absl::Duration allowance) {
          1;
 }
 
-std::int64_t PairIntervalMicros(const Sender& sender, absl::Duration allowance) {
-  return IntervalMicros(sender.pair_rate, allowance);
+absl::Duration AllowanceOf(const base::Rate& rate, const RedisQueueOptions& options) {
+  return rate.PerMinute() > options.fast.PerMinute() ? options.fast_allowance : options.allowance;
+}
+
+// Two messages to one person may come by claims of different J: room for the longest.
+std::int64_t PairIntervalMicros(const Sender& sender, const RedisQueueOptions& options) {
+  return IntervalMicros(sender.pair_rate, std::max(options.allowance, options.fast_allowance));
 }
 
 std::int64_t ToInt(const redis::Reply& reply) {
@@ -145,7 +150,8 @@ struct RedisQueue::State {
   // The slot [t, t + J] of the server's clock on our CLOCK_BOOTTIME. The server read its clock at
   // some moment between sending and answer: the earliest start assumes the latest such moment, the
   // latest start the earliest.
-  ClaimedEntry ToEntry(const Answer& answer, std::int64_t server_now, std::size_t at) const {
+  static ClaimedEntry ToEntry(const Answer& answer, std::int64_t server_now, std::int64_t allowance,
+                              std::size_t at) {
     const auto& e = answer.reply.elements;
     ClaimedEntry entry;
     entry.server_slot_us = ToInt(e[at + 2]);
@@ -153,8 +159,7 @@ struct RedisQueue::State {
     entry.entry.message_id = e[at].text;
     entry.entry.recipient_id = ToInt(e[at + 1]);
     entry.start_not_before_us = answer.answered_us + ahead;
-    entry.start_not_after_us =
-        answer.sent_us + ahead + absl::ToInt64Microseconds(options.allowance);
+    entry.start_not_after_us = answer.sent_us + ahead + allowance;
     return entry;
   }
 
@@ -164,7 +169,7 @@ struct RedisQueue::State {
     const absl::Time now = clock.Now();
     for (std::size_t i = 0; i < entries.size() || (i == 0 && replace); i += kMaxPush) {
       const char* mode = how == How::kAppendMissing ? "2" : replace && i == 0 ? "1" : "0";
-      Args args = {lane.id, Micros(options.lead), mode};
+      Args args = {lane.id, Micros(early), mode};
       for (std::size_t k = i; k < std::min(entries.size(), i + kMaxPush); ++k) {
         const absl::Duration wait = std::max(entries[k].not_before - now, absl::ZeroDuration());
         args.push_back(entries[k].message_id);
@@ -177,17 +182,21 @@ struct RedisQueue::State {
   }
 
   Args LaneArgs(const Lane& lane) const {
+    const absl::Duration allowance =
+        lane.rate ? AllowanceOf(*lane.rate, options) : absl::ZeroDuration();
     return {lane.id,
             lane.sender_id,
             absl::StrCat(lane.priority),
-            absl::StrCat(lane.rate ? IntervalMicros(*lane.rate, options.allowance) : 0),
+            absl::StrCat(lane.rate ? IntervalMicros(*lane.rate, allowance) : 0),
             absl::StrCat(lane.rate ? lane.rate->max_burst : 1),
             lane.state == LaneState::kRunning ? "1" : "0",
-            Micros(options.lead),
-            IsFinal(lane) ? "1" : "0"};
+            Micros(early),
+            IsFinal(lane) ? "1" : "0",
+            Micros(allowance)};
   }
 
   const RedisQueueOptions options;
+  const absl::Duration early = options.lead + options.max_hold / 2;
   base::Clock& clock;
   redis::Pool pool;
   const redis::Script claim, reslot, give_back, push, put_lane, put_sender, slow_sender;
@@ -204,10 +213,10 @@ RedisQueue::~RedisQueue() = default;
 absl::StatusOr<Claim> RedisQueue::ClaimNext(const std::string& portfolio_id, int max,
                                             absl::Duration hold, absl::Time deadline) {
   const Args args = {absl::StrCat(max), Micros(std::min(hold, state_->options.max_hold)),
-                     Micros(state_->options.lead), Micros(state_->options.allowance)};
+                     Micros(state_->options.lead), Micros(state_->early)};
   KABAR_ASSIGN_OR_RETURN(auto answer, state_->Run(state_->claim, portfolio_id, args, deadline));
   const auto& e = answer.reply.elements;
-  if (e.size() < 5) return absl::InternalError("script claim answered too little");
+  if (e.size() < 6) return absl::InternalError("script claim answered too little");
   const std::int64_t server_now = ToInt(e[1]);
   const std::int64_t next = ToInt(e[2]);
   Claim claim;
@@ -215,8 +224,8 @@ absl::StatusOr<Claim> RedisQueue::ClaimNext(const std::string& portfolio_id, int
   const std::int64_t idle = absl::ToInt64Microseconds(absl::Seconds(1));
   claim.next_claim_us = answer.answered_us +
                         (next == 0 ? idle : std::clamp<std::int64_t>(next - server_now, 0, idle));
-  for (std::size_t i = 5; i + 2 < e.size(); i += 3) {
-    claim.entries.push_back(state_->ToEntry(answer, server_now, i));
+  for (std::size_t i = 6; i + 2 < e.size(); i += 3) {
+    claim.entries.push_back(State::ToEntry(answer, server_now, ToInt(e[5]), i));
   }
   if (!claim.entries.empty()) {
     claim.lane_id = e[3].text;
@@ -230,7 +239,7 @@ absl::StatusOr<std::vector<ClaimedEntry>> RedisQueue::Reslot(const std::string& 
                                                              const std::vector<QueueEntry>& entries,
                                                              absl::Time deadline) {
   Args args = {lane_id, Micros(state_->options.max_hold), Micros(state_->options.lead),
-               Micros(state_->options.allowance)};
+               Micros(state_->early)};
   for (const auto& entry : entries) {
     args.push_back(entry.message_id);
     args.push_back(absl::StrCat(entry.recipient_id));
@@ -238,8 +247,9 @@ absl::StatusOr<std::vector<ClaimedEntry>> RedisQueue::Reslot(const std::string& 
   KABAR_ASSIGN_OR_RETURN(auto answer, state_->Run(state_->reslot, portfolio_id, args, deadline));
   const auto& e = answer.reply.elements;
   std::vector<ClaimedEntry> slots;
-  for (std::size_t i = 2; i + 2 < e.size(); i += 3) {
-    slots.push_back(state_->ToEntry(answer, ToInt(e[1]), i));
+  if (e.size() < 3) return absl::InternalError("script reslot answered too little");
+  for (std::size_t i = 3; i + 2 < e.size(); i += 3) {
+    slots.push_back(State::ToEntry(answer, ToInt(e[1]), ToInt(e[2]), i));
   }
   return slots;
 }
@@ -294,11 +304,13 @@ absl::Status RedisQueue::PutLane(const Lane& lane, absl::Time deadline) {
 }
 
 absl::Status RedisQueue::PutSender(const Sender& sender, absl::Time deadline) {
-  const absl::Duration j = state_->options.allowance;
-  const Args args = {sender.id, absl::StrCat(IntervalMicros(sender.throughput, j)),
-                     absl::StrCat(PairIntervalMicros(sender, j)),
+  const absl::Duration j = AllowanceOf(sender.throughput, state_->options);
+  const Args args = {sender.id,
+                     absl::StrCat(IntervalMicros(sender.throughput, j)),
+                     absl::StrCat(PairIntervalMicros(sender, state_->options)),
                      sender.state == SenderState::kActive ? "1" : "0",
-                     Micros(state_->options.lead)};
+                     Micros(state_->early),
+                     Micros(j)};
   return state_->Run(state_->put_sender, sender.portfolio_id, args, deadline).status();
 }
 
@@ -424,27 +436,28 @@ absl::Status RedisQueue::Rebuild(const Portfolio& portfolio, const std::vector<S
     // What the lost Redis may have handed out last starts at the latest then.
     const absl::Time last = base::HasDefect("limits-forgotten")
                                 ? absl::UnixEpoch()
-                                : now + options.lead + options.max_hold + options.allowance;
+                                : now + options.lead + options.max_hold + options.fast_allowance;
     auto micros = [](absl::Time t) { return absl::StrCat(absl::ToUnixMicros(t)); };
 
     Batch batch;
     std::int64_t longest_pair = 0;
     for (const auto& sender : senders) {
-      const std::int64_t iv = IntervalMicros(sender.throughput, options.allowance);
-      const std::int64_t pair_iv = PairIntervalMicros(sender, options.allowance);
+      const absl::Duration j = AllowanceOf(sender.throughput, options);
+      const std::int64_t iv = IntervalMicros(sender.throughput, j);
+      const std::int64_t pair_iv = PairIntervalMicros(sender, options);
       longest_pair = std::max(longest_pair, pair_iv);
       batch.Add({"HSET", prefix + "s:" + sender.id, "iv", absl::StrCat(iv), "pair_iv",
                  absl::StrCat(pair_iv), "active", sender.state == SenderState::kActive ? "1" : "0",
-                 "tat", micros(last + absl::Microseconds(iv))});
+                 "j", Micros(j), "tat", micros(last + absl::Microseconds(iv))});
     }
     for (const auto& lane : lanes) {
       if (!lane.rate) continue;
-      const std::int64_t iv = IntervalMicros(*lane.rate, options.allowance);
+      const std::int64_t iv = IntervalMicros(*lane.rate, AllowanceOf(*lane.rate, options));
       batch.Add({"HSET", prefix + "l:" + lane.id, "tat",
                  micros(last + absl::Microseconds(iv * lane.rate->max_burst))});
     }
     for (const auto& use : recent) {
-      batch.Add({"ZADD", prefix + "uniq", micros(use.last_use + options.allowance),
+      batch.Add({"ZADD", prefix + "uniq", micros(use.last_use + options.fast_allowance),
                  absl::StrCat(use.recipient_id)});
       if (batch.size() >= kMaxPush) KABAR_RETURN_IF_ERROR(batch.Run(*lease, deadline));
     }

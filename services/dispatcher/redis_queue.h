@@ -19,10 +19,16 @@ struct RedisQueueOptions {
   int max_connections = 8;
   // J: how long after its slot a request may still start. Every limit is spaced by
   // (window + J) / limit, so that a start within [slot, slot + J] never overfills a window.
-  absl::Duration allowance = absl::Milliseconds(10);
+  // window / (window + J) of a limit can be used.
+  absl::Duration allowance = absl::Milliseconds(8);
+  // The same for rates above `fast`, faster than any number may send: there a claim brings as many
+  // as can start in so long, and a longer one costs less each. Both of a claim's rates must be so.
+  absl::Duration fast_allowance = absl::Milliseconds(50);
+  base::Rate fast = {.limit = 2000};
   // A slot lies at least this far ahead of its claim: time for the compare-and-set.
   absl::Duration lead = absl::Milliseconds(15);
-  // The longest `hold` that any claim asks for; what a rebuild must leave free.
+  // The longest `hold` that any claim asks for; what a rebuild must leave free. A claim comes half
+  // of it before the first free slot.
   absl::Duration max_hold = absl::Milliseconds(50);
 };
 

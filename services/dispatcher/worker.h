@@ -30,7 +30,7 @@ namespace kabar::dispatcher {
 struct WorkerOptions {
   std::string name;  // in leases and logs
   int claimers = 4;
-  int max_claim = 200;                                  // ids a claim
+  int max_claim = 500;                                  // ids a claim
   int max_in_flight = 2000;                             // claimed, not finished
   absl::Duration claim_ahead = absl::Milliseconds(50);  // slots of one claim span at most this
   // No request starts later than this after its compare-and-set was sent: what makes pause and

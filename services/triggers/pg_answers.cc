@@ -24,7 +24,7 @@ constexpr pg::Query kInsertSent{
     "sent_at) "
     "SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], "
     "$6::timestamptz[]) "
-    "ON CONFLICT (outlet_id, sender_id, contact_id, message_id) DO UPDATE SET "
+    "ON CONFLICT (contact_id, message_id, sender_id, outlet_id) DO UPDATE SET "
     "sent_at = greatest(m.sent_at, excluded.sent_at)"};
 constexpr pg::Query kInsertPending{
     "triggers.insert_pending_answers",

@@ -1,6 +1,7 @@
 """tools/bench: what the suite can do, measured on the real programs.
 
   tools/bench campaign    a whole campaign: messages/s, CPU a message, peak memory
+  tools/bench throttle    limits on the wire: the most in any window, how much of a limit is used
   tools/bench cloudsim    the simulator alone: is it ever the bottleneck?
 
 Each prints a small table; --json FILE writes the same for programs. Exit code 1 when a run was not
@@ -12,8 +13,9 @@ import sys
 
 import campaign
 import cloudsim
+import throttle
 
-BENCHES = {"campaign": campaign, "cloudsim": cloudsim}
+BENCHES = {"campaign": campaign, "throttle": throttle, "cloudsim": cloudsim}
 
 
 def main():

@@ -32,6 +32,8 @@ from kabarstack.stack import PROVIDER_TEMPLATES, Stack
 NUMBER = "2020000"
 NEVER_BINDS = "1000000/s"  # the fastest rate there is
 STALLED_S = 120
+STATEMENTS = ["-c", "shared_preload_libraries=pg_stat_statements",
+              "-c", "pg_stat_statements.track_planning=on", "-c", "pg_stat_statements.max=1000"]
 
 
 def arguments(parser):
@@ -42,28 +44,32 @@ def arguments(parser):
                         help="messages handed over at a time (1-1000, default 1000)")
     parser.add_argument("--statuses", action="store_true",
                         help="the simulator also sends sent, delivered and read webhooks")
+    parser.add_argument("--statements", action="store_true",
+                        help="also what each SQL statement takes (costs some speed itself)")
     parser.add_argument("--keep", action="store_true",
                         help="leave the stack up until Ctrl-C, to look around")
 
 
-def _stack(folder, args):
+def make_stack(folder, workers=1, statuses=False, flags=()):
+    """Numbers that never refuse for being too fast: what holds a limit is the suite itself."""
     wabas = [{"id": f"10200{i}", "name": outlet, "portfolio": outlet, "templates": PROVIDER_TEMPLATES,
               "phone_numbers": [{"id": f"20200{i}0", "display_phone_number": f"+62 811-1000-{i}00",
                                  "throughput": 1_000_000_000}]}
              for i, outlet in enumerate(OUTLETS)]
-    return Stack(folder, os.path.join(demo.BUILD, "bin"), workers=args.workers,
-                 scenario={"statuses": {"enabled": args.statuses}}, sim_flags=["--record=summary"],
+    return Stack(folder, os.path.join(demo.BUILD, "bin"), workers=workers,
+                 options={"postgres": flags},
+                 scenario={"statuses": {"enabled": statuses}}, sim_flags=["--record=summary"],
                  sim_setup={"wabas": wabas})
 
 
-def _sender(client, stack):
+def make_sender(client, stack, throughput=NEVER_BINDS):
     pb = client.pb.dispatcher
     # A limit that is checked for each recipient, and that nobody reaches.
     portfolio = client.dispatcher.CreatePortfolio(pb.CreatePortfolioRequest(
         portfolio=pb.Portfolio(name="Toko A", messaging_limit=100_000_000)))
     return client.dispatcher.CreateSender(pb.CreateSenderRequest(sender=pb.Sender(
         portfolio_id=portfolio.id, phone_number_id=NUMBER, display_phone="+628111000000",
-        throughput=NEVER_BINDS, access_token=stack.settings["access_tokens"][demo.OUTLET])))
+        throughput=throughput, access_token=stack.settings["access_tokens"][demo.OUTLET])))
 
 
 def _draft(client, args, sender_id):
@@ -114,6 +120,24 @@ def _starts(stack):
     return window["first_us"] / 1e6, window["last_us"] / 1e6
 
 
+def _forget_statements(stack):
+    stack.postgres.query("CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA public;"
+                         "SELECT public.pg_stat_statements_reset()")
+
+
+def _show_statements(stack, recipients):
+    """Wall time in the statement, waiting for locks and disk included."""
+    print("\n   us/message   planned    calls  rows/call   WAL B/message  statement")
+    for row in stack.postgres.query(
+            "SELECT round(total_exec_time), round(total_plan_time), calls,"
+            " round(rows::numeric / greatest(calls, 1)), round(wal_bytes), left(regexp_replace(query, '\\s+', ' ', 'g'), 90)"
+            " FROM public.pg_stat_statements ORDER BY total_exec_time + total_plan_time DESC LIMIT 40"
+    ).splitlines():
+        ms, plan_ms, calls, rows, wal, text = row.split("|", 5)
+        print(f"   {float(ms) * 1000 / recipients:>10.1f}{float(plan_ms) * 1000 / recipients:>10.1f}"
+              f"{calls:>9}{rows:>11}{float(wal) / recipients:>16.0f}  {text}")
+
+
 def _inexact(args, stats, state, simulator):
     """Each figure that is not as it must be, as a sentence."""
     wrong = []
@@ -135,13 +159,15 @@ def _inexact(args, stats, state, simulator):
 def _measure(args, stack):
     client = Client({s: stack.address(s) for s in SERVICES},
                     stack.settings["keys"][f"{demo.OUTLET}-owner"], demo.BUILD)
-    sender = _sender(client, stack)
+    sender = make_sender(client, stack)
     path = stack.path("morning.csv")
     morning_file.write(path, args.recipients)
     begun = time.time()
     imported = demo.import_file(client, path)
     import_s = time.time() - begun
     draft = _draft(client, args, sender.id)
+    if args.statements:
+        _forget_statements(stack)
     before = measure.cpu_us(stack)
     pb = client.pb.campaigns
     running = client.campaigns.StartCampaign(pb.StartCampaignRequest(id=draft.id))
@@ -194,12 +220,15 @@ def run(args):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder, mode=0o755)
     print(measure.machine(), flush=True)
-    stack = _stack(folder, args)
+    stack = make_stack(folder, args.workers, args.statuses,
+                       STATEMENTS if args.statements else ())
     code = 1
     try:
         stack.start()
         figures = _measure(args, stack)
         _show(figures)
+        if args.statements:
+            _show_statements(stack, args.recipients)
         measure.write_json(args.json, figures)
         code = 1 if figures["inexact"] else 0
         if args.keep:

@@ -3,7 +3,7 @@
 CREATE TABLE outbox (
     id         bigserial PRIMARY KEY,
     number     bigint UNIQUE,               -- given by the publisher after the commit
-    batch      bytea NOT NULL,              -- kabar.events.v1.EventBatch
+    batch      bytea COMPRESSION lz4 NOT NULL,  -- kabar.events.v1.EventBatch
     created_at timestamptz NOT NULL DEFAULT now()
 );
 -- What the publisher looks for.

@@ -1,13 +1,13 @@
--- ARGV: run id, max ids, hold (us), lead (us), allowance J (us).
--- Answers {status, server time, next time (0: none known), lane, sender, id, recipient, slot, ...}.
--- Slots lie in [now + lead, now + lead + hold]; each may start until slot + J.
+-- ARGV: run id, max ids, hold (us), lead (us), early (us).
+-- Answers {status, server time, next time (0: none known), lane, sender, J, id, recipient, slot, ...}.
+-- Slots lie in [now + lead, now + lead + hold]; each may start until slot + J (us).
 local run_id, max = ARGV[1], tonumber(ARGV[2])
-local hold, lead, allowance = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local hold, lead, early = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 if not built(run_id) then return {'REBUILD'} end
 local now = clock()
 local portfolio = hash(P .. 'p')
-local blocked = num(portfolio.pair_block) - lead
-if blocked > now then return {'OK', int(now), int(blocked), '', ''} end
+local blocked = num(portfolio.pair_block) - early
+if blocked > now then return {'OK', int(now), int(blocked), '', '', '0'} end
 
 -- Ids whose wait is over go to the front of their lanes.
 local function move_due(s)
@@ -18,7 +18,7 @@ local function move_due(s)
       redis.call('ZREM', P .. 'd:' .. lane, due[i])
     end
     set_later(lane, s)
-    set_ready(lane, now, lead)
+    set_ready(lane, now, early)
   end
 end
 
@@ -34,7 +34,8 @@ end
 
 local function claim_from(s, lane, answer)
   local sh, lh = hash(P .. 's:' .. s), hash(P .. 'l:' .. lane)
-  local pair_iv, lane_iv = num(sh.pair_iv), num(lh.iv)
+  local pair_iv, lane_iv, allowance = num(sh.pair_iv), num(lh.iv), allowance_of(sh, lh)
+  answer[6] = int(allowance)
   local s_tat, l_tat = num(sh.tat), num(lh.tat)
   local tolerance = (math.max(1, num(lh.burst)) - 1) * lane_iv
   local taken, looked = 0, 0
@@ -64,7 +65,7 @@ local function claim_from(s, lane, answer)
   redis.call('ZREMRANGEBYSCORE', P .. 'win:' .. s, '-inf', int(now))
   set_later(lane, s)
   -- Its next turn: after everybody who waits already.
-  local ready_at = math.max(now, l_tat - tolerance - lead)
+  local ready_at = math.max(now, l_tat - tolerance - early)
   if redis.call('LLEN', P .. 'q:' .. lane) > 0 then
     redis.call('ZADD', P .. 'ready:' .. s .. ':' .. lh.prio, int(ready_at), lane)
   else
@@ -79,9 +80,9 @@ for _ = 1, 8 do
   if not s then break end
   move_due(s)
   local lane = best_lane(s)
-  local answer, taken = {'OK', int(now), '0', lane or '', s}, 0
+  local answer, taken = {'OK', int(now), '0', lane or '', s, '0'}, 0
   if lane then taken = claim_from(s, lane, answer) end
-  local at = set_agenda(s, lead)
+  local at = set_agenda(s, early)
   if taken > 0 then
     local first = redis.call('ZRANGE', P .. 'agenda', 0, 0, 'WITHSCORES')
     answer[3] = first[2] or '0'
@@ -91,4 +92,4 @@ for _ = 1, 8 do
   if at and at <= now then redis.call('ZADD', P .. 'agenda', int(now + 1), s) end
 end
 local first = redis.call('ZRANGE', P .. 'agenda', 0, 0, 'WITHSCORES')
-return {'OK', int(now), first[2] or '0', '', ''}
+return {'OK', int(now), first[2] or '0', '', '', '0'}

@@ -6,11 +6,11 @@
 --   p                 hash: limit (unique recipients in 24 h, 0 unlimited), pair_block (us): after
 --                     a rebuild nobody knows who got a message last, so all wait until then
 --   agenda            zset: sender -> when it may have something to send
---   s:<sender>        hash: iv, tat, pair_iv, active, slow_iv, slow_until
+--   s:<sender>        hash: iv, j, tat, pair_iv, active, slow_iv, slow_until
 --   prios:<sender>    zset of the priorities in use
 --   ready:<sender>:<priority>  zset: running lanes with ids -> next turn
 --   later:<sender>    zset: lane -> earliest time in its delayed set
---   l:<lane>          hash: sender, prio, iv, burst, tat, running
+--   l:<lane>          hash: sender, prio, iv, j, burst, tat, running
 --   q:<lane>          list of "<message id> <recipient>"
 --   d:<lane>          zset: the same, by the time until which each must wait
 --   pair:<sender>     zset: recipient -> when he may get the next message of that number
@@ -31,8 +31,11 @@ local function num(v) return tonumber(v or '0') or 0 end
 
 local function built(run_id) return redis.call('GET', P .. 'gen') == run_id end
 
+-- `early`: how long before its slot the next message may be claimed. More than the lead, so that a
+-- worker who wakes a little late wastes nothing of a limit.
+
 -- When the sender may next have something to send, from its lanes; nil: nothing at all.
-local function next_of_sender(s, lead)
+local function next_of_sender(s, early)
   local first
   for _, prio in ipairs(redis.call('ZRANGE', P .. 'prios:' .. s, 0, -1)) do
     local r = redis.call('ZRANGE', P .. 'ready:' .. s .. ':' .. prio, 0, 0, 'WITHSCORES')
@@ -41,12 +44,12 @@ local function next_of_sender(s, lead)
   local d = redis.call('ZRANGE', P .. 'later:' .. s, 0, 0, 'WITHSCORES')
   if d[2] and (not first or tonumber(d[2]) < first) then first = tonumber(d[2]) end
   if not first then return nil end
-  return math.max(first, num(redis.call('HGET', P .. 's:' .. s, 'tat')) - lead)
+  return math.max(first, num(redis.call('HGET', P .. 's:' .. s, 'tat')) - early)
 end
 
-local function set_agenda(s, lead)
+local function set_agenda(s, early)
   local at
-  if redis.call('HGET', P .. 's:' .. s, 'active') == '1' then at = next_of_sender(s, lead) end
+  if redis.call('HGET', P .. 's:' .. s, 'active') == '1' then at = next_of_sender(s, early) end
   if at then
     redis.call('ZADD', P .. 'agenda', int(at), s)
   else
@@ -56,12 +59,12 @@ local function set_agenda(s, lead)
 end
 
 -- Puts a running lane that has ids among those that wait for their turn; else takes it out.
-local function set_ready(lane, now, lead)
+local function set_ready(lane, now, early)
   local l = redis.call('HMGET', P .. 'l:' .. lane, 'sender', 'prio', 'tat', 'running')
   if not l[1] then return end
   local key = P .. 'ready:' .. l[1] .. ':' .. l[2]
   if l[4] == '1' and redis.call('LLEN', P .. 'q:' .. lane) > 0 then
-    redis.call('ZADD', key, int(math.max(now, num(l[3]) - lead)), lane)
+    redis.call('ZADD', key, int(math.max(now, num(l[3]) - early)), lane)
     redis.call('ZADD', P .. 'prios:' .. l[1], l[2], l[2])
   else
     redis.call('ZREM', key, lane)
@@ -82,6 +85,12 @@ end
 local function sender_interval(h, t)
   if num(h.slow_until) > t then return math.max(num(h.iv), num(h.slow_iv)) end
   return num(h.iv)
+end
+
+-- J: how long after its slot a request may start; the shorter of what both intervals allow for.
+local function allowance_of(sh, lh)
+  if num(lh.iv) > 0 then return math.min(num(sh.j), num(lh.j)) end
+  return num(sh.j)
 end
 
 local function hash(key)

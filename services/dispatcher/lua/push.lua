@@ -1,7 +1,7 @@
--- ARGV: run id, lane, lead (us), mode (1: the list becomes just these, 2: those that stand in it
+-- ARGV: run id, lane, early (us), mode (1: the list becomes just these, 2: those that stand in it
 -- keep their place), then id, recipient, wait (us from now, 0: none), ...  Wakes the workers.
 -- Answers {status}.
-local run_id, lane, lead = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local run_id, lane, early = ARGV[1], ARGV[2], tonumber(ARGV[3])
 if not built(run_id) then return {'REBUILD'} end
 local now = clock()
 local s = redis.call('HGET', P .. 'l:' .. lane, 'sender')
@@ -24,8 +24,8 @@ set_later(lane, s)
 -- A lane that waits for its turn already keeps it.
 local prio = redis.call('HGET', P .. 'l:' .. lane, 'prio')
 if not redis.call('ZSCORE', P .. 'ready:' .. s .. ':' .. prio, lane) or ARGV[4] == '1' then
-  set_ready(lane, now, lead)
+  set_ready(lane, now, early)
 end
-set_agenda(s, lead)
+set_agenda(s, early)
 wake()
 return {'OK'}

@@ -1,7 +1,7 @@
--- ARGV: run id, lane, sender, priority, interval (us, 0: no rate), burst, running (1/0), lead (us),
--- final (1: the lane is over, its ids go). Keeps what the lane has spent. Answers {status}.
+-- ARGV: run id, lane, sender, priority, interval (us, 0: no rate), burst, running (1/0), early (us),
+-- final (1: the lane is over, its ids go), J (us). Keeps what the lane has spent. Answers {status}.
 local run_id, lane, sender, prio = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local lead = tonumber(ARGV[8])
+local early = tonumber(ARGV[8])
 if not built(run_id) then return {'REBUILD'} end
 local now = clock()
 local key = P .. 'l:' .. lane
@@ -18,11 +18,11 @@ if ARGV[9] == '1' then
 else
   redis.call('PERSIST', key)
   redis.call('HSET', key, 'sender', sender, 'prio', prio, 'iv', ARGV[5], 'burst', ARGV[6],
-    'running', ARGV[7])
+    'running', ARGV[7], 'j', ARGV[10])
   set_later(lane, sender)
-  set_ready(lane, now, lead)
+  set_ready(lane, now, early)
 end
-if old[1] and old[1] ~= sender then set_agenda(old[1], lead) end
-set_agenda(sender, lead)
+if old[1] and old[1] ~= sender then set_agenda(old[1], early) end
+set_agenda(sender, early)
 wake()
 return {'OK'}

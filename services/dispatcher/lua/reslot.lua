@@ -1,17 +1,19 @@
--- ARGV: run id, lane, hold (us), lead (us), allowance J (us), then id, recipient, ... of messages
--- still held whose slot passed. Answers {status, server time, id, recipient, slot, ...}; who cannot
+-- ARGV: run id, lane, hold (us), lead (us), early (us), then id, recipient, ... of messages still
+-- held whose slot passed. Answers {status, server time, J (us), id, recipient, slot, ...}; who cannot
 -- get a slot within the hold is left out (he goes back unsent).
 -- The pair limit was spent by the claim for a start at the old slot; nothing was written since, so
 -- only the new slot counts.
 local run_id, lane = ARGV[1], ARGV[2]
-local hold, lead, allowance = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local hold, lead, early = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 if not built(run_id) then return {'REBUILD'} end
 local now = clock()
 local lh = hash(P .. 'l:' .. lane)
-local answer = {'OK', int(now)}
+local answer = {'OK', int(now), '0'}
 if not lh.sender then return answer end
 local s = lh.sender
 local sh = hash(P .. 's:' .. s)
+local allowance = allowance_of(sh, lh)
+answer[3] = int(allowance)
 local s_tat, l_tat = num(sh.tat), num(lh.tat)
 local tolerance = (math.max(1, num(lh.burst)) - 1) * num(lh.iv)
 for i = 6, #ARGV, 2 do
@@ -26,6 +28,6 @@ for i = 6, #ARGV, 2 do
 end
 redis.call('HSET', P .. 's:' .. s, 'tat', int(s_tat))
 redis.call('HSET', P .. 'l:' .. lane, 'tat', int(l_tat))
-set_ready(lane, now, lead)
-set_agenda(s, lead)
+set_ready(lane, now, early)
+set_agenda(s, early)
 return answer

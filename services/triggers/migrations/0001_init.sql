@@ -72,15 +72,16 @@ CREATE TABLE lanes (
 -- More than the newest of each contact, since an answer is matched with what had been sent when it
 -- came, however late it is read.
 CREATE TABLE sent_messages (
-    outlet_id  text NOT NULL,
-    sender_id  text NOT NULL,
-    contact_id text NOT NULL,
-    message_id text NOT NULL,
+    outlet_id  text COLLATE "C" NOT NULL,
+    sender_id  text COLLATE "C" NOT NULL,
+    contact_id text COLLATE "C" NOT NULL,
+    message_id text COLLATE "C" NOT NULL,
     run_id     text NOT NULL,
     sent_at    timestamptz NOT NULL,
-    PRIMARY KEY (outlet_id, sender_id, contact_id, message_id)
+    PRIMARY KEY (contact_id, message_id, sender_id, outlet_id)
 );
-CREATE INDEX sent_messages_sent ON sent_messages (sent_at);
+-- Grows at one end and is forgotten at the other: block ranges find the old as well as a tree would.
+CREATE INDEX sent_messages_sent ON sent_messages USING brin (sent_at) WITH (autosummarize = on);
 
 -- Customers' messages. Written with the position in the dispatcher's events, recorded (with our own
 -- event) once it is known whom they are from and what they answer.
