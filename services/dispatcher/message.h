@@ -134,6 +134,9 @@ enum class OutcomeAction {
 struct Outcome {
   std::string message_id = {};
   std::int32_t attempt = 0;
+  // The name of a claim whose commit is in doubt, instead of `attempt`: the attempt that the claim
+  // started; nothing if it was not committed or did not get the message.
+  std::string claim = {};
   AttemptState state = AttemptState::kAmbiguous;
   std::string provider_id = {};  // kAccepted
   std::string reason = {};       // GRAPH_131026, TIMEOUT, WINDOW_CLOSED, ...

@@ -186,5 +186,78 @@ TEST_CASE("PauseLane: nothing is claimed after it returned, with workers at full
   CHECK(started_before == sending);
 }
 
+// Runs `sql` at the COMMIT of whoever writes a claim.
+struct AtCommit : LedgerFixture {
+  void Do(const std::string& sql) {
+    Sql("CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " + sql +
+        " RETURN NULL; END $$");
+    Sql("CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON claims DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION at_commit()");
+  }
+  ~AtCommit() { Sql("DROP FUNCTION IF EXISTS at_commit CASCADE"); }
+
+  absl::Status Claim(const std::vector<std::string>& ids, const std::string& name) {
+    return store.StartAttempts("lane", ids, name, absl::Minutes(1), Deadline()).status();
+  }
+  std::size_t GiveBack(const std::vector<int>& messages, const std::string& name) {
+    std::vector<Outcome> outcomes;
+    for (const int n : messages) {
+      outcomes.push_back(Ended(n, AttemptState::kReturned, "CLAIM_IN_DOUBT", 0));
+      outcomes.back().claim = name;
+    }
+    return Record(outcomes).size();
+  }
+};
+
+TEST_CASE("StartAttempts: a commit in doubt that went through goes back unsent by its name",
+          "[dispatcher]") {
+  AtCommit f;
+  f.Enqueue(f.Messages(1, 3));
+  // The server has committed, and says what makes the client doubt it.
+  f.Do("RAISE WARNING 'the standby did not confirm';");
+  REQUIRE(absl::IsUnknown(f.Claim(f.Ids(1, 2), "w/1")));
+  REQUIRE(f.State(1) == MessageState::kSending);
+  CHECK(f.GiveBack({1, 2, 3}, "w/1") == 2);
+  CHECK(f.CountedStates() == std::map<std::string, int>{{"QUEUED", 3}});
+  CHECK(f.Get(1).reason == "CLAIM_IN_DOUBT");
+  CHECK(f.Sql("SELECT string_agg(failures::text, '') FROM messages") == "000");
+  CHECK(f.FoldedStates() == f.CountedStates());
+
+  // Asked again, after another claim has them: nothing.
+  f.Sql("DROP FUNCTION at_commit CASCADE");
+  REQUIRE_THAT(f.Claim({f.Id(1)}, "w/2"), IsOk());
+  CHECK(f.GiveBack({1}, "w/1") == 0);
+  CHECK(f.State(1) == MessageState::kSending);
+}
+
+TEST_CASE("StartAttempts: a connection cut before the commit leaves nothing to give back",
+          "[dispatcher]") {
+  AtCommit f;
+  f.Enqueue(f.Messages(1, 2));
+  f.Do("PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(10);");
+  REQUIRE(absl::IsUnknown(f.Claim(f.Ids(1, 2), "w/1")));
+  CHECK(f.State(1) == MessageState::kQueued);
+  // Another worker has one of them meanwhile; that claim stands.
+  f.Sql("DROP FUNCTION at_commit CASCADE");
+  REQUIRE_THAT(f.Claim({f.Id(1)}, "w/2"), IsOk());
+  CHECK(f.GiveBack({1, 2}, "w/1") == 0);
+  CHECK(f.State(1) == MessageState::kSending);
+  CHECK(f.State(2) == MessageState::kQueued);
+}
+
+TEST_CASE("StartAttempts: a claim in doubt goes back even after its lease has run out",
+          "[dispatcher]") {
+  LedgerFixture f;
+  f.Enqueue(f.Messages(1, 1));
+  REQUIRE_THAT(f.store.StartAttempts("lane", {f.Id(1)}, "w/1", absl::ZeroDuration(), f.Deadline()),
+               IsOk());
+  REQUIRE(*f.store.RescueExpired(10, f.Deadline()) == 1);
+  REQUIRE(f.State(1) == MessageState::kUnknown);
+  Outcome back = f.Ended(1, AttemptState::kReturned, "CLAIM_IN_DOUBT", 0);
+  back.claim = "w/1";
+  CHECK(f.Record({back}).size() == 1);
+  CHECK(f.State(1) == MessageState::kQueued);
+}
+
 }  // namespace
 }  // namespace kabar::dispatcher

@@ -1,5 +1,7 @@
 // How attempts ended, as the workers saw it.
 #include <algorithm>
+#include <map>
+#include <pqxx/result>
 
 #include "absl/time/clock.h"
 
@@ -77,15 +79,55 @@ void NoteOfRecipient(pg::Transaction& tx, const Outcome& outcome, const LedgerRo
   }
 }
 
+// By what is asked after: few, and young.
+constexpr pg::Query kClaimNamed{
+    "dispatcher.claim_named",
+    "SELECT message_ids, attempts FROM claims WHERE portfolio_id = $1"
+    " AND claimed_at > clock_timestamp() - interval '1 hour' AND worker = $2"};
+
+// The attempts of outcomes that name their claim instead; those of claims that came to nothing are
+// left out. The messages are locked: a claim of them that was still committing has ended, this way
+// or that.
+std::vector<Outcome> FindAttempts(pg::Transaction& tx, LedgerBatch& batch,
+                                  const std::vector<Outcome>& outcomes) {
+  std::vector<Outcome> known;
+  std::map<std::string, std::map<std::string, std::int32_t>> claims;  // name -> id -> attempt
+  for (const Outcome& outcome : outcomes) {
+    known.push_back(outcome);
+    if (outcome.claim.empty()) continue;
+    known.pop_back();
+    const LedgerRow* row = batch.Find(outcome.message_id);
+    if (row == nullptr) continue;
+    const auto [claim, asked] = claims.try_emplace(outcome.claim);
+    if (asked) {
+      for (const pqxx::row& found :
+           tx.Exec(kClaimNamed, row->lane->lane.portfolio_id, outcome.claim)) {
+        const std::vector<std::string> ids = pg::TextArrayField(found[0]);
+        const std::vector<std::int64_t> attempts = pg::BigintArrayField(found[1]);
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+          claim->second[ids[i]] = static_cast<std::int32_t>(attempts[i]);
+        }
+      }
+    }
+    const auto started = claim->second.find(outcome.message_id);
+    if (started == claim->second.end()) continue;
+    known.push_back(outcome);
+    known.back().attempt = started->second;
+  }
+  return known;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Store::Requeued>> PgStore::RecordOutcomes(
-    const std::vector<Outcome>& outcomes, absl::Time deadline) {
+    const std::vector<Outcome>& given, absl::Time deadline) {
   std::vector<Requeued> requeued;
-  if (outcomes.empty()) return requeued;
+  if (given.empty()) return requeued;
   std::vector<std::string> ids;
   auto lane_lock = LedgerBatch::LaneLock::kShare;
-  for (const Outcome& outcome : outcomes) {
+  bool in_doubt = false;
+  for (const Outcome& outcome : given) {
+    in_doubt |= !outcome.claim.empty();
     ids.push_back(outcome.message_id);
     if (outcome.action == OutcomeAction::kPauseLane) lane_lock = LedgerBatch::LaneLock::kUpdate;
   }
@@ -94,6 +136,9 @@ absl::StatusOr<std::vector<Store::Requeued>> PgStore::RecordOutcomes(
       [&](pg::Transaction& tx) -> absl::Status {
         LedgerBatch batch;
         batch.Load(tx, ids, lane_lock);
+        std::vector<Outcome> found;
+        if (in_doubt) found = FindAttempts(tx, batch, given);
+        const std::vector<Outcome>& outcomes = in_doubt ? found : given;
         // The outcome of the attempt that is SENDING needs no look at its attempts: a webhook that
         // came first, or an earlier attempt that was accepted, would have moved the message on.
         std::vector<LedgerRow*> moved_on;

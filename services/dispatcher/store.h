@@ -97,10 +97,12 @@ class Store {
 
   // -- claims and outcomes: the hot path ------------------------------------------------------
   // Compare-and-set QUEUED -> SENDING, attempt + 1, lease; one statement, the lane FOR SHARE.
-  // Skips what is not due, stale or gone; what is suppressed becomes SUPPRESSED.
+  // Skips what is not due, stale or gone; what is suppressed becomes SUPPRESSED. `claim` is a name
+  // of its own for each call. After UNKNOWN nothing of it may be sent, and an Outcome kReturned
+  // that names the claim sends back what it may have started.
   virtual absl::StatusOr<StartResult> StartAttempts(const std::string& lane_id,
                                                     const std::vector<std::string>& message_ids,
-                                                    const std::string& worker, absl::Duration lease,
+                                                    const std::string& claim, absl::Duration lease,
                                                     absl::Time deadline) = 0;
   // Writes the outcomes with their events in one transaction, and does in it what they ask for
   // beyond their messages. An outcome whose attempt the ledger has moved past only adds the

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "libs/base/ids.h"
 #include "libs/base/status.h"
 #include "libs/log/log.h"
 #include "libs/metrics/metrics.h"
@@ -47,6 +49,7 @@ struct Worker::State {
 
   void ClaimOnce(const std::string& portfolio, int room);
   void StartClaimed(const std::string& portfolio, const Claim& claim);
+  void ReturnClaim(const std::string& name, const std::vector<std::string>& ids);
   void Prepare(const std::string& portfolio, const Claim& claim, const ClaimedEntry& slot,
                StartedMessage message, const StartResult& started, std::int64_t cas_sent_us,
                const CredentialsOr& of_sender);
@@ -134,9 +137,10 @@ void Worker::State::StartClaimed(const std::string& portfolio, const Claim& clai
     slots[entry.entry.message_id] = &entry;
   }
   const CredentialsOr of_sender = credentials(claim.sender_id);
+  const std::string name = absl::StrCat(options.name, "/", base::NewId("clm"));
   const std::int64_t cas_sent_us = clock.BoottimeMicros();
-  auto result = store.StartAttempts(claim.lane_id, ids, options.name, options.lease,
-                                    clock.Now() + kStoreTimeout);
+  auto result =
+      store.StartAttempts(claim.lane_id, ids, name, options.lease, clock.Now() + kStoreTimeout);
   std::vector<QueueEntry> again;
   std::size_t started = 0;
   if (result.ok()) {
@@ -149,9 +153,10 @@ void Worker::State::StartClaimed(const std::string& portfolio, const Claim& clai
     }
     again = std::move(result->not_due);
   } else {
-    // Nothing of it is sent. If the commit went through after all, the leases run out, and the ids
-    // that are pushed again are refused.
+    // Nothing of it is sent. If the commit went through after all, the attempts go back unsent (and
+    // until then the ids that are pushed again are refused).
     log::Warn(throttle, "no right to send from the ledger", {{"error", result.status()}});
+    if (absl::IsUnknown(result.status())) ReturnClaim(name, ids);
     for (const auto& entry : claim.entries) {
       again.push_back(entry.entry);
       again.back().not_before = clock.Now() + kLedgerPause;
@@ -164,6 +169,18 @@ void Worker::State::StartClaimed(const std::string& portfolio, const Claim& clai
   const int refused = static_cast<int>(ids.size() - started);
   turns.NotStarted(refused);
   turns.Finished(refused);
+}
+
+// The commit is in doubt; the outcome writer asks until the ledger answers.
+void Worker::State::ReturnClaim(const std::string& name, const std::vector<std::string>& ids) {
+  for (const std::string& id : ids) {
+    Outcome outcome;
+    outcome.message_id = id;
+    outcome.claim = name;
+    outcome.state = AttemptState::kReturned;
+    outcome.reason = "CLAIM_IN_DOUBT";
+    outcomes.Add(std::move(outcome));
+  }
 }
 
 void Worker::State::Prepare(const std::string& portfolio, const Claim& claim,

@@ -76,6 +76,23 @@ TEST_CASE("Worker: without the ledger nothing is sent; the ids come again", "[di
   CHECK(w.queue.GivenBack().size() == 2);
 }
 
+TEST_CASE("Worker: a claim whose commit is in doubt goes back unsent, by its name",
+          "[dispatcher]") {
+  Working w;
+  w.store.SetInDoubt();
+  w.queue.Offer(w.MakeClaim({"a", "b"}));
+  w.worker->Start();
+  REQUIRE(w.store.WaitForOutcomes(2));
+  CHECK(w.worker->Stop(w.Soon()));
+  CHECK(w.provider.Requests() == 0);
+  const std::vector<Outcome> outcomes = w.store.Outcomes();
+  CHECK(outcomes[0].message_id == "a");
+  CHECK(outcomes[0].state == AttemptState::kReturned);
+  CHECK(outcomes[0].attempt == 0);
+  CHECK(outcomes[0].claim.starts_with("w/clm_"));
+  CHECK(outcomes[1].claim == outcomes[0].claim);
+}
+
 TEST_CASE("Worker: a stop ends with an outcome for everything that was claimed", "[dispatcher]") {
   Working w;
   w.queue.Offer(w.MakeClaim({"a", "b", "c"}));

@@ -32,6 +32,11 @@ class GrantingStore : public testing_store::StoreOfLists {
     std::lock_guard lock(mutex_);
     down_ = down;
   }
+  // As if each StartAttempts lost its connection in COMMIT.
+  void SetInDoubt() {
+    std::lock_guard lock(mutex_);
+    in_doubt_ = true;
+  }
   void Refuse(const std::string& id) {
     std::lock_guard lock(mutex_);
     refused_.insert(id);
@@ -54,6 +59,7 @@ class GrantingStore : public testing_store::StoreOfLists {
                                             absl::Time) override {
     std::lock_guard lock(mutex_);
     if (down_) return Down();
+    if (in_doubt_) return absl::UnknownError("the connection was lost during COMMIT");
     StartResult result;
     for (const auto& id : ids) {
       if (refused_.contains(id)) continue;
@@ -95,6 +101,7 @@ class GrantingStore : public testing_store::StoreOfLists {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool down_ = false;
+  bool in_doubt_ = false;
   int failures_ = 0;
   std::set<std::string> refused_;
   std::vector<Outcome> outcomes_;
