@@ -72,6 +72,9 @@ class Queue {
   virtual absl::Status OpenWindow(const std::string& portfolio_id, const std::string& sender_id,
                                   std::int64_t recipient_id, absl::Time last_inbound,
                                   absl::Time deadline) = 0;
+  // The provider says that it is closed: messages to him count for the 24-hour limit again.
+  virtual absl::Status CloseWindow(const std::string& portfolio_id, const std::string& sender_id,
+                                   std::int64_t recipient_id, absl::Time deadline) = 0;
   // 130429: the number sends at most `fraction` of its throughput for `duration`.
   virtual absl::Status SlowSender(const std::string& portfolio_id, const std::string& sender_id,
                                   double fraction, absl::Duration duration,

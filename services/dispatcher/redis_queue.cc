@@ -331,6 +331,12 @@ absl::Status RedisQueue::OpenWindow(const std::string& portfolio_id, const std::
       .status();
 }
 
+absl::Status RedisQueue::CloseWindow(const std::string& portfolio_id, const std::string& sender_id,
+                                     std::int64_t recipient_id, absl::Time deadline) {
+  const std::string key = absl::StrCat(Prefix(portfolio_id), "win:", sender_id);
+  return state_->pool.Command({"ZREM", key, absl::StrCat(recipient_id)}, deadline).status();
+}
+
 absl::Status RedisQueue::SlowSender(const std::string& portfolio_id, const std::string& sender_id,
                                     double fraction, absl::Duration duration, absl::Time deadline) {
   return state_

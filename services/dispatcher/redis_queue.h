@@ -55,6 +55,8 @@ class RedisQueue : public Queue {
   absl::Status OpenWindow(const std::string& portfolio_id, const std::string& sender_id,
                           std::int64_t recipient_id, absl::Time last_inbound,
                           absl::Time deadline) override;
+  absl::Status CloseWindow(const std::string& portfolio_id, const std::string& sender_id,
+                           std::int64_t recipient_id, absl::Time deadline) override;
   absl::Status SlowSender(const std::string& portfolio_id, const std::string& sender_id,
                           double fraction, absl::Duration duration, absl::Time deadline) override;
   absl::StatusOr<std::int64_t> LaneLength(const Lane& lane, absl::Time deadline) override;

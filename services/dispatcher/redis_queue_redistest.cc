@@ -341,6 +341,24 @@ TEST_CASE("ClaimNext: no more unique recipients in 24 h than the portfolio may h
   CHECK(*h.queue.LaneLength(lane, In(absl::Seconds(5))) == 7);  // they wait, none is lost
 }
 
+TEST_CASE("CloseWindow: whom the provider calls outside his window counts again", "[dispatcher]") {
+  House h;
+  h.portfolio.messaging_limit = 1;
+  h.store.windows = {{.sender_id = "s1", .recipient_id = 1, .last_inbound = absl::Now()},
+                     {.sender_id = "s1", .recipient_id = 2, .last_inbound = absl::Now()}};
+  const Lane lane = h.MakeLane("l1");
+  h.Build({lane});
+  const absl::Time soon = In(absl::Seconds(5));
+  REQUIRE(h.queue.CloseWindow(h.portfolio.id, "s1", 1, soon).ok());
+  REQUIRE(h.queue.CloseWindow(h.portfolio.id, "s1", 99, soon).ok());  // has none
+  h.Fill(lane, 0, 3);  // 1 takes the only place, 2 needs none, 3 finds none
+  std::set<std::int64_t> who;
+  for (const auto& [l, e] : h.ClaimUntil(3, absl::Milliseconds(500))) {
+    who.insert(e.entry.recipient_id);
+  }
+  CHECK(who == std::set<std::int64_t>{1, 2});
+}
+
 TEST_CASE("PutLane: a paused lane gives nothing, a resumed one goes on", "[dispatcher]") {
   House h;
   Lane lane = h.MakeLane("l1");

@@ -105,6 +105,7 @@ void SlotSender::Completed(JobPtr job, SendOutcome result) {
   }
   if (reaction.alert) Alert(*job, reaction);
   if (reaction.action == ErrorAction::kRetryBackoffSlowSender) SlowDown(*job);
+  if (reaction.outcome.window_closed) return CloseWindow(*job, std::move(reaction.outcome));
   Finish(std::move(reaction.outcome), job->started);
 }
 
@@ -151,6 +152,22 @@ void SlotSender::SlowDown(const SendJob& job) {
                 {{"sender_id", sender}, {"error", status}});
     }
   });
+}
+
+// Redis before the ledger, or the next try, a template, would go out uncounted.
+void SlotSender::CloseWindow(const SendJob& job, Outcome outcome) {
+  chores_.At(
+      0, [this, portfolio = job.portfolio_id, sender = job.sender_id, recipient = job.recipient_id,
+          started = job.started, outcome = std::move(outcome)]() mutable {
+        const absl::Status status =
+            queue_.CloseWindow(portfolio, sender, recipient, clock_.Now() + kRedisTimeout);
+        if (!status.ok()) {
+          static log::Throttle throttle(absl::Seconds(10));
+          log::Warn(throttle, "a window was not closed in Redis; the recipient goes uncounted",
+                    {{"sender_id", sender}, {"error", status}});
+        }
+        Finish(std::move(outcome), started);
+      });
 }
 
 void SlotSender::Alert(const SendJob& job, const Reaction& reaction) {

@@ -60,6 +60,7 @@ class SlotSender {
   void GoBack(JobPtr job, Outcome outcome);
   void GiveBack();
   void SlowDown(const SendJob& job);
+  void CloseWindow(const SendJob& job, Outcome outcome);
   void Alert(const SendJob& job, const Reaction& reaction);
   void Finish(Outcome outcome, bool started);
 

@@ -137,6 +137,22 @@ TEST_CASE("SlotSender: what was never written is given back, what was is not", "
   }
 }
 
+TEST_CASE("SlotSender: a window that the provider calls closed is closed in Redis first",
+          "[dispatcher]") {
+  Sending s;
+  auto job = s.Job("m", absl::ZeroDuration());
+  job->free_text = true;
+  job->has_form = true;
+  s.turns.Claimed(1);
+  s.sender->Enter(std::move(job));
+  REQUIRE(s.provider.WaitForRequests(1));
+  CHECK(s.provider.Reject(131047));
+  const Outcome outcome = s.One();
+  CHECK(outcome.window_closed);
+  CHECK(outcome.retry);
+  CHECK(s.queue.Windows() == -1);
+}
+
 TEST_CASE("SlotSender: at its end what has not started goes back unsent", "[dispatcher]") {
   Sending s;
   for (int i = 0; i < 5; ++i) s.Enter("m" + std::to_string(i), absl::Seconds(1));

@@ -67,6 +67,10 @@ class QueueOfLists : public Queue {
                           absl::Time) override {
     return Tell([&] { ++windows_; });
   }
+  absl::Status CloseWindow(const std::string&, const std::string&, std::int64_t,
+                           absl::Time) override {
+    return Tell([&] { --windows_; });
+  }
   absl::Status SlowSender(const std::string&, const std::string&, double, absl::Duration,
                           absl::Time) override {
     return Tell([] {});
