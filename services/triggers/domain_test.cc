@@ -191,7 +191,8 @@ TEST_CASE("MessageIdOf: the same step and contact, the same id", "[triggers]") {
   CHECK(differs([](StepWork& s) { s.variables[0].value = "INV-2"; }));
   CHECK(StepId("toko-a", "e", "a") == StepId("toko-a", "e", "a"));
   CHECK(StepId("toko-a", "e", "a") != StepId("toko-b", "e", "a"));
-  CHECK(LaneIdOf("toko-a", "wa-1") == "trg-toko-a-wa-1");
+  CHECK(LaneIdOf("toko-a", "wa-1") == "trg-6-toko-a-wa-1");
+  CHECK(LaneIdOf("toko-a", "b") != LaneIdOf("toko", "a-b"));
 }
 
 TEST_CASE("ValuesTable: the event's words first, the contact's for the rest", "[triggers]") {

@@ -37,7 +37,7 @@ TEST_CASE_METHOD(Fixture, "steps: from an event to the ledger, of two outlets", 
   CHECK(step.reason.empty());
   const auto stored = Message(step.message_id);
   CHECK(stored.outlet == kA);
-  CHECK(stored.lane == "trg-toko-a-wa-1");
+  CHECK(stored.lane == "trg-6-toko-a-wa-1");
   CHECK(stored.message.text() == "Lunas Budi Sepatu");
   CHECK(stored.message.provider_form().name() == "form");
   CHECK(stored.message.phone() == "+6281200000001");
@@ -50,9 +50,9 @@ TEST_CASE_METHOD(Fixture, "steps: from an event to the ledger, of two outlets", 
 
   const auto lanes = fakes.dispatcher.lanes();
   REQUIRE(lanes.size() == 2);
-  const dispatcher::v1::Lane& lane = lanes.at("trg-toko-a-wa-1");
+  const dispatcher::v1::Lane& lane = lanes.at("trg-6-toko-a-wa-1");
   CHECK(lane.sender_id() == "wa-1");
-  CHECK(lane.run_id() == "trg-toko-a-wa-1");
+  CHECK(lane.run_id() == "trg-6-toko-a-wa-1");
   CHECK(lane.priority() == 0);
   CHECK(lane.rate().empty());
   CHECK_FALSE(lane.has_end_time());
@@ -268,7 +268,7 @@ TEST_CASE_METHOD(Fixture, "stale loop: what cannot be sent any more is refused",
   CHECK(Run() == 1);
   const std::string id = Step(kA, "e1").message_id;
   const std::string stranger = "20261121-strangerstrangerstrangerst";
-  fakes.dispatcher.AddStranger(kA, "trg-toko-a-wa-1", stranger);
+  fakes.dispatcher.AddStranger(kA, "trg-6-toko-a-wa-1", stranger);
   fakes.dispatcher.MakeStale(id);
   REQUIRE_THAT(Do(kA, [](Store::Unit& unit) { return unit.Delete("aut_1", At(0)); }), IsOk());
   CHECK(*stale.RunOnce() == 2);

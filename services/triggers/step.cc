@@ -71,7 +71,8 @@ std::string MessageIdOf(const StepWork& step, absl::string_view contact_id) {
 }
 
 std::string LaneIdOf(absl::string_view outlet, absl::string_view sender_id) {
-  return absl::StrCat("trg-", outlet, "-", sender_id);
+  // The length, because both may hold any separator: (a-b, c) and (a, b-c) are two lanes.
+  return absl::StrCat("trg-", outlet.size(), "-", outlet, "-", sender_id);
 }
 
 }  // namespace kabar::triggers

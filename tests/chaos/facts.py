@@ -119,7 +119,8 @@ def _lanes(scene, wrong):
 
 def _event_lanes(scene, play, lanes):
     for name, sender in scene.senders.items():
-        lane = f"trg-{plans.SENDERS[name].outlet}-{sender}"
+        outlet = plans.SENDERS[name].outlet
+        lane = f"trg-{len(outlet)}-{outlet}-{sender}"
         asked = sum(1 for _, by, _ in play.published if by == name)
         lanes[lane] = Lane(lane, f"events of {name}", asked)
 
