@@ -233,8 +233,7 @@ TEST_CASE("ClaimNext: gives each pushed id once, in order, each with a slot", "[
   for (int i = 0; i < 500; ++i) {
     CHECK(all[i].second.entry.message_id == absl::StrCat("l1-", i));
     CHECK(all[i].second.entry.recipient_id == i + 1);
-    if (i > 0)
-      CHECK(all[i].second.server_slot_us > all[i - 1].second.server_slot_us);
+    if (i > 0) CHECK(all[i].second.server_slot_us > all[i - 1].second.server_slot_us);
   }
   CHECK(*h.queue.LaneLength(lane, In(absl::Seconds(5))) == 0);
 }
