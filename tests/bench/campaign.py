@@ -156,7 +156,8 @@ def _inexact(args, stats, state, simulator):
     return wrong
 
 
-def _measure(args, stack):
+def figures(args, stack):
+    """One campaign on a started stack, measured."""
     client = Client({s: stack.address(s) for s in SERVICES},
                     stack.settings["keys"][f"{demo.OUTLET}-owner"], demo.BUILD)
     sender = make_sender(client, stack)
@@ -225,12 +226,12 @@ def run(args):
     code = 1
     try:
         stack.start()
-        figures = _measure(args, stack)
-        _show(figures)
+        measured = figures(args, stack)
+        _show(measured)
         if args.statements:
             _show_statements(stack, args.recipients)
-        measure.write_json(args.json, figures)
-        code = 1 if figures["inexact"] else 0
+        measure.write_json(args.json, measured)
+        code = 1 if measured["inexact"] else 0
         if args.keep:
             demo.keep(stack)
     except (StartError, OSError) as e:
