@@ -1,6 +1,7 @@
 """tools/bench: what the suite can do, measured on the real programs.
 
   tools/bench campaign    a whole campaign: messages/s, CPU a message, peak memory
+  tools/bench loop        the same with sent, delivered and read of every message coming back
   tools/bench peers       the same job beside BullMQ in one run: the ratio
   tools/bench throttle    limits on the wire: the most in any window, how much of a limit is used
   tools/bench cloudsim    the simulator alone: is it ever the bottleneck?
@@ -14,10 +15,11 @@ import sys
 
 import campaign
 import cloudsim
+import loop
 import peers
 import throttle
 
-BENCHES = {"campaign": campaign, "peers": peers, "throttle": throttle, "cloudsim": cloudsim}
+BENCHES = {"campaign": campaign, "loop": loop, "peers": peers, "throttle": throttle, "cloudsim": cloudsim}
 
 
 def main():

@@ -50,7 +50,7 @@ def arguments(parser):
                         help="leave the stack up until Ctrl-C, to look around")
 
 
-def make_stack(folder, workers=1, statuses=False, flags=()):
+def make_stack(folder, workers=1, scenario=None, flags=(), webhook=None):
     """Numbers that never refuse for being too fast: what holds a limit is the suite itself."""
     wabas = [{"id": f"10200{i}", "name": outlet, "portfolio": outlet, "templates": PROVIDER_TEMPLATES,
               "phone_numbers": [{"id": f"20200{i}0", "display_phone_number": f"+62 811-1000-{i}00",
@@ -58,8 +58,9 @@ def make_stack(folder, workers=1, statuses=False, flags=()):
              for i, outlet in enumerate(OUTLETS)]
     return Stack(folder, os.path.join(demo.BUILD, "bin"), workers=workers,
                  options={"postgres": flags},
-                 scenario={"statuses": {"enabled": statuses}}, sim_flags=["--record=summary"],
-                 sim_setup={"wabas": wabas})
+                 scenario=scenario or {"statuses": {"enabled": False}},
+                 sim_flags=["--record=summary"],
+                 sim_setup={"wabas": wabas, "webhook": webhook or {}})
 
 
 def make_sender(client, stack, throughput=NEVER_BINDS):
@@ -72,7 +73,7 @@ def make_sender(client, stack, throughput=NEVER_BINDS):
         throughput=throughput, access_token=stack.settings["access_tokens"][demo.OUTLET])))
 
 
-def _draft(client, args, sender_id):
+def draft(client, args, sender_id):
     contacts, pb = client.pb.contacts, client.pb.campaigns
     segment = client.contacts.CreateSegment(contacts.CreateSegmentRequest(
         segment=contacts.Segment(name="Paket hari ini", filter='shipment.status != ""')))
@@ -103,7 +104,7 @@ def _await_sent(client, run_id):
             raise StartError(f"nothing has moved for {STALLED_S} s: (queued, sending, sent) = {now}")
 
 
-def _await_ended(client, campaign_id):
+def await_ended(client, campaign_id):
     pb = client.pb.campaigns
     for _ in range(600):
         now = client.campaigns.GetCampaign(pb.GetCampaignRequest(id=campaign_id))
@@ -138,7 +139,7 @@ def _show_statements(stack, recipients):
               f"{calls:>9}{rows:>11}{float(wal) / recipients:>16.0f}  {text}")
 
 
-def _inexact(args, stats, state, simulator):
+def inexact(args, stats, state, simulator):
     """Each figure that is not as it must be, as a sentence."""
     wrong = []
 
@@ -166,17 +167,17 @@ def figures(args, stack):
     begun = time.time()
     imported = demo.import_file(client, path)
     import_s = time.time() - begun
-    draft = _draft(client, args, sender.id)
+    created = draft(client, args, sender.id)
     if args.statements:
         _forget_statements(stack)
     before = measure.cpu_us(stack)
     pb = client.pb.campaigns
-    running = client.campaigns.StartCampaign(pb.StartCampaignRequest(id=draft.id))
+    running = client.campaigns.StartCampaign(pb.StartCampaignRequest(id=created.id))
     started = time.time()
     stats = _await_sent(client, running.run_id)
     cpu = measure.difference(measure.cpu_us(stack), before)
-    state = _await_ended(client, draft.id)
-    wrong = _inexact(args, stats, state, demo.sim_get(stack, "/_sim/summary"))
+    state = await_ended(client, created.id)
+    wrong = inexact(args, stats, state, demo.sim_get(stack, "/_sim/summary"))
     first_request, last_request = _starts(stack)
     seconds = stats.last_sent_time.ToNanoseconds() / 1e9 - started
     return {
@@ -221,7 +222,7 @@ def run(args):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder, mode=0o755)
     print(measure.machine(), flush=True)
-    stack = make_stack(folder, args.workers, args.statuses,
+    stack = make_stack(folder, args.workers, {"statuses": {"enabled": args.statuses}},
                        STATEMENTS if args.statements else ())
     code = 1
     try:
