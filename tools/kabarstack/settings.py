@@ -13,17 +13,36 @@ SERVICES = ["contacts", "templates", "dispatcher", "campaigns", "triggers", "ana
 OUTLETS = ["toko-a", "toko-b"]
 
 
+FIRST_PORT = 10240
+
+
 def free_ports(count):
-    """That many loopback ports, free now."""
-    held, ports = [], []
-    for _ in range(count):
-        s = socket.socket()
-        s.bind(("127.0.0.1", 0))
-        held.append(s)
-        ports.append(s.getsockname()[1])
-    for s in held:
-        s.close()
-    return ports
+    """That many loopback ports, free now and likely to stay so while who has one is down.
+
+    Below those that the kernel lends to connections: one of them lent meanwhile would keep a killed
+    service from coming back. Each process looks from another place: stacks started at once on one
+    machine would else find the same ones.
+    """
+    size = _first_lent_port() - FIRST_PORT
+    start, ports = os.getpid() * 37 % size, []
+    for n in range(size):
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", FIRST_PORT + (start + n) % size))
+                ports.append(s.getsockname()[1])
+            except OSError:
+                continue
+        if len(ports) == count:
+            return ports
+    raise OSError(f"no {count} free ports between {FIRST_PORT} and {FIRST_PORT + size}")
+
+
+def _first_lent_port():
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+            return max(int(f.read().split()[0]), FIRST_PORT + 10_000)
+    except OSError:
+        return 32768
 
 
 def _write_private(path, text):
