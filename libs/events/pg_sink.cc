@@ -38,7 +38,7 @@ class PgSink : public Sink {
         return StorePosition(tx, source_, first, last);
       });
     }
-    KABAR_RETURN_IF_ERROR(
+    absl::Status applied =
         pg::Transact(pool_, "ApplyEvents", {.deadline = deadline, .attempts = 3},
                      [&](pg::Transaction& tx) -> absl::Status {
                        // First the position: its row's lock keeps other replicas out, and a
@@ -46,9 +46,9 @@ class PgSink : public Sink {
                        KABAR_RETURN_IF_ERROR(StorePosition(tx, source_, first, last));
                        base::FailPoint("position-stored");
                        return apply_(tx, batches);
-                     }));
+                     });
     base::FailPoint("effect-committed");
-    return absl::OkStatus();
+    return applied;
   }
 
  private:

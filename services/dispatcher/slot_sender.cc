@@ -1,5 +1,5 @@
-#include "libs/base/fail_point.h"
 #include "services/dispatcher/slot_sender.h"
+#include "libs/base/fail_point.h"
 
 #include <map>
 #include <string>
