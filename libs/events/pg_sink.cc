@@ -1,6 +1,7 @@
 #include "absl/time/clock.h"
 #include "kabar/events/v1/events.pb.h"
 #include "libs/base/defect.h"
+#include "libs/base/fail_point.h"
 #include "libs/base/status.h"
 #include "libs/events/consumer.h"
 #include "libs/events/position.h"
@@ -37,13 +38,17 @@ class PgSink : public Sink {
         return StorePosition(tx, source_, first, last);
       });
     }
-    return pg::Transact(pool_, "ApplyEvents", {.deadline = deadline, .attempts = 3},
-                        [&](pg::Transaction& tx) -> absl::Status {
-                          // First the position: its row's lock keeps other replicas out, and a
-                          // batch that is applied already costs nothing but this.
-                          KABAR_RETURN_IF_ERROR(StorePosition(tx, source_, first, last));
-                          return apply_(tx, batches);
-                        });
+    absl::Status applied =
+        pg::Transact(pool_, "ApplyEvents", {.deadline = deadline, .attempts = 3},
+                     [&](pg::Transaction& tx) -> absl::Status {
+                       // First the position: its row's lock keeps other replicas out, and a
+                       // batch that is applied already costs nothing but this.
+                       KABAR_RETURN_IF_ERROR(StorePosition(tx, source_, first, last));
+                       base::FailPoint("position-stored");
+                       return apply_(tx, batches);
+                     });
+    base::FailPoint("effect-committed");
+    return applied;
   }
 
  private:

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "libs/base/clock.h"
+#include "libs/base/fail_point.h"
 #include "libs/events/outbox.h"
 #include "libs/log/log.h"
 #include "libs/metrics/metrics.h"
@@ -91,6 +92,7 @@ absl::StatusOr<int64_t> Publisher::PublishOnce(absl::Time deadline) {
       });
   if (!status.ok()) return status;
   if (numbered > 0) {
+    base::FailPoint("events-numbered");
     metrics::GetCounter("kabar_events_published_total", "Event batches that got their number.",
                         {{"schema", state_->pool.options().schema}})
         .Increment(static_cast<double>(numbered));

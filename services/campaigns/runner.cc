@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "libs/base/backoff.h"
+#include "libs/base/fail_point.h"
 #include "libs/base/rate.h"
 #include "libs/base/status.h"
 #include "libs/log/log.h"
@@ -208,6 +209,7 @@ absl::Status Runner::Expand(const Campaign& taken, const Progress& progress,
     return base::Error(absl::StatusCode::kDataLoss, "AUDIENCE_SHORT",
                        absl::StrCat("the audience ends at ", taken.cursor, " of ", *taken.asked));
   }
+  base::FailPoint("batch-handed-over");
   const auto move = [&](Campaign& now) {
     // A twin that did the same step may have moved it already.
     now.cursor = std::max(now.cursor, handed.last_ordinal);

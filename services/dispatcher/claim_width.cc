@@ -5,7 +5,7 @@
 namespace kabar::dispatcher {
 namespace {
 
-constexpr int kMin = 64;       // what the default hold of a slow machine still starts
+constexpr int kMin = 64;        // what the default hold of a slow machine still starts
 constexpr int kGrowAfter = 50;  // starts in their slots for one more: where it settles, 2% miss
 
 }  // namespace

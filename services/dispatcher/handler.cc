@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "libs/base/clock.h"
+#include "libs/base/fail_point.h"
 #include "libs/base/message_id.h"
 #include "libs/base/sha256.h"
 #include "libs/base/status.h"
@@ -49,6 +50,7 @@ grpc::Status Handler::Enqueue(grpc::ServerContext* context, const v1::EnqueueReq
     KABAR_ASSIGN_OR_RETURN(
         const EnqueueResult result,
         store_.Enqueue(call.outlet, request->lane_id(), messages, call.deadline));
+    base::FailPoint("enqueue-committed");
     if (!result.to_push.empty()) {
       const absl::Time deadline = QueueDeadline(call);
       NoteQueueStatus("push", result.replaced > 0
@@ -156,7 +158,9 @@ grpc::Status Handler::AppendWebhooks(grpc::ServerContext* context,
   return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
     KABAR_ASSIGN_OR_RETURN(const std::vector<JournalEntry> entries,
                            FromProto(*request, clock_.Now()));
-    return store_.AppendWebhooks(entries, call.deadline);
+    KABAR_RETURN_IF_ERROR(store_.AppendWebhooks(entries, call.deadline));
+    base::FailPoint("webhooks-journaled");
+    return absl::OkStatus();
   });
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "libs/base/backoff.h"
+#include "libs/base/fail_point.h"
 #include "libs/log/log.h"
 #include "libs/metrics/metrics.h"
 #include "prometheus/counter.h"
@@ -84,6 +85,7 @@ void OutcomeWriter::Write(const std::vector<Outcome>& batch, std::stop_token sto
   while (true) {
     auto requeued = store_.RecordOutcomes(batch, clock_.Now() + kWriteTimeout);
     if (requeued.ok()) {
+      base::FailPoint("outcomes-committed");
       if (!requeued->empty()) requeued_(*std::move(requeued));
       return;
     }

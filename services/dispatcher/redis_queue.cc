@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "libs/base/defect.h"
+#include "libs/base/fail_point.h"
 #include "libs/base/status.h"
 #include "libs/redis/connection.h"
 #include "libs/redis/pool.h"
@@ -477,6 +478,8 @@ absl::Status RedisQueue::Rebuild(const Portfolio& portfolio, const std::vector<S
     const bool fresh = recent.empty() && windows.empty();
     batch.Add({"HSET", prefix + "p", "limit", absl::StrCat(portfolio.messaging_limit), "pair_block",
                micros(fresh ? now : last + absl::Microseconds(longest_pair))});
+    KABAR_RETURN_IF_ERROR(batch.Run(*lease, deadline));
+    base::FailPoint("limits-rebuilt");
     batch.Add({"SET", prefix + "gen", run_id});
     KABAR_RETURN_IF_ERROR(batch.Run(*lease, deadline));
   }

@@ -1,4 +1,5 @@
 #include "services/dispatcher/slot_sender.h"
+#include "libs/base/fail_point.h"
 
 #include <map>
 #include <string>
@@ -71,6 +72,7 @@ void SlotSender::Send(JobPtr job) {
 bool SlotSender::MayStart(SendJob& job) {
   job.started = job.MayStart(clock_.BoottimeMicros(), clock_.Now());
   if (job.started) {
+    base::FailPoint("gate-passed");
     turns_.Started();
   } else {
     turns_.Missed();
@@ -99,6 +101,7 @@ void SlotSender::Completed(JobPtr job, SendOutcome result) {
   metrics::GetCounter("kabar_dispatcher_attempts_total", "Attempts by how they ended.",
                       {{"outcome", std::string(whatsapp::SendOutcomeKindName(result.kind))}})
       .Increment();
+  base::FailPoint("answer-received");
   Reaction reaction = React(*job, result, policy_, options_.retry, clock_.Now());
   if (result.kind == SendOutcome::Kind::kNotSent) {
     return GoBack(std::move(job), std::move(reaction.outcome));

@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "libs/base/fail_point.h"
 #include "libs/base/status.h"
 #include "libs/log/log.h"
 #include "libs/metrics/metrics.h"
@@ -83,6 +84,7 @@ void WebhookApplier::NoteFailure(const JournalEntry& first, const absl::Status& 
 absl::Status WebhookApplier::Apply(const std::vector<JournalEntry>& entries, absl::Time deadline) {
   KABAR_ASSIGN_OR_RETURN(const WebhookEffects effects,
                          admin_.ApplyWebhooks(ReadWebhooks(entries, policy_), deadline));
+  base::FailPoint("webhooks-applied");
   Count(effects, clock_.Now() - entries.front().received_at);
   Act(effects);
   return absl::OkStatus();

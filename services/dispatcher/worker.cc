@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "libs/base/fail_point.h"
 #include "libs/base/ids.h"
 #include "libs/base/status.h"
 #include "libs/log/log.h"
@@ -136,11 +137,13 @@ void Worker::State::StartClaimed(const std::string& portfolio, const Claim& clai
     ids.push_back(entry.entry.message_id);
     slots[entry.entry.message_id] = &entry;
   }
+  base::FailPoint("ids-popped");
   const CredentialsOr of_sender = credentials(claim.sender_id);
   const std::string name = absl::StrCat(options.name, "/", base::NewId("clm"));
   const std::int64_t cas_sent_us = clock.BoottimeMicros();
   auto result =
       store.StartAttempts(claim.lane_id, ids, name, options.lease, clock.Now() + kStoreTimeout);
+  base::FailPoint("attempts-started");
   std::vector<QueueEntry> again;
   std::size_t started = 0;
   if (result.ok()) {
