@@ -128,17 +128,23 @@ absl::Status Reader::Read(int64_t from_number, absl::Time deadline,
 }
 
 absl::Status Reader::ReadShared(int64_t from_number, absl::Time deadline,
-                                v1::ReadEventsResponse* response) {
+                                v1::ReadEventsResponse* response, uint64_t* seen) {
   response->clear_batches();
+  const uint64_t session = state_->news.SessionNumber();
   const auto held = [&] {
-    return state_->recent.Read(from_number, state_->options.max_batches, state_->options.max_bytes,
-                               response);
+    return session != 0 && state_->recent.Read(session, from_number, state_->options.max_batches,
+                                               state_->options.max_bytes, response, seen);
   };
   if (held()) return absl::OkStatus();
   const std::lock_guard lock(state_->newest_mutex);
   if (held()) return absl::OkStatus();
+  *seen = state_->news.Seen();
   KABAR_RETURN_IF_ERROR(Read(from_number, deadline, response));
-  state_->recent.Add(*response);
+  if (state_->IsFull(*response)) *seen = 0;
+  // Else the database may have become another one on the way.
+  if (session != 0 && session == state_->news.SessionNumber()) {
+    state_->recent.Add(session, *seen, *response);
+  }
   return absl::OkStatus();
 }
 
@@ -155,17 +161,16 @@ absl::Status Reader::Stream(const v1::ReadEventsRequest& request, std::stop_toke
   int64_t from = request.from_number();
   v1::ReadEventsResponse response;
   while (!stop.stop_requested() && !cancelled() && absl::Now() < end) {
-    const uint64_t seen = state_->news.Seen();
-    KABAR_RETURN_IF_ERROR(ReadShared(from, state_->QueryDeadline(), &response));
+    uint64_t seen = 0;
+    KABAR_RETURN_IF_ERROR(ReadShared(from, state_->QueryDeadline(), &response, &seen));
     const absl::Time now = absl::Now();
     if (!response.batches().empty() || now >= next_sign) {
       if (!write(response)) return absl::CancelledError("the consumer is gone");
       next_sign = absl::Now() + state_->options.sign_of_life;
     }
     from += response.batches_size();
-    if (!state_->IsFull(response)) {
-      state_->news.WaitNewer(seen, std::min({now + state_->options.poll, next_sign, end}), stop);
-    }
+    if (seen == 0 && !response.batches().empty()) continue;
+    state_->news.WaitNewer(seen, std::min({now + state_->options.poll, next_sign, end}), stop);
   }
   return absl::OkStatus();
 }

@@ -78,9 +78,10 @@ class Reader {
   absl::Status Deregister(absl::string_view consumer, absl::Time deadline);
 
  private:
-  // The same, out of memory where another stream has just read it.
+  // The same, out of memory where another stream has just read it. `seen`: only newer news can
+  // bring more; 0 when there is more already.
   absl::Status ReadShared(int64_t from_number, absl::Time deadline,
-                          v1::ReadEventsResponse* response);
+                          v1::ReadEventsResponse* response, uint64_t* seen);
 
   struct State;
   std::unique_ptr<State> state_;

@@ -92,6 +92,64 @@ TEST_CASE("Stream: ends with the stop and when the caller is gone", "[events]") 
              IsOk());
 }
 
+// With `poll` this long, whoever waits for news of what is there already waits until the end.
+TEST_CASE("Stream: goes on at once where memory held only a part", "[events]") {
+  OutboxDatabase db;
+  Publish(db, 6);
+  Reader reader(db.pool(), {.max_bytes = 20,
+                            .sign_of_life = absl::Hours(1),
+                            .max_stream = absl::Seconds(30),
+                            .poll = absl::Hours(1)});
+  const auto read_all = [&](const std::string& consumer) {
+    std::stop_source stop;
+    int64_t last = 0;
+    const absl::Time start = absl::Now();
+    REQUIRE_THAT(reader.Stream(
+                     Request(consumer, 1), stop.get_token(), [] { return false; },
+                     [&](const v1::ReadEventsResponse& response) {
+                       for (const auto& batch : response.batches()) {
+                         CHECK(batch.number() == last + 1);
+                         last = batch.number();
+                       }
+                       if (last == 6) stop.request_stop();
+                       return true;
+                     }),
+                 IsOk());
+    CHECK(last == 6);
+    return absl::Now() - start;
+  };
+  REQUIRE(read_all("a") < absl::Seconds(10));
+  CHECK(read_all("b") < absl::Seconds(10));  // out of memory
+}
+
+TEST_CASE("Stream: what was read before the database was restored is forgotten", "[events]") {
+  OutboxDatabase db;
+  Publish(db, 3);
+  Reader reader(db.pool(), {.max_stream = absl::Milliseconds(200)});
+  const std::string listeners =
+      "SELECT coalesce(string_agg(pid::text, ','), '') FROM pg_stat_activity WHERE datname = "
+      "current_database() AND query LIKE 'LISTEN%'";
+  REQUIRE(Eventually([&] { return !db.Sql(listeners).empty(); }));
+  const std::string before = db.Sql(listeners);
+  REQUIRE_THAT(StreamOf(reader, Request("a", 1)), IsOk());
+  REQUIRE(StreamOf(reader, Request("b", 2))->substr(0, 8) == "2:x 3:x|");
+  // A backup from when there was only the first one; and what has happened since.
+  db.Sql(
+      "DELETE FROM source.outbox WHERE number > 1; UPDATE source.event_publisher SET "
+      "next_number = 2");
+  db.Sql(
+      "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = "
+      "current_database() AND pid <> pg_backend_pid()");
+  REQUIRE(Eventually([&] {
+    const std::string now = db.Sql(listeners);
+    return !now.empty() && now != before;
+  }));
+  for (const char* text : {"new", "newer"}) REQUIRE_THAT(db.Append(text), IsOk());
+  Publisher publisher(db.pool());
+  REQUIRE(*publisher.PublishOnce(In()) == 2);
+  CHECK(StreamOf(reader, Request("b", 2))->substr(0, 14) == "2:new 3:newer|");
+}
+
 TEST_CASE("Stream: refuses requests that cannot be meant", "[events]") {
   OutboxDatabase db;
   Publish(db, 2);

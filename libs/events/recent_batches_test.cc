@@ -16,7 +16,8 @@ v1::ReadEventsResponse Batches(std::int64_t first, std::int64_t last) {
 std::vector<std::int64_t> Read(const RecentBatches& recent, std::int64_t from,
                                int max_batches = 100, std::int64_t max_bytes = 1000) {
   v1::ReadEventsResponse response;
-  const bool held = recent.Read(from, max_batches, max_bytes, &response);
+  std::uint64_t seen = 0;
+  const bool held = recent.Read(1, from, max_batches, max_bytes, &response, &seen);
   CHECK(held == !response.batches().empty());
   std::vector<std::int64_t> numbers;
   for (const auto& batch : response.batches()) numbers.push_back(batch.number());
@@ -28,7 +29,7 @@ using Numbers = std::vector<std::int64_t>;
 TEST_CASE("RecentBatches: hands out what it holds, without gaps", "[events]") {
   RecentBatches recent(1000);
   CHECK(Read(recent, 1).empty());
-  recent.Add(Batches(5, 7));
+  recent.Add(1, 9, Batches(5, 7));
   CHECK(Read(recent, 4).empty());
   CHECK(Read(recent, 5) == Numbers{5, 6, 7});
   CHECK(Read(recent, 7) == Numbers{7});
@@ -40,13 +41,13 @@ TEST_CASE("RecentBatches: hands out what it holds, without gaps", "[events]") {
 TEST_CASE("RecentBatches: what overlaps is added once, what leaves a gap replaces all",
           "[events]") {
   RecentBatches recent(1000);
-  recent.Add(Batches(5, 7));
-  recent.Add(Batches(6, 9));
+  recent.Add(1, 9, Batches(5, 7));
+  recent.Add(1, 9, Batches(6, 9));
   CHECK(Read(recent, 5) == Numbers{5, 6, 7, 8, 9});
-  recent.Add(Batches(1, 3));  // someone catches up
+  recent.Add(1, 9, Batches(1, 3));  // someone catches up
   CHECK(Read(recent, 5) == Numbers{5, 6, 7, 8, 9});
   CHECK(Read(recent, 1).empty());
-  recent.Add(Batches(12, 13));
+  recent.Add(1, 9, Batches(12, 13));
   CHECK(Read(recent, 9).empty());
   CHECK(Read(recent, 12) == Numbers{12, 13});
 }
@@ -54,9 +55,45 @@ TEST_CASE("RecentBatches: what overlaps is added once, what leaves a gap replace
 TEST_CASE("RecentBatches: forgets the oldest beyond its bytes", "[events]") {
   const auto one = static_cast<std::int64_t>(Batches(1, 1).batches(0).ByteSizeLong());
   RecentBatches recent(3 * one);
-  recent.Add(Batches(1, 5));
+  recent.Add(1, 9, Batches(1, 5));
   CHECK(Read(recent, 2).empty());
   CHECK(Read(recent, 3) == Numbers{3, 4, 5});
+}
+
+// Else its stream would wait for news of what is there already.
+TEST_CASE("RecentBatches: says what its reader has yet to ask for", "[events]") {
+  RecentBatches recent(1000);
+  v1::ReadEventsResponse response;
+  const auto seen_after = [&](std::int64_t from, int max_batches, std::int64_t max_bytes) {
+    std::uint64_t seen = 77;
+    response.clear_batches();
+    REQUIRE(recent.Read(1, from, max_batches, max_bytes, &response, &seen));
+    return seen;
+  };
+  recent.Add(1, 5, Batches(1, 4));
+  CHECK(seen_after(1, 100, 1000) == 5);  // all, as of then
+  CHECK(seen_after(4, 1, 1000) == 5);
+  CHECK(seen_after(1, 3, 1000) == 0);  // the bounds left some over
+  CHECK(seen_after(1, 100, 1) == 0);
+  recent.Add(1, 6, Batches(2, 3));  // brought nothing new
+  CHECK(seen_after(1, 100, 1000) == 5);
+  recent.Add(1, 0, Batches(5, 6));  // the database had more than that
+  CHECK(seen_after(1, 100, 1000) == 0);
+}
+
+TEST_CASE("RecentBatches: nothing of one session counts in another", "[events]") {
+  RecentBatches recent(1000);
+  v1::ReadEventsResponse response;
+  std::uint64_t seen = 0;
+  recent.Add(1, 5, Batches(1, 4));
+  CHECK_FALSE(recent.Read(2, 2, 100, 1000, &response, &seen));
+  recent.Add(2, 6, Batches(2, 3));
+  CHECK_FALSE(recent.Read(1, 2, 100, 1000, &response, &seen));
+  CHECK_FALSE(recent.Read(2, 4, 100, 1000, &response, &seen));
+  recent.Add(1, 9, Batches(4, 4));  // read before, added after
+  CHECK_FALSE(recent.Read(2, 4, 100, 1000, &response, &seen));
+  CHECK(recent.Read(2, 2, 100, 1000, &response, &seen));
+  CHECK(response.batches_size() == 2);
 }
 
 }  // namespace

@@ -47,8 +47,8 @@ struct Listener::State {
 
   const PoolOptions options;
   const std::vector<std::string> channels;
-  const int wake;  // eventfd: readable once the thread shall end
-  std::atomic<bool> connected = false;
+  const int wake;                            // eventfd: readable once the thread shall end
+  std::atomic<uint64_t> session_number = 0;  // 0: not connected
 
   mutable std::mutex mutex;
   mutable std::condition_variable_any news;
@@ -73,6 +73,7 @@ class Receiver : public pqxx::notification_receiver {
 
 void Listener::State::Run(const std::stop_token& stop) {
   base::Backoff backoff({.initial = absl::Milliseconds(50), .max = absl::Seconds(2)});
+  uint64_t sessions = 0;
   while (!stop.stop_requested()) {
     absl::Status status;
     try {
@@ -85,14 +86,14 @@ void Listener::State::Run(const std::stop_token& stop) {
               std::make_unique<Receiver>((*session)->connection(), channel, [this] { Bump(); }));
         }
         backoff.Reset();
-        connected = true;
+        session_number = ++sessions;
         Bump();  // what was notified while nobody listened
         Follow(**session, stop);
       }
     } catch (...) {
       status = StatusOfException("listen");
     }
-    connected = false;
+    session_number = 0;
     if (stop.stop_requested()) return;
     static log::Throttle throttle(absl::Seconds(10));
     log::Warn(throttle, "not listening for notifications; retrying", {{"error", status}});
@@ -126,6 +127,8 @@ bool Listener::WaitNewer(uint64_t seen, absl::Time deadline, std::stop_token sto
 
 void Listener::Poke() { state_->Bump(); }
 
-bool Listener::connected() const { return state_->connected; }
+bool Listener::connected() const { return state_->session_number != 0; }
+
+uint64_t Listener::SessionNumber() const { return state_->session_number; }
 
 }  // namespace kabar::pg

@@ -40,6 +40,9 @@ class Listener {
   void Poke();
 
   bool connected() const;
+  // Which connection it listens on, counted from 1; 0: none at present. What was read from the
+  // database under another number may have been read from another database: a restored one.
+  uint64_t SessionNumber() const;
 
  private:
   struct State;

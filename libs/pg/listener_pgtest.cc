@@ -63,12 +63,15 @@ TEST_CASE("Listener: connects again after the server was killed", "[pg]") {
   Listener listener(pool.options(), {"test.news"});
   REQUIRE(Eventually([&] { return listener.connected() && listener.Seen() > 0; }));
   const uint64_t seen = listener.Seen();
+  CHECK(listener.SessionNumber() == 1);
   server.Kill();
   CHECK(Eventually([&] { return !listener.connected(); }));
+  CHECK(listener.SessionNumber() == 0);
   server.Start();
   CHECK(
       listener.WaitNewer(seen, absl::Now() + absl::Seconds(20), {}));  // what may have been missed
   REQUIRE(Eventually([&] { return listener.connected(); }));
+  CHECK(listener.SessionNumber() > 1);
   const uint64_t again = listener.Seen();
   REQUIRE_THAT(Commit(pool, true), IsOk());
   CHECK(listener.WaitNewer(again, absl::Now() + absl::Seconds(20), {}));
