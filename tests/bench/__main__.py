@@ -19,7 +19,8 @@ import loop
 import peers
 import throttle
 
-BENCHES = {"campaign": campaign, "loop": loop, "peers": peers, "throttle": throttle, "cloudsim": cloudsim}
+BENCHES = {"campaign": campaign, "loop": loop, "peers": peers, "throttle": throttle,
+           "cloudsim": cloudsim}
 
 
 def main():
