@@ -92,6 +92,13 @@ TEST_CASE("Stream: ends with the stop and when the caller is gone", "[events]") 
              IsOk());
 }
 
+// Without one a reader shares nothing.
+std::string Listeners(OutboxDatabase& db) {
+  return db.Sql(
+      "SELECT coalesce(string_agg(pid::text, ','), '') FROM pg_stat_activity WHERE datname = "
+      "current_database() AND query LIKE 'LISTEN%'");
+}
+
 // With `poll` this long, whoever waits for news of what is there already waits until the end.
 TEST_CASE("Stream: goes on at once where memory held only a part", "[events]") {
   OutboxDatabase db;
@@ -101,6 +108,7 @@ TEST_CASE("Stream: goes on at once where memory held only a part", "[events]") {
                             .sign_of_life = absl::Hours(1),
                             .max_stream = absl::Seconds(30),
                             .poll = absl::Hours(1)});
+  REQUIRE(Eventually([&] { return !Listeners(db).empty(); }));
   const auto read_all = [&](const std::string& consumer) {
     std::stop_source stop;
     int64_t last = 0;
@@ -127,11 +135,8 @@ TEST_CASE("Stream: what was read before the database was restored is forgotten",
   OutboxDatabase db;
   Publish(db, 3);
   Reader reader(db.pool(), {.max_stream = absl::Milliseconds(200)});
-  const std::string listeners =
-      "SELECT coalesce(string_agg(pid::text, ','), '') FROM pg_stat_activity WHERE datname = "
-      "current_database() AND query LIKE 'LISTEN%'";
-  REQUIRE(Eventually([&] { return !db.Sql(listeners).empty(); }));
-  const std::string before = db.Sql(listeners);
+  REQUIRE(Eventually([&] { return !Listeners(db).empty(); }));
+  const std::string before = Listeners(db);
   REQUIRE_THAT(StreamOf(reader, Request("a", 1)), IsOk());
   REQUIRE(StreamOf(reader, Request("b", 2))->substr(0, 8) == "2:x 3:x|");
   // A backup from when there was only the first one; and what has happened since.
@@ -142,7 +147,7 @@ TEST_CASE("Stream: what was read before the database was restored is forgotten",
       "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = "
       "current_database() AND pid <> pg_backend_pid()");
   REQUIRE(Eventually([&] {
-    const std::string now = db.Sql(listeners);
+    const std::string now = Listeners(db);
     return !now.empty() && now != before;
   }));
   for (const char* text : {"new", "newer"}) REQUIRE_THAT(db.Append(text), IsOk());
