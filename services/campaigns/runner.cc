@@ -330,7 +330,8 @@ absl::Status Runner::Conclude(const Campaign& taken, const Progress& progress, b
   }
   log::Info("run completed", {{"run_id", taken.run_id}, {"handed_over", taken.cursor}});
   Forget(taken);
-  return SaveStep(taken, absl::InfiniteDuration(), [&](Campaign& c) {
+  // If more has come to light meanwhile, the next step decides anew.
+  return SaveStep(taken, absl::ZeroDuration(), [&](Campaign& c) {
     if (c.retried == taken.retried && c.cursor == taken.cursor) Complete(c, now);
   });
 }

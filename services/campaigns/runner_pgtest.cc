@@ -173,6 +173,24 @@ TEST_CASE("Runner: nothing is handed over past the end time", "[campaigns]") {
   CHECK(f.Get().not_expanded() == 150);
 }
 
+TEST_CASE("Runner: what comes to light while a run ends does not leave it standing",
+          "[campaigns]") {
+  Run f;
+  f.Steps(2);
+  f.Events({}, events::v1::QUEUED, 100);
+  f.clock.Advance(absl::Hours(1));
+  f.Events(events::v1::QUEUED, events::v1::EXPIRED, 100);
+  // Of a batch that a killed process had handed over.
+  f.dispatcher.on_finish = [&] { f.Events({}, events::v1::EXPIRED, 100); };
+  f.Steps(1);
+  REQUIRE(f.dispatcher.finished);
+  CHECK(f.Get().state == State::kRunning);
+  f.dispatcher.on_finish = nullptr;
+  f.Steps(1);
+  CHECK(f.Get().state == State::kCompleted);
+  CHECK(f.Get().not_expanded() == 50);
+}
+
 TEST_CASE("Runner: says which service is away while it is, and goes on after", "[campaigns]") {
   Run f;
   f.Steps(2);

@@ -82,6 +82,7 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
  public:
   absl::Status fault;                // of every call
   std::function<void()> on_enqueue;  // after a batch is in the ledger
+  std::function<void()> on_finish;   // while FinishLane is under way
   absl::Status enqueue_answer;       // what the caller then gets
   dispatcher::v1::Lane lane;         // id empty: not created
   dispatcher::v1::Sender sender;
@@ -122,6 +123,7 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
   grpc::Status FinishLane(grpc::ServerContext*, const dispatcher::v1::FinishLaneRequest*,
                           dispatcher::v1::Lane* answer) override {
     if (fault.ok()) finished = true;
+    if (on_finish) on_finish();
     return Answer(answer);
   }
   grpc::Status Enqueue(grpc::ServerContext*, const dispatcher::v1::EnqueueRequest* request,
