@@ -11,6 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "libs/base/clock.h"
 #include "libs/base/status.h"
+#include "libs/redis/connection.h"
+#include "libs/redis/server.h"
 #include "libs/testing/private_redis.h"
 #include "services/dispatcher/queue_keeper.h"
 #include "services/dispatcher/testing/store_of_lists.h"
@@ -403,6 +405,24 @@ TEST_CASE("Rebuild: bucket and pairs are at their safest", "[dispatcher]") {
   // One whole interval of the lane (200 ms) and of the pair (300 ms) after the last possible start.
   CHECK(all[0].second.start_not_before_us - before >= 300000);
   CHECK(all[1].second.start_not_before_us - all[0].second.start_not_before_us >= 200000);
+}
+
+// Claims come up to 26 ms before their slots here (lead 1 ms, half of the hold).
+TEST_CASE("ClaimNext: no slot lies before the end of the pairs' block", "[dispatcher]") {
+  House h;
+  const Lane lane = h.MakeLane("l1");
+  h.Build({lane});
+  h.Fill(lane, 0, 3);
+  h.Settle();
+  redis::Connection redis({.url = testing::TestRedis().url()});
+  const auto now = redis::ServerTime(redis, In(absl::Seconds(5)));
+  REQUIRE(now.ok());
+  const std::int64_t end = absl::ToUnixMicros(*now) + 20000;
+  const std::string text = absl::StrCat(end);
+  REQUIRE(redis.Command({"HSET", "kabar:{p1}:p", "pair_block", text}, In(absl::Seconds(5))).ok());
+  const auto all = h.ClaimUntil(3, absl::Seconds(5));
+  REQUIRE(all.size() == 3);
+  for (const auto& [id, entry] : all) CHECK(entry.server_slot_us >= end);
 }
 
 TEST_CASE("Reslot: gives later slots that keep the lane's spacing", "[dispatcher]") {

@@ -6,7 +6,7 @@ local hold, lead, early = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]
 if not built(run_id) then return {'REBUILD'} end
 local now = clock()
 local portfolio = hash(P .. 'p')
-local blocked = num(portfolio.pair_block) - early
+local blocked = num(portfolio.pair_block) - lead  -- slots lie at least the lead ahead
 if blocked > now then return {'OK', int(now), int(blocked), '', '', '0'} end
 
 -- Ids whose wait is over go to the front of their lanes.
