@@ -69,6 +69,7 @@ struct Connection::State {
   base::Backoff backoff;
   absl::Time not_before = absl::InfinitePast();  // of the next attempt to connect
   std::unique_ptr<Wire> wire;
+  std::int64_t times_connected = 0;
   std::map<std::string, metrics::Histogram*, std::less<>> durations;
 };
 
@@ -103,6 +104,7 @@ absl::Status Connection::State::EnsureConnected(absl::Time deadline) {
   }
   if (status.ok()) {
     backoff.Reset();
+    ++times_connected;
     return status;
   }
   wire.reset();
@@ -186,6 +188,7 @@ absl::StatusOr<Reply> Connection::Command(absl::Span<const absl::string_view> ar
 }
 
 bool Connection::connected() const { return state_->wire != nullptr; }
+std::int64_t Connection::times_connected() const { return state_->times_connected; }
 void Connection::Close() { state_->wire.reset(); }
 
 absl::Status CheckUrl(absl::string_view url) { return ParseUrl(url).status(); }

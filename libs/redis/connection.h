@@ -68,6 +68,9 @@ class Connection {
   std::vector<absl::StatusOr<Reply>> Pipeline(absl::Span<const Args> commands, absl::Time deadline);
 
   bool connected() const;
+  // How often it has connected so far. As long as that stays the same, all commands went to one
+  // process.
+  std::int64_t times_connected() const;
   void Close();
 
  private:

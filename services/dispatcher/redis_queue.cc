@@ -101,18 +101,22 @@ struct RedisQueue::State {
         slow_sender("slow_sender", absl::StrCat(PreludeLua(), SlowSenderLua())),
         wake_connection(MakeConnectionOptions(options)) {}
 
-  // The run id of the server at the other end of this connection. A connection that is open has
-  // been to that one process all along, so the id read when it was opened still holds.
+  // The run id of the server at the other end of this connection. A connection that is open and has
+  // not connected anew since (a command without a script may have made it do so) has been to that
+  // one process all along, so the id read then still holds.
   absl::StatusOr<std::string> RunIdOf(redis::Connection& connection, absl::Time deadline) {
     {
       std::lock_guard lock(mutex);
       auto it = run_ids.find(&connection);
-      if (it != run_ids.end() && connection.connected()) return it->second;
+      if (it != run_ids.end() && connection.connected() &&
+          it->second.times_connected == connection.times_connected()) {
+        return it->second.run_id;
+      }
       run_ids.erase(&connection);
     }
     KABAR_ASSIGN_OR_RETURN(std::string id, redis::RunId(connection, deadline));
     std::lock_guard lock(mutex);
-    run_ids[&connection] = id;
+    run_ids[&connection] = {connection.times_connected(), id};
     return id;
   }
 
@@ -202,7 +206,11 @@ struct RedisQueue::State {
   redis::Pool pool;
   const redis::Script claim, reslot, give_back, push, put_lane, put_sender, slow_sender;
   std::mutex mutex;
-  std::map<const redis::Connection*, std::string> run_ids;
+  struct Known {
+    std::int64_t times_connected = 0;
+    std::string run_id;
+  };
+  std::map<const redis::Connection*, Known> run_ids;
   std::mutex wake_mutex;
   redis::Connection wake_connection;
 };

@@ -214,15 +214,27 @@ TEST_CASE("GiveBack: whatever goes back, two sends to a pair never fall into its
 TEST_CASE("ClaimNext: refuses again after a restart with all data, and after FLUSHALL",
           "[dispatcher]") {
   House h;
-  h.Build();
+  const Lane lane = h.MakeLane("l1");
+  h.Build({lane});
+  h.Fill(lane, 0, 3);
   SECTION("restart") { testing::TestRedis().RestartWithData(); }
+  SECTION("restart, after which a command without a script connects anew") {
+    testing::TestRedis().RestartWithData();
+    // The first finds the connection broken.
+    while (!h.queue.LaneLength(lane, In(absl::Seconds(5))).ok()) continue;
+  }
   SECTION("emptied") { testing::TestRedis().FlushAll(); }
   // The first command meets the broken connection; the next one the new server.
   absl::StatusOr<Claim> claim;
   for (int i = 0; i < 3 && base::GetReason(claim.status()) != "QUEUE_NOT_BUILT"; ++i) {
     claim = h.queue.ClaimNext("p1", 10, absl::Milliseconds(50), In(absl::Seconds(5)));
+    CHECK_FALSE(claim.ok());
   }
   CHECK(base::GetReason(claim.status()) == "QUEUE_NOT_BUILT");
+  for (int i = 0; i < 3; ++i) {
+    const auto built = h.queue.IsBuilt("p1", In(absl::Seconds(5)));
+    if (built.ok()) CHECK_FALSE(*built);
+  }
 }
 
 TEST_CASE("ClaimNext: gives each pushed id once, in order, each with a slot", "[dispatcher]") {
