@@ -1,4 +1,3 @@
-#include "absl/time/clock.h"
 #include "kabar/events/v1/events.pb.h"
 #include "libs/base/defect.h"
 #include "libs/base/fail_point.h"
@@ -33,7 +32,7 @@ class PgSink : public Sink {
       KABAR_RETURN_IF_ERROR(pg::Transact(pool_, "ApplyEvents",
                                          {.deadline = deadline, .attempts = 3},
                                          [&](pg::Transaction& tx) { return apply_(tx, batches); }));
-      absl::SleepFor(absl::Milliseconds(50));  // else a kill seldom finds the moment
+      base::FailPoint("position-stored");  // where it stands in the sound form, between the two
       return pg::Transact(pool_, "StorePosition", deadline, [&](pg::Transaction& tx) {
         return StorePosition(tx, source_, first, last);
       });

@@ -43,10 +43,14 @@ struct SendJob {
   int reslots = 0;
   bool started = false;  // the gate let it through
 
-  // The last word before the bytes: still in the slot, within the hold, before the end time.
+  // From the gate to the wire, on a busy machine too.
+  static constexpr absl::Duration kToTheWire = absl::Milliseconds(10);
+
+  // The last word before the bytes: still in the slot, within the hold, on the wire before the end
+  // time.
   bool MayStart(std::int64_t boottime_us, absl::Time now) const {
     return boottime_us <= slot.start_not_after_us && boottime_us <= start_until_us &&
-           (!end_time || now < *end_time);
+           (!end_time || now + kToTheWire < *end_time);
   }
 };
 

@@ -43,7 +43,7 @@ StartedMessage Started() {
   return message;
 }
 
-TEST_CASE("SendJob::MayStart: within slot, hold and end time, their last moment included",
+TEST_CASE("SendJob::MayStart: within slot and hold, their last moment included; before the end",
           "[dispatcher]") {
   SendJob job;
   job.slot.start_not_after_us = 1000;
@@ -54,7 +54,9 @@ TEST_CASE("SendJob::MayStart: within slot, hold and end time, their last moment 
   CHECK(job.MayStart(2000, kNow));
   CHECK_FALSE(job.MayStart(2001, kNow));
   job.end_time = kNow;
-  CHECK(job.MayStart(2000, kNow - absl::Microseconds(1)));
+  // What passes the gate at the last moment would be on the wire after it.
+  CHECK(job.MayStart(2000, kNow - absl::Milliseconds(11)));
+  CHECK_FALSE(job.MayStart(2000, kNow - absl::Milliseconds(10)));
   CHECK_FALSE(job.MayStart(2000, kNow));
 }
 

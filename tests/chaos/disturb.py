@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 
+import plan as plans
 from kabarstack.servers import StartError
 
 
@@ -58,6 +59,7 @@ class Disturber:
         self.network_faults = collections.Counter()
         self.suspended = []  # (part, pid, from, to) by time.time()
         self._aof = AofSizes(stack.redis)
+        self._armed = []  # (fail point, part, the file that says it was hit)
         self._redis = threading.Lock()
         self._over = threading.Event()
 
@@ -72,8 +74,37 @@ class Disturber:
             self._suspend(d)
         elif d.part == "redis":
             self._lose_redis(d)
-        elif self._signal(d.part, signal.SIGQUIT if d.how == "immediate" else signal.SIGKILL):
-            self.kills[_kind(d.part)] += 1
+        else:
+            self._arm(d.part, d.point, d.hits)
+            self._kill(d.part, signal.SIGQUIT if d.how == "immediate" else signal.SIGKILL)
+
+    def _kill(self, part, number=signal.SIGKILL):
+        if self._signal(part, number):
+            self.kills[plans.kind_of(part)] += 1
+
+    def _arm(self, part, point, hits):
+        """When it comes back, it kills itself at the fail point; once, as the file says."""
+        process = self.stack.parts[part]
+        others = {k: v for k, v in (process.env or {}).items() if k != "KABAR_FAIL_POINT"}
+        if point:
+            marker = self.stack.path(f"{point}.{len(self._armed)}.hit")
+            self._armed.append((point, part, marker))
+            others["KABAR_FAIL_POINT"] = f"{point}@{marker}#{hits}"
+        process.env = others
+
+    def points_hit(self):
+        """Fail point -> how often a process killed itself there."""
+        hit = collections.Counter()
+        for point, part, marker in self._armed:
+            hit[point] += os.path.exists(marker)
+        return hit
+
+    def all_kills(self):
+        """Kind of process -> kills, those at fail points too."""
+        kills = collections.Counter(self.kills)
+        for _, part, marker in self._armed:
+            kills[plans.kind_of(part)] += os.path.exists(marker)
+        return kills
 
     def _signal(self, part, number):
         try:
@@ -96,25 +127,26 @@ class Disturber:
         for pid in pids:
             _signal_pid(pid, signal.SIGCONT)
         self.suspended.append((d.part, pids[0], began, time.time()))
-        self.suspensions[_kind(d.part)] += 1
+        self.suspensions[plans.kind_of(d.part)] += 1
 
     def _lose_redis(self, d):
         with self._redis:
             redis = self.stack.redis
             if d.how == "kill":
-                self._signal("redis", signal.SIGKILL)
-                self.kills["redis"] += 1
-                return
+                return self._kill("redis")
             redis.process.restart = False
-            self._signal("redis", signal.SIGKILL)
+            self._kill("redis")
             redis.process.stop()
+            if d.point:
+                # Who rebuilds the limits is to die of it. Dead already: it comes back armed.
+                self._arm("dispatcher", d.point, d.hits)
+                self._kill("dispatcher")
             if d.how == "emptied":
                 for entry in os.scandir(redis.data):
                     shutil.rmtree(entry.path) if entry.is_dir() else os.remove(entry.path)
             else:
                 self.say(f"redis: {self._aof.cut(d.seconds)} bytes cut off")
             redis.process.restart = True
-            self.kills["redis"] += 1
             try:
                 redis.start()
             except StartError as e:
@@ -132,7 +164,3 @@ def _signal_pid(pid, number):
         os.kill(pid, number)
     except ProcessLookupError:
         pass
-
-
-def _kind(part):
-    return "worker" if part.startswith("worker-") else part

@@ -23,6 +23,7 @@ class Lane:
     rate: tuple = None  # (limit, seconds)
     rows: int = 0       # of it in the ledger
     told: dict = None   # analytics' figures; None: a lane of events
+    progress: dict = None  # state -> messages, by the events that campaigns counted
     campaign: object = None
 
 
@@ -114,6 +115,10 @@ def _lanes(scene, wrong):
         except grpc.RpcError as e:
             wrong.append(f"no figures of {campaign.name}: {e.details()}")
         lanes[now.run_id] = lane
+    for run, *counted in _rows(scene.stage, "SELECT run_id, array_to_string(states, '|')"
+                                            " FROM campaigns.run_progress"):
+        if run in lanes:
+            lanes[run].progress = dict(zip(STATES[1:], map(int, counted)))
     return lanes
 
 

@@ -5,7 +5,9 @@ campaigns' start.
 """
 
 import dataclasses
+import os
 import random
+import re
 
 # Kinds of processes, as kills are counted.
 SERVICES = ["contacts", "templates", "dispatcher", "campaigns", "triggers", "analytics", "gateway"]
@@ -17,6 +19,12 @@ LINKS = [*(f"{s}>postgres" for s in [*SERVICES[:-1], "worker-1", "worker-2", "wo
          "campaigns>contacts", "campaigns>templates", "campaigns>dispatcher", "triggers>contacts",
          "triggers>templates", "triggers>dispatcher", "contacts>dispatcher", "dispatcher>contacts",
          "analytics>dispatcher", "analytics>triggers", "gateway>dispatcher", "cloudsim>gateway"]
+HEADER = os.path.join(os.path.dirname(__file__), "..", "..", "libs", "base", "fail_point.h")
+# Every process that follows events comes by these, whatever the header's test kills there.
+OF_CONSUMERS = ("position-stored", "effect-committed")
+CONSUMERS = ("analytics", "campaigns", "contacts", "triggers")
+# Comes by only after Redis was emptied: see disturb.py.
+AFTER_LOSS = "limits-rebuilt"
 LEASE_S = 4
 UNKNOWN_WINDOW_S = 6
 # The end of a run is left to what follows from the faults.
@@ -30,6 +38,10 @@ class Disturbance:
     # kill, suspend, immediate (PostgreSQL), emptied or cut_back (Redis); a link's: see proxy.py
     how: str
     seconds: float = 0  # suspended for so long; cut back by so much
+    # The process comes back with a fail point, and is killed once more when it passes it for the
+    # `hits`-th time.
+    point: str = ""
+    hits: int = 0
 
 
 @dataclasses.dataclass
@@ -123,8 +135,27 @@ def _pauses(draw, seconds):
     return deeds
 
 
+def fail_points():
+    """Kind of process -> the fail points that it comes by, AFTER_LOSS left out."""
+    with open(HEADER, encoding="utf-8") as f:
+        listed = re.findall(r'^    \{"([a-z-]+)", "([a-z0-9-]+)"\},$', f.read(), re.M)
+    points = {kind: [] for kind in KINDS}
+    for name, part in listed:
+        kinds = CONSUMERS if name in OF_CONSUMERS else [kind_of(part)]
+        for kind in kinds if name != AFTER_LOSS else ():
+            points[kind].append(name)
+    return points
+
+
+def kind_of(part):
+    return "worker" if part.startswith("worker-") else part
+
+
 def _disturbances(draw, seconds, kills):
     """Kills spread evenly over the kinds, suspensions beside them."""
+    points, done = fail_points(), dict.fromkeys(KINDS, 0)
+    for of_kind in points.values():
+        draw.shuffle(of_kind)
     kinds = (KINDS * (kills // len(KINDS) + 1))[:kills]
     draw.shuffle(kinds)
     made = []
@@ -136,9 +167,15 @@ def _disturbances(draw, seconds, kills):
             length = draw.uniform(1, 5) if how == "cut_back" else 0
         elif kind == "postgres":
             how = draw.choice(["immediate", "immediate", "kill"])
+        point, hits = "", 0
+        if points[kind]:  # in turns
+            point, hits = points[kind][done[kind] % len(points[kind])], draw.randint(1, 6)
+            done[kind] += 1
+        elif how in ("cut_back", "emptied") and draw.random() < 0.7:
+            point, hits = AFTER_LOSS, 1
         # Evenly, but for a share of the gap: two at once happen too.
         gap = seconds * ACTIVE / max(1, len(kinds))
-        made.append(Disturbance(1 + gap * (n + draw.uniform(0, 1.5)), part, how, length))
+        made.append(Disturbance(1 + gap * (n + draw.uniform(0, 1.5)), part, how, length, point, hits))
     for _ in range(max(2, kills // 3)):
         part = draw.choice([*SERVICES, "worker-1", "worker-2", "worker-1", "worker-2", "redis",
                             "postgres", "dispatcher"])

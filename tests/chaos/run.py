@@ -7,7 +7,7 @@ import time
 import facts as known
 import plan as plans
 from disturb import Disturber
-from judge import judge
+from judge import judge, unproven
 from play import Play
 from scene import Scene
 
@@ -16,6 +16,7 @@ from scene import Scene
 class Result:
     figures: dict
     findings: list
+    unproven: list  # of a run in full: why it does not count
 
     @property
     def exact(self):
@@ -29,10 +30,14 @@ class Result:
             kinds[kind] = kinds.get(kind, 0) + 1
             if kinds[kind] <= 5:
                 print(f"   {finding}")
-        print("Exact." if self.exact else f"NOT EXACT: {kinds}; seed {self.figures['seed']}", flush=True)
+        for why in self.unproven:
+            print(f"   does not count: {why}")
+        print(f"NOT EXACT: {kinds}; seed {self.figures['seed']}" if kinds else
+              "Exact, but does not count." if self.unproven else "Exact.", flush=True)
 
 
-def run(seed, seconds, recipients, kills, patience, say, keep=False, defect=""):
+def run(seed, seconds, recipients, kills, patience, say, keep=False, defect="", in_full=False):
+    """`in_full`: too few kills, or a fail point that nobody came by, and the run does not count."""
     plan = plans.make(seed, seconds, recipients, kills)
     scene = Scene(plan, defect=defect)
     disturber = None
@@ -55,8 +60,10 @@ def run(seed, seconds, recipients, kills, patience, say, keep=False, defect=""):
         scene.stage.failed = bool(verdict.findings) or keep
         if verdict.findings:
             say(scene.stage.diagnosis())
-        return Result(_figures(plan, verdict, disturber, scene, time.monotonic() - began),
-                      verdict.findings)
+        figures = _figures(plan, verdict, disturber, scene, time.monotonic() - began)
+        points = [*{p for of in plans.fail_points().values() for p in of}, plans.AFTER_LOSS]
+        return Result(figures, verdict.findings,
+                      unproven(figures, plans.KINDS, sorted(points)) if in_full else [])
     except BaseException:
         scene.stage.failed = True
         raise
@@ -74,7 +81,8 @@ def _figures(plan, verdict, disturber, scene, seconds):
     figures.pop("findings")
     summary = scene.stage.sim("summary")
     figures.update(
-        kills=dict(disturber.kills), kills_total=sum(disturber.kills.values()),
+        kills=dict(disturber.all_kills()), kills_total=sum(disturber.all_kills().values()),
+        fail_points=dict(disturber.points_hit()),
         suspensions=dict(disturber.suspensions), network_faults=dict(disturber.network_faults), faults=summary["faults"],
         accepted=summary["accepted"], refused=summary["refused_total"],
         not_exact=len(verdict.findings), seconds=round(seconds, 1), defect=scene.defect,

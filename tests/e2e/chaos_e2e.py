@@ -3,7 +3,9 @@
 import os
 import random
 import sys
+import types
 import unittest
+from unittest import mock
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.append(os.path.join(ROOT, "tests", "chaos"))
@@ -112,6 +114,34 @@ class Judge(unittest.TestCase):
         self.facts.inbound = (1, 1, 2)
         self.assert_found("not adding up")
 
+    def as_run(self):
+        """Its lane as a campaign's run, with the figures that it must have."""
+        told = dict.fromkeys(("queued", "sending", *judge.REACHED, *judge.NOT_SENT), 0)
+        told.update(asked=1, not_expanded=0, read=1, reached_sent=1, reached_delivered=1,
+                    reached_read=1)
+        states = mock.Mock(values_by_number={5: mock.Mock()})
+        states.values_by_number[5].name = "COMPLETED"
+        campaign = mock.Mock(asked=1, not_expanded=0, state=5)
+        type(campaign).DESCRIPTOR = mock.Mock(fields_by_name={"state": mock.Mock(enum_type=states)})
+        lane = self.facts.lanes[LANE]
+        lane.campaign, lane.progress = campaign, {"read": 1}
+        lane.told = types.SimpleNamespace(**told)
+        return lane
+
+    def test_a_run_counted_twice(self):
+        lane = self.as_run()
+        self.assertEqual(judge.judge(self.facts).findings, [])
+        lane.told.read = 2
+        self.assert_found("not adding up")
+        self.as_run().progress = {"read": 1, "queued": -1}
+        self.assert_found("not adding up")
+
+    def test_a_run_that_does_not_count(self):
+        figures = {"kills": {"worker": 5, "redis": 5}, "fail_points": {"gate-passed": 1}, "unknown": 1}
+        self.assertEqual(judge.unproven(figures, ["worker", "redis"], ["gate-passed"]), [])
+        figures = {"kills": {"worker": 4}, "fail_points": {"gate-passed": 0}, "unknown": 0}
+        self.assertEqual(len(judge.unproven(figures, ["worker", "redis"], ["gate-passed"])), 4)
+
     def test_each_limit(self):
         for at, kind in ((105.9, "pair"), (100.9, "throughput")):
             self.setUp()
@@ -136,6 +166,10 @@ class Judge(unittest.TestCase):
         self.assert_found("after pause", after_pause_max_ms=1100)
         self.facts.holds, self.facts.ends = [], {LANE: 99.0}
         self.assert_found("after end", after_end_max_ms=1000)
+        self.facts.ends = {LANE: 99.9999}
+        self.assert_found("after end")
+        self.facts.ends = {LANE: 100.0}
+        self.assertEqual(judge.judge(self.facts).findings, [])
 
 
 class Chaos(unittest.TestCase):
