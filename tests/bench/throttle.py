@@ -30,7 +30,7 @@ LIMITS = {"45/min": (45, 60, "campaign", 100), "80/s": (80, 1, "number", 1600),
 ALLOWANCE_S = 0.010
 
 
-def _list_of(kind, allowed=None):
+def list_of(kind, allowed=None):
     def parse(text):
         values = [kind(v) for v in text.split(",")]
         if allowed and any(v not in allowed for v in values):
@@ -40,9 +40,9 @@ def _list_of(kind, allowed=None):
 
 
 def arguments(parser):
-    parser.add_argument("--workers", type=_list_of(int), default=[1, 2, 4, 8], metavar="N,...",
+    parser.add_argument("--workers", type=list_of(int), default=[1, 2, 4, 8], metavar="N,...",
                         help="worker processes, each of these in turn (default 1,2,4,8)")
-    parser.add_argument("--limits", type=_list_of(str, list(LIMITS)), default=list(LIMITS),
+    parser.add_argument("--limits", type=list_of(str, list(LIMITS)), default=list(LIMITS),
                         metavar="L,...", help=f"default {','.join(LIMITS)}")
 
 
