@@ -232,6 +232,7 @@ class Application {
     switch (status.rule) {
       case FailureRule::kRetryTemplate:
         CloseWindowFor(tx_, sender.id, row.recipient_id);
+        effects_.closed_windows.push_back({sender.portfolio_id, sender.id, row.recipient_id});
         break;
       case FailureRule::kOptOut:
         Suppress(tx_, row.recipient_id, "MARKETING", "provider", status.reason,

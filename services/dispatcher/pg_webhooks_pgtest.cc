@@ -363,6 +363,32 @@ TEST_CASE("WebhookApplier: a payload that the ledger refuses does not stop those
   CHECK(told == 2);
 }
 
+TEST_CASE("WebhookApplier: a window that a status calls closed is closed in Redis too",
+          "[dispatcher]") {
+  Sent f;
+  f.Sql("UPDATE messages SET form_name = 'kabar_update', form_language = 'id'");
+  REQUIRE_THAT(
+      f.store.AppendWebhooks(
+          {{.received_at = absl::Now(),
+            .body = absl::StrCat(
+                R"({"object":"whatsapp_business_account","entry":[{"id":"7","changes":[{)",
+                R"("field":"messages","value":{"messaging_product":"whatsapp","metadata":{)",
+                R"("display_phone_number":"1","phone_number_id":"1001"},"statuses":[{)",
+                R"("id":"wamid.1.1","status":"failed","timestamp":"1700000000",)",
+                R"("recipient_id":"628121000001","biz_opaque_callback_data":")",
+                base::FormatAttemptTag(f.Id(1), 1),
+                R"(","errors":[{"code":131047,"title":"Re-engagement message"}]}]}}]}]})")}},
+          f.Deadline()),
+      IsOk());
+  QueueOfLists queue;
+  WebhookApplier applier(f.store, f.store, queue, whatsapp::ErrorPolicy::BuiltIn(),
+                         base::SystemClock());
+  REQUIRE_THAT(applier.RunOnce(), IsOk());
+  CHECK(f.State(1) == MessageState::kQueued);
+  CHECK(queue.Windows() == -1);
+  CHECK(queue.Pushed("lane") == std::vector<std::string>{f.Id(1)});
+}
+
 TEST_CASE("WebhookApplier: what passes buries nothing, however often it comes", "[dispatcher]") {
   struct Fault {
     absl::StatusCode code;

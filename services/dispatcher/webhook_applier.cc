@@ -128,6 +128,11 @@ absl::Status WebhookApplier::Bury(const JournalEntry& entry, const absl::Status&
 
 void WebhookApplier::Act(const WebhookEffects& effects) {
   const absl::Time deadline = clock_.Now() + kActTimeout;
+  // Before the messages are pushed again, or their next try, a template, would go out uncounted.
+  for (const WebhookEffects::WindowClosed& window : effects.closed_windows) {
+    NoteQueueStatus("close_window", queue_.CloseWindow(window.portfolio_id, window.sender_id,
+                                                       window.recipient_id, deadline));
+  }
   for (const WebhookEffects::WindowOpened& window : effects.windows) {
     NoteQueueStatus("open_window",
                     queue_.OpenWindow(window.portfolio_id, window.sender_id, window.recipient_id,

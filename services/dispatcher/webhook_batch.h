@@ -79,6 +79,11 @@ struct WebhookEffects {
     std::int64_t recipient_id = 0;
     absl::Time last_inbound = {};
   };
+  struct WindowClosed {
+    std::string portfolio_id = {};
+    std::string sender_id = {};
+    std::int64_t recipient_id = 0;
+  };
   struct SenderAction {
     std::string sender_id = {};
     SenderState state = SenderState::kPaused;
@@ -90,6 +95,7 @@ struct WebhookEffects {
     std::string reason = {};
   };
   std::vector<Store::Requeued> requeued = {};
+  std::vector<WindowClosed> closed_windows = {};  // before those that opened
   std::vector<WindowOpened> windows = {};
   std::vector<SenderAction> senders = {};
   std::vector<LaneAction> lanes = {};
