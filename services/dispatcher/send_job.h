@@ -39,7 +39,7 @@ struct SendJob {
   ClaimedEntry slot;
   std::int64_t start_until_us = 0;  // BOOTTIME: compare-and-set sent + hold
   std::optional<absl::Time> end_time;
-  std::int64_t claimed_us = 0;
+  std::int64_t claimed_us = 0;  // BOOTTIME: compare-and-set sent
   int reslots = 0;
   bool started = false;  // the gate let it through
 

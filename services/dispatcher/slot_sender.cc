@@ -70,9 +70,15 @@ void SlotSender::Send(JobPtr job) {
 
 // Immediately before the bytes are written.
 bool SlotSender::MayStart(SendJob& job) {
-  job.started = job.MayStart(clock_.BoottimeMicros(), clock_.Now());
+  static auto& wait = metrics::GetHistogram(
+      "kabar_dispatcher_claim_to_start_seconds",
+      "From asking the ledger for the right to send to the first byte; new slots included.", {},
+      metrics::LatencyBuckets());
+  const std::int64_t now = clock_.BoottimeMicros();
+  job.started = job.MayStart(now, clock_.Now());
   if (job.started) {
     base::FailPoint("gate-passed");
+    wait.Observe(absl::ToDoubleSeconds(absl::Microseconds(now - job.claimed_us)));
     turns_.Started();
   } else {
     turns_.Missed();

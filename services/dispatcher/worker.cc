@@ -201,6 +201,7 @@ void Worker::State::Prepare(const std::string& portfolio, const Claim& claim,
   job->slot = slot;
   job->start_until_us = cas_sent_us + absl::ToInt64Microseconds(options.hold);
   job->end_time = started.end_time;
+  job->claimed_us = cas_sent_us;
   if (!of_sender.ok()) {
     // Nothing of this number can go until a person has seen to it: not again at once.
     static log::Throttle throttle(absl::Seconds(10));

@@ -10,6 +10,8 @@ arrival of the last request in the simulator's record.
 messages_per_s is by the events; cpu_us_per_message is user + system time of all processes of the
 stack between start and last SENT, the simulator's included (cpu_us says whose). peak_rss_mb is each
 process's peak since it started, the import included; redis_peak_mb is Redis's own count.
+claim_to_start_p99_ms begins when the ledger is asked for the right to send; a slot lies at least
+15 ms ahead, the time set aside for that.
 """
 
 import json
@@ -192,6 +194,9 @@ def figures(args, stack):
         "cpu_us": {n: round(v / args.recipients, 1) for n, v in cpu.items()},
         "peak_rss_mb": measure.peak_rss_mb(stack),
         "redis_peak_mb": measure.redis_peak_mb(stack),
+        "claim_to_start_p99_ms": measure.quantile_ms(
+            stack, [f"worker-{i + 1}" for i in range(args.workers)],
+            "kabar_dispatcher_claim_to_start_seconds", 0.99),
         "import_rows_per_s": round(imported.rows / import_s, 1),
         "inexact": wrong,
     }
@@ -205,6 +210,7 @@ def _show(f):
           f"(the first after {f['to_first_request_s']:.2f} s)\n"
           f"   {f['cpu_us_per_message']:>10,.0f} us of CPU a message, all processes\n"
           f"   {f['redis_peak_mb']:>10,.0f} MB peak in Redis\n"
+          f"   {f['claim_to_start_p99_ms']:>10,.1f} ms from claim to request, p99\n"
           f"   {f['import_rows_per_s']:>10,.0f} rows/s imported before\n\n"
           f"   {'process':<14}{'CPU us/message':>15}{'peak MB':>10}")
     for name, peak in f["peak_rss_mb"].items():

@@ -3,6 +3,8 @@
 import json
 import os
 import platform
+import re
+import urllib.request
 
 TICK_US = 1_000_000 / os.sysconf("SC_CLK_TCK")
 
@@ -69,6 +71,33 @@ def redis_peak_mb(stack):
     info = stack.redis.command("INFO", "memory")
     peak = next(line for line in info.splitlines() if line.startswith("used_memory_peak:"))
     return round(int(peak.split(":")[1]) / 1048576, 1)
+
+
+def _buckets(stack, part, name):
+    """{upper bound in seconds: observations up to it} of a histogram without labels."""
+    url = f"http://{stack.address(part + '-metrics')}/metrics"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        text = answer.read().decode()
+    return {float(le): float(count)
+            for le, count in re.findall(rf'^{name}_bucket{{le="([^"]+)"}} (\S+)$', text, re.M)}
+
+
+def quantile_ms(stack, parts, name, q):
+    """Of the parts' histograms together, as Prometheus estimates it: evenly within a bucket."""
+    total = {}
+    for part in parts:
+        for le, count in _buckets(stack, part, name).items():
+            total[le] = total.get(le, 0) + count
+    bounds = sorted(total)
+    if not bounds or not total[bounds[-1]]:
+        return None
+    rank, below, low = q * total[bounds[-1]], 0, 0.0
+    for le in bounds:
+        if total[le] >= rank:
+            within = (rank - below) / (total[le] - below)
+            return None if le == float("inf") else round(1000 * (low + (le - low) * within), 2)
+        below, low = total[le], le
+    return None
 
 
 def machine():
