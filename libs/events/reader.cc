@@ -159,8 +159,14 @@ absl::Status Reader::Stream(const v1::ReadEventsRequest& request, std::stop_toke
   const absl::Time end = absl::Now() + state_->options.max_stream;
   absl::Time next_sign = absl::InfinitePast();  // the first tells the consumer that it is connected
   int64_t from = request.from_number();
+  uint64_t session = 0;
   v1::ReadEventsResponse response;
   while (!stop.stop_requested() && !cancelled() && absl::Now() < end) {
+    // The database may have been restored meanwhile: its numbers are compared with the consumer's
+    // when that comes anew, before they grow past it.
+    const uint64_t current = state_->news.SessionNumber();
+    if (session != 0 && current != 0 && current != session) break;
+    if (current != 0) session = current;
     uint64_t seen = 0;
     KABAR_RETURN_IF_ERROR(ReadShared(from, state_->QueryDeadline(), &response, &seen));
     const absl::Time now = absl::Now();

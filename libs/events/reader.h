@@ -9,8 +9,9 @@
 //
 // A request says who reads and from which number; everything below is committed by that consumer,
 // which is written to event_consumers. A stream ends by itself (OK) after `max_stream`, so that the
-// consumer comes back with its new position. Trim deletes only below the slowest position, and only
-// when every consumer in `required` has registered.
+// consumer comes back with its new position, and when the database was lost for a moment. Trim
+// deletes only below the slowest position, and only when every consumer in `required` has
+// registered.
 //
 // Thread safety: safe for concurrent use. Blocks: Stream until the caller is gone, the stop, or
 // max_stream. Errors: INVALID_ARGUMENT (no name, from_number < 1, or beyond what was ever

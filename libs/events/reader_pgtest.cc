@@ -156,6 +156,34 @@ TEST_CASE("Stream: what was read before the database was restored is forgotten",
   CHECK(StreamOf(reader, Request("b", 2))->substr(0, 14) == "2:new 3:newer|");
 }
 
+TEST_CASE("Stream: ends when the database was away, so that its consumer registers anew",
+          "[events]") {
+  OutboxDatabase db;
+  Publish(db, 3);
+  Reader reader(db.pool(), {.sign_of_life = absl::Milliseconds(20),
+                            .max_stream = absl::Seconds(60),
+                            .poll = absl::Milliseconds(20)});
+  REQUIRE(Eventually([&] { return !Listeners(db).empty(); }));
+  int signs = 0;
+  const absl::Time start = absl::Now();
+  REQUIRE_THAT(reader.Stream(
+                   Request("a", 4), {}, [] { return false; },
+                   [&](const v1::ReadEventsResponse&) {
+                     if (++signs != 10) return true;
+                     db.Sql(
+                         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE "
+                         "datname = current_database() AND pid <> pg_backend_pid()");
+                     return true;
+                   }),
+               IsOk());
+  CHECK(signs >= 10);
+  CHECK(absl::Now() - start < absl::Seconds(30));
+  db.Sql(
+      "DELETE FROM source.outbox WHERE number > 1; UPDATE source.event_publisher SET "
+      "next_number = 2");
+  CHECK_THAT(StreamOf(reader, Request("a", 4)), ReasonIs("EVENTS_FROM_THE_FUTURE"));
+}
+
 TEST_CASE("Stream: refuses requests that cannot be meant", "[events]") {
   OutboxDatabase db;
   Publish(db, 2);
