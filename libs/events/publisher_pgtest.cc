@@ -133,12 +133,12 @@ TEST_CASE("Publisher: many writers, rollbacks, two publishers: no gap, nothing l
   CHECK(db.Sql("SELECT next_number FROM source.event_publisher") == std::to_string(next));
 }
 
-TEST_CASE("Publisher: from commit to reader within 20 ms", "[events]") {
+TEST_CASE("Publisher: from commit to reader by notifications alone", "[events]") {
   OutboxDatabase db;
-  Publisher publisher(db.pool());
+  const absl::Duration never = absl::Hours(1);
+  Publisher publisher(db.pool(), {.poll = never});
   publisher.Start();
-  Reader reader(db.pool(), {.max_stream = absl::Seconds(60)});
-  std::atomic<absl::Time> read_at[2] = {absl::InfinitePast(), absl::InfinitePast()};
+  Reader reader(db.pool(), {.sign_of_life = never, .max_stream = never, .poll = never});
   std::atomic<int64_t> number = 0;
   std::jthread stream([&](const std::stop_token& stop) {
     v1::ReadEventsRequest request;
@@ -148,23 +148,15 @@ TEST_CASE("Publisher: from commit to reader within 20 ms", "[events]") {
         .Stream(
             request, stop, [&] { return stop.stop_requested(); },
             [&](const v1::ReadEventsResponse& response) {
-              if (!response.batches().empty()) {
-                read_at[0] = absl::Now();
-                number = response.batches().rbegin()->number();
-              }
+              if (!response.batches().empty()) number = response.batches().rbegin()->number();
               return true;
             })
         .IgnoreError();
   });
-  absl::Duration best = absl::InfiniteDuration();  // of several: the machine may be busy
   for (int64_t i = 1; i <= 15; ++i) {
     REQUIRE_THAT(db.Append("x"), IsOk());
-    const absl::Time committed = absl::Now();
     REQUIRE(Eventually([&] { return number == i; }, absl::Seconds(20), absl::Milliseconds(1)));
-    best = std::min(best, read_at[0].load() - committed);
   }
-  INFO("best " << best);
-  CHECK(best < absl::Milliseconds(20));
 }
 
 TEST_CASE("Publisher: finds rows whose notification was lost", "[events]") {

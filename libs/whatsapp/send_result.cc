@@ -3,6 +3,8 @@
 #include <limits>
 #include <optional>
 
+#include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "libs/whatsapp/error_policy.h"
 #include "libs/whatsapp/json_reader.h"
@@ -14,13 +16,19 @@ SendOutcome Ambiguous(std::string reason) {
   return SendOutcome{.kind = SendOutcome::Kind::kAmbiguous, .reason = std::move(reason)};
 }
 
+// An id goes into the ledger as it is, so it must be something that a ledger can hold.
+bool IsMessageId(const std::string& id) {
+  constexpr std::size_t kLongest = 512;
+  return !id.empty() && id.size() <= kLongest && absl::c_all_of(id, absl::ascii_isgraph);
+}
+
 std::optional<SendOutcome> ReadAccepted(const JsonObject& root) {
   JsonArray messages;
   JsonObject message;
   if (!Find(root, "messages", &messages)) return std::nullopt;
   if (messages.at(0).get(message) != simdjson::SUCCESS) return std::nullopt;
   SendOutcome outcome{.kind = SendOutcome::Kind::kAccepted, .wamid = TextOf(message, "id")};
-  if (outcome.wamid.empty()) return std::nullopt;
+  if (!IsMessageId(outcome.wamid)) return std::nullopt;
   JsonArray contacts;
   JsonObject contact;
   if (Find(root, "contacts", &contacts) && contacts.at(0).get(contact) == simdjson::SUCCESS) {

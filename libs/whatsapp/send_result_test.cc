@@ -75,6 +75,7 @@ TEST_CASE("ParseSendResponse: what counts as a refusal and what as doubt", "[wha
       {200, R"({"messages":[{"id":""}]})", Kind::kAmbiguous},
       {200, R"({"messages":[{"id":"wamid.X"})", Kind::kAmbiguous},  // cut off
       {302, R"({"messages":[{"id":"wamid.X"}]})", Kind::kAmbiguous},
+      {200, R"({"messages":[{"id":"wamid\u0000X"}]})", Kind::kAmbiguous},  // no ledger holds that
   };
   for (const Row& row : rows) {
     CAPTURE(row.status, row.body);
