@@ -172,12 +172,12 @@ def figures(args, stack):
     created = draft(client, args, sender.id)
     if args.statements:
         _forget_statements(stack)
-    before = measure.cpu_us(stack)
+    counter = measure.Cpu(stack)
     pb = client.pb.campaigns
     running = client.campaigns.StartCampaign(pb.StartCampaignRequest(id=created.id))
     started = time.time()
     stats = _await_sent(client, running.run_id)
-    cpu = measure.difference(measure.cpu_us(stack), before)
+    cpu, others = counter.so_far()
     state = await_ended(client, created.id)
     wrong = inexact(args, stats, state, demo.sim_get(stack, "/_sim/summary"))
     first_request, last_request = _starts(stack)
@@ -192,6 +192,7 @@ def figures(args, stack):
         "messages_per_s_by_simulator": round(args.recipients / (last_request - started), 1),
         "cpu_us_per_message": round(sum(cpu.values()) / args.recipients, 1),
         "cpu_us": {n: round(v / args.recipients, 1) for n, v in cpu.items()},
+        "others_cpu_share": others,
         "peak_rss_mb": measure.peak_rss_mb(stack),
         "redis_peak_mb": measure.redis_peak_mb(stack),
         "claim_to_start_p99_ms": measure.quantile_ms(
@@ -208,7 +209,8 @@ def _show(f):
           f"   {f['messages_per_s_by_simulator']:>10,.0f} messages/s by the simulator's record: "
           f"start -> last request {f['seconds_by_simulator']:.2f} s "
           f"(the first after {f['to_first_request_s']:.2f} s)\n"
-          f"   {f['cpu_us_per_message']:>10,.0f} us of CPU a message, all processes\n"
+          f"   {f['cpu_us_per_message']:>10,.0f} us of CPU a message, all processes; "
+          f"{f['others_cpu_share']:.0%} of the machine went to others\n"
           f"   {f['redis_peak_mb']:>10,.0f} MB peak in Redis\n"
           f"   {f['claim_to_start_p99_ms']:>10,.1f} ms from claim to request, p99\n"
           f"   {f['import_rows_per_s']:>10,.0f} rows/s imported before\n\n"

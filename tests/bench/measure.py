@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import time
 import re
 import urllib.request
 
@@ -43,8 +44,27 @@ def cpu_us(stack):
     return used
 
 
-def difference(after, before):
-    return {n: v - before.get(n, 0) for n, v in after.items()}
+def _busy_us():
+    """Of all cores since boot: what was used, and what the host took away."""
+    with open("/proc/stat", encoding="ascii") as f:
+        user, nice, system, _, _, irq, softirq, steal = (int(x) for x in f.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) * TICK_US
+
+
+class Cpu:
+    """CPU time of a stack's parts from now on."""
+
+    def __init__(self, stack):
+        self._stack, self._began = stack, time.monotonic()
+        self._used, self._busy = cpu_us(stack), _busy_us()
+
+    def so_far(self):
+        """(microseconds by part, the share of the machine's cores that everybody else used: above
+        some percent, figures of speed are not the machine's)."""
+        used = {n: v - self._used.get(n, 0) for n, v in cpu_us(self._stack).items()}
+        others = _busy_us() - self._busy - sum(used.values())
+        share = others / ((time.monotonic() - self._began) * 1e6 * os.cpu_count())
+        return used, round(max(0.0, share), 3)
 
 
 def _pss_mb(pid):

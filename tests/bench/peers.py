@@ -221,14 +221,15 @@ def _bullmq(args, node_folder, workers):
         peer.produce(args.warmup)
         _post(peer.stack, "/_sim/reset")
         peer.postgres.query("TRUNCATE peer_messages")
-        before = measure.cpu_us(peer)
+        counter = measure.Cpu(peer)
         started, ended = peer.produce(args.warmup + args.recipients)
-        cpu = measure.difference(measure.cpu_us(peer), before)
+        cpu, others = counter.so_far()
         seconds = ended - started
         return {"workers": workers, "seconds": round(seconds, 3),
                 "messages_per_s": round(args.recipients / seconds, 1),
                 "cpu_us_per_message": round(sum(cpu.values()) / args.recipients, 1),
                 "cpu_us": {n: round(v / args.recipients, 1) for n, v in cpu.items()},
+                "others_cpu_share": others,
                 "peak_rss_mb": measure.peak_rss_mb(peer),
                 "redis_peak_mb": measure.redis_peak_mb(peer),
                 "inexact": _peer_inexact(peer, rows, args.recipients)}
@@ -277,12 +278,14 @@ def _one(args, node_folder):
 
 
 def _show(f):
-    print(f"   {'':<20}{'messages/s':>12}{'seconds':>10}{'CPU us/message':>16}{'Redis peak MB':>15}")
+    print(f"   {'':<20}{'messages/s':>12}{'seconds':>10}{'CPU us/message':>16}{'Redis peak MB':>15}"
+          f"{'CPU to others':>15}")
     sides = [(f"bullmq, {one['workers']} worker(s)", one) for one in f["bullmq_tried"]]
     sides.append((f"ours, {f['ours']['workers']} worker(s)", f["ours"]))
     for name, one in sides:
         print(f"   {name:<20}{one['messages_per_s']:>12,.0f}{one['seconds']:>10.2f}"
-              f"{one['cpu_us_per_message']:>16.0f}{one['redis_peak_mb']:>15.0f}")
+              f"{one['cpu_us_per_message']:>16.0f}{one['redis_peak_mb']:>15.0f}"
+              f"{one['others_cpu_share']:>15.0%}")
     print(f"   ratio {f['ratio']:.2f}, to the faster one\n")
     for name, one in sides:
         cpu = ", ".join(f"{n} {us:.0f}" for n, us in one["cpu_us"].items() if us >= 0.5)
