@@ -194,10 +194,11 @@ absl::Status CheckRetry(const Campaign& c, absl::Time now) {
   return absl::OkStatus();
 }
 
-absl::Status RetryFailed(Campaign& c, std::int64_t retried, absl::Time now) {
+absl::Status RetryFailed(Campaign& c, std::int64_t before, std::int64_t retried, absl::Time now) {
   KABAR_RETURN_IF_ERROR(CheckRetry(c, now));
-  c.retried += retried;
-  if (retried > 0 && c.state == State::kCompleted) {
+  if (before + retried <= c.retried) return absl::OkStatus();
+  c.retried = before + retried;
+  if (c.state == State::kCompleted) {
     Enter(c, State::kRunning, "", now);
     c.finished_at.reset();
   }

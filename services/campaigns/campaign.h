@@ -90,7 +90,9 @@ absl::Status Start(Campaign& campaign, absl::Time now);
 absl::Status Pause(Campaign& campaign, absl::string_view reason, absl::Time now);
 absl::Status Resume(Campaign& campaign, absl::Time now);
 absl::Status Cancel(Campaign& campaign, absl::Time now);
-absl::Status RetryFailed(Campaign& campaign, std::int64_t retried, absl::Time now);
+// `retried` messages went back, beyond the `before` that were known when it was asked for first.
+absl::Status RetryFailed(Campaign& campaign, std::int64_t before, std::int64_t retried,
+                         absl::Time now);
 // What a retry needs before the dispatcher is asked.
 absl::Status CheckRetry(const Campaign& campaign, absl::Time now);
 void Complete(Campaign& campaign, absl::Time now);

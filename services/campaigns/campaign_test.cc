@@ -144,10 +144,15 @@ TEST_CASE("RetryFailed: opens a completed run again, not one past its end", "[ca
   Campaign c = Draft();
   REQUIRE_THAT(Start(c, kNow), IsOk());
   Complete(c, kNow);
-  REQUIRE_THAT(RetryFailed(c, 3, kNow), IsOk());
+  REQUIRE_THAT(RetryFailed(c, c.retried, 3, kNow), IsOk());
   CHECK(c.state == State::kRunning);
   CHECK(c.retried == 3);
   CHECK_FALSE(c.finished_at.has_value());
+  Complete(c, kNow);
+  // Asked again, and over already.
+  REQUIRE_THAT(RetryFailed(c, 0, 3, kNow), IsOk());
+  CHECK(c.retried == 3);
+  CHECK(c.state == State::kCompleted);
   CHECK_THAT(CheckRetry(c, *c.end_at), ReasonIs("END_TIME_PASSED"));
 }
 

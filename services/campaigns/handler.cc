@@ -229,6 +229,13 @@ grpc::Status Handler::RetryFailed(grpc::ServerContext* context,
         // The dispatcher needs an id under which a repeat after a lost answer is the same retry.
         const std::string retry_id =
             request->request_id().empty() ? base::NewId("rty") : request->request_id();
+        // What the events have told of it before the repeat must not count twice.
+        std::optional<std::int64_t> before;
+        KABAR_RETURN_IF_ERROR(store_.Write(
+            call.outlet, "NoteRetry", call.deadline, [&](Store::Unit& unit) -> absl::Status {
+              KABAR_ASSIGN_OR_RETURN(before, unit.NoteRetry(request->id(), retry_id));
+              return absl::OkStatus();
+            }));
         return Mutate(call, "RetryFailed", *request, response,
                       [&](Store::Unit& unit) -> absl::Status {
                         const absl::Time now = clock_.Now();
@@ -236,7 +243,8 @@ grpc::Status Handler::RetryFailed(grpc::ServerContext* context,
                         KABAR_RETURN_IF_ERROR(CheckRetry(campaign, now));
                         KABAR_ASSIGN_OR_RETURN(const std::int64_t retried,
                                                peers_.RetryFailed(campaign, retry_id));
-                        KABAR_RETURN_IF_ERROR(campaigns::RetryFailed(campaign, retried, now));
+                        KABAR_RETURN_IF_ERROR(campaigns::RetryFailed(
+                            campaign, before.value_or(campaign.retried), retried, now));
                         std::optional<absl::Time> due;
                         if (!campaign.ended()) due = now;
                         KABAR_RETURN_IF_ERROR(unit.Save(campaign, due));

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
+#include "kabar/events/v1/events.pb.h"
 #include "libs/base/clock.h"
 #include "libs/base/status.h"
 #include "libs/rpc/status.h"
@@ -42,6 +43,12 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
                           dispatcher::v1::Lane*) override {
     return rpc::ToGrpc(answer);
   }
+  // Two messages go back whenever it is asked.
+  grpc::Status RetryFailed(grpc::ServerContext*, const dispatcher::v1::RetryFailedRequest*,
+                           dispatcher::v1::RetryFailedResponse* response) override {
+    response->set_retried(2);
+    return rpc::ToGrpc(answer);
+  }
 };
 
 struct Verbs : testing::CampaignFixture {
@@ -62,6 +69,30 @@ struct Verbs : testing::CampaignFixture {
     const absl::Status status = rpc::ToAbsl(((*stub).*verb)(&context, request, &answer));
     if (!status.ok()) return status;
     return answer;
+  }
+
+  absl::StatusOr<v1::RetryFailedResponse> Retry(const std::string& request_id) {
+    v1::RetryFailedRequest request;
+    request.set_id("cmp_1");
+    request.set_request_id(request_id);
+    v1::RetryFailedResponse response;
+    grpc::ClientContext context;
+    rpc::testing::As(context, "operator-a");
+    const absl::Status status = rpc::ToAbsl(stub->RetryFailed(&context, request, &response));
+    if (!status.ok()) return status;
+    return response;
+  }
+  void TellOfRetries(std::int64_t number, int times) {
+    events::v1::NumberedBatch batch;
+    batch.set_number(number);
+    for (int i = 0; i < times; ++i) {
+      auto* changed = batch.mutable_batch()->add_events()->mutable_message_changed();
+      changed->set_run_id("run_1");
+      changed->set_from(events::v1::FAILED);
+      changed->set_to(events::v1::QUEUED);
+    }
+    const events::v1::NumberedBatch* const views[] = {&batch};
+    REQUIRE_THAT(store.MakeSink(nullptr)->Apply(views, absl::Now() + absl::Seconds(5)), IsOk());
   }
 
   FakeDispatcher dispatcher;
@@ -101,6 +132,25 @@ TEST_CASE("CancelCampaign: what the lane holds counts as handed over", "[campaig
   REQUIRE_THAT(answer, IsOk());
   CHECK(answer->not_expanded() == 50);
   CHECK(f.Get().not_expanded() == 50);
+}
+
+// Else the run would wait for ever for events of retries that there never were.
+TEST_CASE("RetryFailed: asked again after a lost answer, its retries count once", "[campaigns]") {
+  Verbs f("");
+  f.Put(State::kCompleted);
+  // The dispatcher sends the messages back; its answer is lost.
+  f.dispatcher.answer = absl::DeadlineExceededError("lost");
+  CHECK_FALSE(f.Retry("again").ok());
+  SECTION("the events came before the repeat") { f.TellOfRetries(1, 2); }
+  SECTION("the events come after it") {}
+  f.dispatcher.answer = absl::OkStatus();
+  const auto answer = f.Retry("again");
+  REQUIRE_THAT(answer, IsOk());
+  CHECK(answer->retried() == 2);
+  CHECK(f.Get().retried == 2);
+  CHECK(f.Get().state == State::kRunning);
+  REQUIRE_THAT(f.Retry("another"), IsOk());
+  CHECK(f.Get().retried == 4);
 }
 
 TEST_CASE("verbs: what the dispatcher refuses changes nothing here", "[campaigns]") {

@@ -106,6 +106,15 @@ constexpr pg::Query kSaveResponse{
     "UPDATE request_log SET response = $3 WHERE outlet_id = $1 AND request_id = $2"};
 constexpr pg::Query kForget{"campaigns.forget_requests",
                             "DELETE FROM request_log WHERE created_at < $1"};
+constexpr pg::Query kNoteRetry{"campaigns.note_retry",
+                               "INSERT INTO retries (outlet_id, request_id, retried_before) "
+                               "SELECT outlet_id, $3, retried FROM campaigns "
+                               "WHERE outlet_id = $1 AND id = $2 ON CONFLICT DO NOTHING"};
+constexpr pg::Query kNotedRetry{
+    "campaigns.noted_retry",
+    "SELECT retried_before FROM retries WHERE outlet_id = $1 AND request_id = $2"};
+constexpr pg::Query kForgetRetries{"campaigns.forget_retries",
+                                   "DELETE FROM retries WHERE created_at < $1"};
 
 std::optional<absl::CivilDay> DayOf(const pqxx::field& field) {
   absl::CivilDay day;
@@ -191,6 +200,16 @@ class PgUnit : public Store::Unit {
     const auto row = tx_.ExecMaybe(kLock, outlet_, id);
     if (!row) return NotFound(id);
     return CampaignOf(*row);
+  }
+
+  absl::StatusOr<std::optional<std::int64_t>> NoteRetry(const std::string& campaign_id,
+                                                        const std::string& retry_id) override {
+    if (tx_.Exec(kNoteRetry, outlet_, campaign_id, retry_id).affected_rows() > 0) {
+      return std::nullopt;
+    }
+    const auto row = tx_.ExecMaybe(kNotedRetry, outlet_, retry_id);
+    if (!row) return std::nullopt;  // no such campaign: the verb will say so
+    return (*row)[0].as<std::int64_t>();
   }
 
   absl::Status Save(const Campaign& c, std::optional<absl::Time> due) override {
@@ -337,6 +356,7 @@ absl::StatusOr<absl::Time> PgStore::NextDue(absl::Time deadline) {
 absl::Status PgStore::ForgetRequests(absl::Time before, absl::Time deadline) {
   return pg::Transact(pool_, "ForgetRequests", deadline, [&](pg::Transaction& tx) {
     tx.Exec(kForget, before);
+    tx.Exec(kForgetRetries, before);
     return absl::OkStatus();
   });
 }

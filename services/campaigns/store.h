@@ -33,6 +33,10 @@ class Store {
     virtual absl::Status Insert(const Campaign& campaign) = 0;
     // Nobody else changes the campaign before the unit ends: verbs and the runner take turns.
     virtual absl::StatusOr<Campaign> Lock(const std::string& id) = 0;
+    // Before the dispatcher is asked to retry: nullopt when nobody asked under this id before, else
+    // the campaign's `retried` when it was asked first.
+    virtual absl::StatusOr<std::optional<std::int64_t>> NoteRetry(const std::string& campaign_id,
+                                                                  const std::string& retry_id) = 0;
     // All of it; the runner looks at it at `due` (nullopt: no more).
     virtual absl::Status Save(const Campaign& campaign, std::optional<absl::Time> due) = 0;
   };

@@ -46,9 +46,11 @@ def arguments():
     how_long.add_argument("--minutes", type=float, help="the same in minutes")
     parser.add_argument("--seed", type=int, help="of everything that is drawn (default: by the clock)")
     parser.add_argument("--recipients", type=int, metavar="N",
-                        help="people in all campaigns together (default 100 a second)")
+                        help="people in all campaigns together (default 100 a second, with "
+                        "--minutes 667)")
     parser.add_argument("--kills", type=int, metavar="N",
-                        help="processes killed (default one in 2 s, at least one of each kind)")
+                        help="processes killed as planned, those at fail points beside them (default "
+                        "one in 2 s, with --minutes one in 4 s; at least one of each kind)")
     parser.add_argument("--patience", type=float, default=60, metavar="S",
                         help="how long nothing may get done on the way to rest (default 60)")
     parser.add_argument("--break", dest="defect", choices=DEFECTS, metavar="DEFECT",
@@ -76,8 +78,10 @@ def main():
         if not args.quiet:
             print(f"   {time.monotonic() - began:6.1f}  {text}", flush=True)
 
-    result = runs.run(args.seed, args.seconds, args.recipients or int(100 * args.seconds),
-                      args.kills or max(10, int(args.seconds / 2)), args.patience, say, args.keep,
+    recipients = args.recipients or int((40_000 / 60 if args.minutes else 100) * args.seconds)
+    result = runs.run(args.seed, args.seconds, recipients,
+                      args.kills or max(10, int(args.seconds / (4 if args.minutes else 2))),
+                      args.patience, say, args.keep,
                       args.defect or "", in_full=bool(args.minutes and not args.defect))
     if args.json:
         with open(args.json, "w", encoding="utf-8") as f:

@@ -130,7 +130,7 @@ class Play:
         for campaign in self.scene.plan.campaigns:
             # A person's decision on what is held; and what was paused for good by an error.
             self._verb(campaign.name, "CancelCampaign" if campaign.hold else "ResumeCampaign")
-        quiet, moving, nudged = 0, "", 0.0
+        quiet, moving, nudged, told = 0, "", 0.0, 0.0
         # As long as it gets on, however slowly on a busy machine, it is waited for.
         done, deadline, last = None, self._deadline(), time.monotonic() + LONGEST_REST
         while time.monotonic() < min(deadline, last):
@@ -145,6 +145,9 @@ class Play:
             quiet = quiet + 1 if not moving else 0
             if quiet == 2:
                 return ""
+            if time.monotonic() - told > 10:
+                told = time.monotonic()
+                self.say(f"still moving: {', '.join(moving.splitlines())}")
             if moving.startswith("UNKNOWN") and time.monotonic() - nudged > 2:
                 nudged = time.monotonic()
                 self._nudge()
