@@ -7,6 +7,7 @@
 // LANE_CLOSED); INVALID_ARGUMENT REQUEST_ID_REUSED.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -108,6 +109,24 @@ struct DeadLetter {
   absl::Time time;
 };
 
+// Messages by state (element 0: kQueued) and how many reached SENT, DELIVERED, READ at least; of
+// events: how they change these.
+struct MessageFigures {
+  std::array<std::int64_t, 10> states{};
+  std::array<std::int64_t, 3> reached{};
+};
+
+// A lane counted anew, all of one snapshot.
+struct LaneRecount {
+  Lane lane;  // `enqueued`: its own counter
+  std::int64_t rows = 0;
+  MessageFigures ledger;
+  MessageFigures changes_after;
+  std::int64_t newest_event_number = 0;
+  std::int64_t events_without_number = 0;
+  std::int64_t missing_event_numbers = 0;
+};
+
 struct JournalEntry {
   std::int64_t id = 0;
   absl::Time received_at;
@@ -196,6 +215,12 @@ class AdminStore {
   virtual absl::StatusOr<std::vector<DeadLetter>> ListDeadLetters(const std::string& outlet,
                                                                   std::int64_t after, int limit,
                                                                   absl::Time deadline) = 0;
+  // Ledger, events after this number, and event numbers. OUT_OF_RANGE EVENTS_TRIMMED,
+  // RESOURCE_EXHAUSTED TOO_MANY_EVENTS.
+  virtual absl::StatusOr<LaneRecount> RecountLane(const std::string& outlet,
+                                                  const std::string& lane_id,
+                                                  std::int64_t after_event_number,
+                                                  absl::Time deadline) = 0;
 
   // -- webhooks
   // ---------------------------------------------------------------------------------------

@@ -79,6 +79,8 @@ class Handler : public v1::DispatcherService::Service {
   grpc::Status ResolveUnknown(grpc::ServerContext* context,
                               const v1::ResolveUnknownRequest* request,
                               v1::ResolveUnknownResponse* response) override;
+  grpc::Status RecountLane(grpc::ServerContext* context, const v1::RecountLaneRequest* request,
+                           v1::RecountLaneResponse* response) override;
 
   // handler.cc
   grpc::Status Enqueue(grpc::ServerContext* context, const v1::EnqueueRequest* request,

@@ -11,6 +11,33 @@
 #include "services/dispatcher/requeue.h"
 
 namespace kabar::dispatcher {
+namespace {
+
+void ToProto(const MessageFigures& from, v1::RecountLaneResponse::Figures* to) {
+  for (std::size_t i = 0; i < from.states.size(); ++i) {
+    if (from.states[i] == 0) continue;
+    v1::RecountLaneResponse::StateCount& count = *to->add_states();
+    count.set_state(static_cast<events::v1::MessageState>(i + 1));
+    count.set_messages(from.states[i]);
+  }
+  to->set_reached_sent(from.reached[0]);
+  to->set_reached_delivered(from.reached[1]);
+  to->set_reached_read(from.reached[2]);
+}
+
+void ToProto(const LaneRecount& from, v1::RecountLaneResponse* to) {
+  to->set_lane_state(static_cast<events::v1::LaneState>(from.lane.state));
+  to->set_asked(from.lane.asked);
+  to->set_enqueued(from.lane.enqueued);
+  to->set_rows(from.rows);
+  ToProto(from.ledger, to->mutable_ledger());
+  ToProto(from.changes_after, to->mutable_changes_after());
+  to->set_newest_event_number(from.newest_event_number);
+  to->set_events_without_number(from.events_without_number);
+  to->set_missing_event_numbers(from.missing_event_numbers);
+}
+
+}  // namespace
 
 absl::Status Handler::AnswerLane(const rpc::Call& call, const absl::StatusOr<Lane>& lane,
                                  v1::Lane* response) {
@@ -132,6 +159,31 @@ grpc::Status Handler::ResolveUnknown(grpc::ServerContext* context,
     if (resend) NoteResends(result.requeued.size());
     PushRequeued(store_, queue_, result.requeued, deadline);
     ToProto(result, response);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status Handler::RecountLane(grpc::ServerContext* context,
+                                  const v1::RecountLaneRequest* request,
+                                  v1::RecountLaneResponse* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) {
+    if (request->after_event_number() < 0) {
+      return base::InvalidField("after_event_number", "must not be below 0");
+    }
+    KABAR_ASSIGN_OR_RETURN(const LaneRecount recount,
+                           store_.RecountLane(call.outlet, request->lane_id(),
+                                              request->after_event_number(), call.deadline));
+    ToProto(recount, response);
+    const absl::Time deadline = QueueDeadline(call);
+    const auto built = queue_.IsBuilt(recount.lane.portfolio_id, deadline);
+    const auto length = queue_.LaneLength(recount.lane, deadline);
+    if (!built.ok() || !length.ok()) {
+      response->set_queue(v1::RecountLaneResponse::UNREACHABLE);
+      return absl::OkStatus();
+    }
+    response->set_queue(*built ? v1::RecountLaneResponse::BUILT
+                               : v1::RecountLaneResponse::NOT_BUILT);
+    response->set_queue_length(*length);
     return absl::OkStatus();
   });
 }

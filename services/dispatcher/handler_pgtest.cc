@@ -130,6 +130,35 @@ TEST_CASE("Roles: people read, services act, outlets are apart", "[dispatcher]")
   CHECK(f.Call(&Stub::ListMessages, list, "owner-b")->messages_size() == 0);
 }
 
+TEST_CASE("RecountLane: ledger, events and queue as a viewer sees them", "[dispatcher]") {
+  Api f;
+  REQUIRE_THAT(f.Call(&Stub::Enqueue, f.Batch(1, 3)), IsOk());
+  f.Start(f.Ids(1, 1));
+  v1::RecountLaneRequest request;
+  request.set_lane_id("lane");
+  const auto recount = f.Call(&Stub::RecountLane, request, "viewer-a");
+  REQUIRE_THAT(recount, IsOk());
+  CHECK(recount->lane_state() == events::v1::RUNNING);
+  CHECK(recount->asked() == 1000);
+  CHECK(recount->enqueued() == 3);
+  CHECK(recount->rows() == 3);
+  REQUIRE(recount->ledger().states_size() == 2);
+  CHECK(recount->ledger().states(0).state() == events::v1::QUEUED);
+  CHECK(recount->ledger().states(0).messages() == 2);
+  CHECK(recount->changes_after().SerializeAsString() == recount->ledger().SerializeAsString());
+  CHECK(recount->events_without_number() > 0);
+  CHECK(recount->queue() == v1::RecountLaneResponse::BUILT);
+  CHECK(recount->queue_length() == 3);
+  f.queue.SetDown(true);
+  CHECK(f.Call(&Stub::RecountLane, request, "viewer-a")->queue() ==
+        v1::RecountLaneResponse::UNREACHABLE);
+  request.set_after_event_number(-1);
+  CHECK_THAT(f.Call(&Stub::RecountLane, request, "viewer-a"),
+             HasFieldViolation("after_event_number"));
+  CHECK_THAT(f.Call(&Stub::RecountLane, v1::RecountLaneRequest(), "owner-b"),
+             ReasonIs("LANE_NOT_FOUND"));
+}
+
 TEST_CASE("ResolveUnknown: an operator decides; ledger, queue and audit hear of it",
           "[dispatcher]") {
   Api f;

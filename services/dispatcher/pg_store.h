@@ -138,6 +138,11 @@ class PgStore : public Store, public AdminStore {
                                                           std::int64_t after, int limit,
                                                           absl::Time deadline) override;
 
+  // pg_recount.cc
+  absl::StatusOr<LaneRecount> RecountLane(const std::string& outlet, const std::string& lane_id,
+                                          std::int64_t after_event_number,
+                                          absl::Time deadline) override;
+
   // pg_recipients.cc
   absl::StatusOr<std::vector<OpenWindow>> ListOpenWindows(const std::string& portfolio_id,
                                                           absl::Time deadline) override;

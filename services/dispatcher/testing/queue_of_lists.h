@@ -86,7 +86,11 @@ class QueueOfLists : public Queue {
       for (const QueueEntry& entry : entries) pushed_[lane.id].push_back(entry.message_id);
     });
   }
-  absl::StatusOr<bool> IsBuilt(const std::string&, absl::Time) override { return true; }
+  absl::StatusOr<bool> IsBuilt(const std::string&, absl::Time) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (down_) return absl::UnavailableError("redis is down");
+    return true;
+  }
   absl::StatusOr<std::string> WaitForWake(const std::vector<std::string>&,
                                           absl::Duration) override {
     return "";
