@@ -1,5 +1,6 @@
 #include "services/analytics/pg_store.h"
 
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -136,6 +137,19 @@ void ReadWindow(pg::Transaction& tx, const std::string& outlet, const std::strin
   f.MeasureRate(seconds, end);
 }
 
+// Says up to which event there was nothing of the run: all of its figures are 0 there.
+absl::Status RunNotFound(const std::string& lane_id,
+                         const std::map<std::string, std::int64_t>& positions) {
+  absl::Status status = base::Error(
+      absl::StatusCode::kNotFound, "RUN_NOT_FOUND",
+      absl::StrCat("no events of a run ", lane_id, " of this outlet have been counted"));
+  for (const auto& [source, number] : positions) {
+    status = base::WithMeta(std::move(status), absl::StrCat("event_number_", source),
+                            absl::StrCat(number));
+  }
+  return status;
+}
+
 }  // namespace
 
 absl::StatusOr<LaneFigures> PgStore::Read(const std::string& outlet, const std::string& lane_id,
@@ -145,19 +159,17 @@ absl::StatusOr<LaneFigures> PgStore::Read(const std::string& outlet, const std::
   const pg::TransactOptions options{
       .deadline = deadline, .isolation = pg::Isolation::kRepeatableRead, .read_only = true};
   const auto read = [&](pg::Transaction& tx) -> absl::Status {
-    const auto row = tx.ExecMaybe(kRead, outlet, lane_id);
-    if (!row) {
-      return base::Error(
-          absl::StatusCode::kNotFound, "RUN_NOT_FOUND",
-          absl::StrCat("no events of a run ", lane_id, " of this outlet have been counted"));
+    std::map<std::string, std::int64_t> positions;
+    for (const pqxx::row& p : tx.Exec(kReadPositions)) {
+      positions[pg::TextField(p[0])] = p[1].as<std::int64_t>();
     }
+    const auto row = tx.ExecMaybe(kRead, outlet, lane_id);
+    if (!row) return RunNotFound(lane_id, positions);
     figures = FiguresOf(*row);
+    figures.positions = std::move(positions);
     ReadWindow(tx, outlet, lane_id, now, figures);
     for (const pqxx::row& f : tx.Exec(kReadFailures, outlet, lane_id)) {
       figures.failed_by_reason[pg::TextField(f[0])] = f[1].as<std::int64_t>();
-    }
-    for (const pqxx::row& p : tx.Exec(kReadPositions)) {
-      figures.positions[pg::TextField(p[0])] = p[1].as<std::int64_t>();
     }
     return absl::OkStatus();
   };

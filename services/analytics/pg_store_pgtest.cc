@@ -5,10 +5,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "kabar/events/v1/events.pb.h"
+#include "libs/base/status.h"
 #include "libs/pg/migration.h"
 #include "libs/pg/pool.h"
 #include "libs/testing/private_postgres.h"
@@ -97,6 +99,33 @@ TEST_CASE("Apply: figures and position move together and add up", "[analytics]")
   CHECK(f.reached_sent == 1);
   CHECK(f.failed_by_reason == std::map<std::string, std::int64_t>{{"MISSING_VARIABLE", 1}});
   CHECK(f.positions.at("dispatcher") == 3);
+}
+
+TEST_CASE("Read: figures and event number are of one moment; also of a run unheard of",
+          "[analytics]") {
+  House h;
+  const auto unheard = [&](const std::string& run) {
+    const auto figures = h.store->Read("toko-a", run, absl::Now(), Soon());
+    REQUIRE(base::GetReason(figures.status()) == "RUN_NOT_FOUND");
+    return base::GetMeta(figures.status(), "event_number_dispatcher");
+  };
+  CHECK(unheard("run_1").empty());
+  REQUIRE(h.Apply({LaneBatch(1, 500)}).ok());
+  CHECK(unheard("run_2") == "1");
+  // Event n says that one more message is QUEUED: whenever one asks, n - 1 of them.
+  std::jthread counting([&](std::stop_token stop) {
+    for (std::int64_t n = 2; n <= 200 && !stop.stop_requested(); ++n) {
+      if (!h.Apply({Batch(n, {{0, 1}})}).ok()) return;
+    }
+  });
+  std::int64_t seen = 0;
+  const absl::Time end = Soon();
+  while (seen < 200 && absl::Now() < end) {
+    const LaneFigures f = h.Read();
+    seen = f.positions.at("dispatcher");
+    REQUIRE(f.states[events::v1::QUEUED - 1] == seen - 1);
+  }
+  CHECK(seen == 200);
 }
 
 // A run of this rate on a clock of the test's own: a send each 1/rate s from `first` on.
