@@ -172,7 +172,8 @@ absl::StatusOr<Arguments> ParseArguments(const std::vector<std::string>& words,
       return UsageError(absl::StrCat("\"", word, "\" is one argument too many",
                                      taken > 0 ? "; put texts with blanks in quotes" : ""));
     } else {
-      arguments.Add(positionals[taken++].name, word);
+      arguments.Add(positionals[taken].name, word);
+      if (!positionals[taken].repeated) ++taken;
     }
   }
   KABAR_RETURN_IF_ERROR(CheckRequired(arguments, positionals, options));

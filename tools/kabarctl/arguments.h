@@ -45,6 +45,7 @@ struct Positional {
   std::string help = {};
   std::string field = {};
   bool required = true;
+  bool repeated = false;  // the last one: takes all words that are left
 };
 
 class Arguments {

@@ -1,4 +1,4 @@
-// The table of commands: one entry per `kabarctl NOUN VERB`.
+// The table of commands: one entry per `kabarctl NOUN VERB` (or NOUN alone).
 //
 // Thread safety: immutable once built. Nothing blocks. Errors: those of a command's function, as a
 // status that errors.h makes a sentence and an exit code of.
@@ -22,7 +22,7 @@ inline constexpr int kExitUnreachable = 3;
 
 struct Command {
   std::string noun;
-  std::string verb;
+  std::string verb;  // empty: the noun alone is the command
   std::string summary;
   std::string details = {};  // below the usage line
   std::vector<Positional> positionals = {};
@@ -45,9 +45,13 @@ Commands PortfolioCommands();
 Commands SenderCommands();
 Commands MessageCommands();
 Commands DeadLetterCommands();
+Commands VerifyCommands();
 
 // All of them, in the order of the help.
 const Commands& AllCommands();
+
+// "campaigns create"
+std::string FullName(const Command& command);
 
 // Those that every command takes: --json, --timeout, addresses, key.
 const std::vector<Option>& GlobalOptions();

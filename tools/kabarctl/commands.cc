@@ -14,13 +14,17 @@ const Commands& AllCommands() {
     for (Commands (*of_noun)() :
          {ContactCommands, SegmentCommands, TemplateCommands, ProviderTemplateCommands,
           CampaignCommands, EventCommands, AutomationCommands, PortfolioCommands, SenderCommands,
-          MessageCommands, DeadLetterCommands}) {
+          MessageCommands, DeadLetterCommands, VerifyCommands}) {
       Commands some = of_noun();
       std::move(some.begin(), some.end(), std::back_inserter(*all));
     }
     return all;
   }();
   return *commands;
+}
+
+std::string FullName(const Command& command) {
+  return absl::StrCat(command.noun, command.verb.empty() ? "" : " ", command.verb);
 }
 
 const std::vector<Option>& GlobalOptions() {

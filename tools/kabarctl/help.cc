@@ -50,10 +50,11 @@ Lines OptionLines(const std::vector<Option>& options) {
 }
 
 std::string Usage(const Command& command) {
-  std::string usage = absl::StrCat("kabarctl ", command.noun, " ", command.verb);
+  std::string usage = absl::StrCat("kabarctl ", FullName(command));
   bool more = false;
   for (const Positional& p : command.positionals) {
-    absl::StrAppend(&usage, p.required ? " " : " [", p.name, p.required ? "" : "]");
+    absl::StrAppend(&usage, p.required ? " " : " [", p.name, p.repeated ? " ..." : "",
+                    p.required ? "" : "]");
   }
   for (const Option& option : command.options) {
     if (option.required) {
@@ -70,7 +71,7 @@ std::string Usage(const Command& command) {
 std::string ProgramHelp() {
   Lines lines;
   for (const Command& command : AllCommands()) {
-    lines.emplace_back(absl::StrCat(command.noun, " ", command.verb), command.summary);
+    lines.emplace_back(FullName(command), command.summary);
   }
   return absl::StrCat(
       "kabarctl: the Kabar suite from the command line\n\n"

@@ -14,6 +14,13 @@
 namespace kabar::kabarctl {
 namespace {
 
+// A noun that is a command without a verb.
+bool StandsAlone(const std::string& noun) {
+  return std::any_of(AllCommands().begin(), AllCommands().end(), [&](const Command& command) {
+    return command.noun == noun && command.verb.empty();
+  });
+}
+
 // The words taken apart before any command is known.
 struct Split {
   std::string noun;
@@ -44,7 +51,7 @@ Split SplitWords(const std::vector<std::string>& words) {
       if (TakesValue(word) && i + 1 < words.size()) split.rest.push_back(words[++i]);
     } else if (split.noun.empty()) {
       split.noun = word;
-    } else if (split.verb.empty() && split.noun != "help") {
+    } else if (split.verb.empty() && split.noun != "help" && !StandsAlone(split.noun)) {
       split.verb = word;
     } else if (split.noun == "help") {  // kabarctl help campaigns create
       split.noun = word;
@@ -95,7 +102,7 @@ int Fail(const absl::Status& status, const Command* command, bool json, std::ost
   } else {
     error << "kabarctl: " << ErrorSentence(status, command);
     if (IsUsageError(status) && command != nullptr) {
-      error << "\nsee kabarctl " << command->noun << " " << command->verb << " --help";
+      error << "\nsee kabarctl " << FullName(*command) << " --help";
     }
   }
   error << std::endl;
@@ -123,7 +130,7 @@ int Run(const std::vector<std::string>& words, const Environment& environment,
     (split.help ? *terminal.out : *terminal.error) << ProgramHelp();
     return split.help ? kExitOk : kExitUsage;
   }
-  if (split.verb.empty() && IsNoun(split.noun)) {
+  if (split.verb.empty() && IsNoun(split.noun) && !StandsAlone(split.noun)) {
     (split.help ? *terminal.out : *terminal.error) << NounHelp(split.noun);
     return split.help ? kExitOk : kExitUsage;
   }

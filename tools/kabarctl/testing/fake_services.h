@@ -54,6 +54,9 @@ struct World {
   dispatcher::v1::CreateSenderRequest sender;
   std::vector<dispatcher::v1::ResolveUnknownRequest> decisions;
   std::vector<dispatcher::v1::ResolveUnknownResponse> decided;  // answers, one after the other
+  // Of RecountLane, one after the other; the last one again and again.
+  std::vector<absl::StatusOr<dispatcher::v1::RecountLaneResponse>> recounts;
+  std::vector<dispatcher::v1::RecountLaneRequest> recounted;
 };
 
 class FakeContacts : public contacts::v1::ContactsService::Service {
@@ -207,7 +210,9 @@ class FakeAnalytics : public analytics::v1::AnalyticsService::Service {
     return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call&) -> absl::Status {
       const std::lock_guard lock(world_.mutex);
       if (!world_.stats) {
-        return base::Error(absl::StatusCode::kNotFound, "RUN_NOT_FOUND", "no such run yet");
+        return base::WithMeta(
+            base::Error(absl::StatusCode::kNotFound, "RUN_NOT_FOUND", "no such run yet"),
+            "event_number_dispatcher", "12");
       }
       *response = *world_.stats;
       return absl::OkStatus();
@@ -266,6 +271,19 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
       if (world_.decided.empty()) return absl::OkStatus();
       *response = world_.decided.front();
       world_.decided.erase(world_.decided.begin());
+      return absl::OkStatus();
+    });
+  }
+
+  grpc::Status RecountLane(grpc::ServerContext* context,
+                           const dispatcher::v1::RecountLaneRequest* request,
+                           dispatcher::v1::RecountLaneResponse* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      world_.recounted.push_back(*request);
+      const auto answer = world_.recounts.at(0);
+      if (world_.recounts.size() > 1) world_.recounts.erase(world_.recounts.begin());
+      KABAR_ASSIGN_OR_RETURN(*response, answer);
       return absl::OkStatus();
     });
   }
