@@ -62,8 +62,9 @@ def run(seed, seconds, recipients, kills, patience, say, keep=False, defect="", 
             say(scene.stage.diagnosis())
         figures = _figures(plan, verdict, disturber, scene, time.monotonic() - began)
         points = [*{p for of in plans.fail_points().values() for p in of}, plans.AFTER_LOSS]
-        return Result(figures, verdict.findings,
-                      unproven(figures, plans.KINDS, sorted(points)) if in_full else [])
+        why = unproven(figures, plans.KINDS, sorted(points)) if in_full else []
+        figures["does_not_count"] = why
+        return Result(figures, verdict.findings, why)
     except BaseException:
         scene.stage.failed = True
         raise
