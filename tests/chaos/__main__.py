@@ -47,7 +47,7 @@ def arguments():
     parser.add_argument("--seed", type=int, help="of everything that is drawn (default: by the clock)")
     parser.add_argument("--recipients", type=int, metavar="N",
                         help="people in all campaigns together (default 100 a second, with "
-                        "--minutes 667)")
+                        "--minutes 8,000 a minute)")
     parser.add_argument("--kills", type=int, metavar="N",
                         help="processes killed as planned, those at fail points beside them (default "
                         "one in 2 s, with --minutes one in 4 s; at least one of each kind)")
@@ -78,7 +78,7 @@ def main():
         if not args.quiet:
             print(f"   {time.monotonic() - began:6.1f}  {text}", flush=True)
 
-    recipients = args.recipients or int((40_000 / 60 if args.minutes else 100) * args.seconds)
+    recipients = args.recipients or round((400 / 3 if args.minutes else 100) * args.seconds)
     result = runs.run(args.seed, args.seconds, recipients,
                       args.kills or max(10, int(args.seconds / (4 if args.minutes else 2))),
                       args.patience, say, args.keep,

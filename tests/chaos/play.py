@@ -12,7 +12,7 @@ import grpc
 import plan as plans
 from scene import EVENT_TYPES, Refused
 
-LONGEST_REST = 900
+LONGEST_REST = 3600
 ENDED = ("COMPLETED", "CANCELLED", "FAILED")
 
 
