@@ -22,7 +22,8 @@ namespace kabar::dispatcher {
 struct ClaimedEntry {
   QueueEntry entry;
   // On this process's CLOCK_BOOTTIME, in microseconds, converted on the safe side of the clock
-  // difference to the Redis server: not before the first, not after the second (slot + J).
+  // difference to the Redis server: not before the first, not after the second (slot + J, less the
+  // way to the wire).
   std::int64_t start_not_before_us = 0;
   std::int64_t start_not_after_us = 0;
   std::int64_t server_slot_us = 0;  // the slot as the server knows it, for GiveBack

@@ -152,11 +152,11 @@ struct RedisQueue::State {
     return answer;
   }
 
-  // The slot [t, t + J] of the server's clock on our CLOCK_BOOTTIME. The server read its clock at
-  // some moment between sending and answer: the earliest start assumes the latest such moment, the
-  // latest start the earliest.
-  static ClaimedEntry ToEntry(const Answer& answer, std::int64_t server_now, std::int64_t allowance,
-                              std::size_t at) {
+  // The slot [t, t + J] of the server's clock on our CLOCK_BOOTTIME, less what the gate's yes needs
+  // to the wire. The server read its clock at some moment between sending and answer: the earliest
+  // start assumes the latest such moment, the latest start the earliest.
+  ClaimedEntry ToEntry(const Answer& answer, std::int64_t server_now, std::int64_t allowance,
+                       std::size_t at) const {
     const auto& e = answer.reply.elements;
     ClaimedEntry entry;
     entry.server_slot_us = ToInt(e[at + 2]);
@@ -164,7 +164,8 @@ struct RedisQueue::State {
     entry.entry.message_id = e[at].text;
     entry.entry.recipient_id = ToInt(e[at + 1]);
     entry.start_not_before_us = answer.answered_us + ahead;
-    entry.start_not_after_us = answer.sent_us + ahead + allowance;
+    entry.start_not_after_us =
+        answer.sent_us + ahead + allowance - absl::ToInt64Microseconds(options.to_the_wire);
     return entry;
   }
 
@@ -234,7 +235,7 @@ absl::StatusOr<Claim> RedisQueue::ClaimNext(const std::string& portfolio_id, int
   claim.next_claim_us = answer.answered_us +
                         (next == 0 ? idle : std::clamp<std::int64_t>(next - server_now, 0, idle));
   for (std::size_t i = 6; i + 2 < e.size(); i += 3) {
-    claim.entries.push_back(State::ToEntry(answer, server_now, ToInt(e[5]), i));
+    claim.entries.push_back(state_->ToEntry(answer, server_now, ToInt(e[5]), i));
   }
   if (!claim.entries.empty()) {
     claim.lane_id = e[3].text;
@@ -258,7 +259,7 @@ absl::StatusOr<std::vector<ClaimedEntry>> RedisQueue::Reslot(const std::string& 
   std::vector<ClaimedEntry> slots;
   if (e.size() < 3) return absl::InternalError("script reslot answered too little");
   for (std::size_t i = 3; i + 2 < e.size(); i += 3) {
-    slots.push_back(State::ToEntry(answer, ToInt(e[1]), ToInt(e[2]), i));
+    slots.push_back(state_->ToEntry(answer, ToInt(e[1]), ToInt(e[2]), i));
   }
   return slots;
 }

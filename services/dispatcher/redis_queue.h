@@ -25,6 +25,8 @@ struct RedisQueueOptions {
   // as can start in so long, and a longer one costs less each. Both of a claim's rates must be so.
   absl::Duration fast_allowance = absl::Milliseconds(50);
   base::Rate fast = {.limit = 2000};
+  // The part of J that is kept for the way from the gate's last look to the wire.
+  absl::Duration to_the_wire = absl::Milliseconds(3);
   // A slot lies at least this far ahead of its claim: time for the compare-and-set.
   absl::Duration lead = absl::Milliseconds(15);
   // The longest `hold` that any claim asks for; what a rebuild must leave free. A claim comes half
