@@ -14,19 +14,17 @@ claim_to_start_p99_ms begins when the ledger is asked for the right to send; a s
 15 ms ahead, the time set aside for that.
 """
 
-import json
 import os
-import shutil
-import signal
 import sys
 import time
 import urllib.parse
 
 import grpc
 
+import ground
 import measure
 from kabarstack import demo, morning_file
-from kabarstack.client import Client, describe
+from kabarstack.client import Client
 from kabarstack.servers import StartError
 from kabarstack.settings import OUTLETS, SERVICES
 from kabarstack.stack import PROVIDER_TEMPLATES, Stack
@@ -213,23 +211,20 @@ def _show(f):
           f"{f['others_cpu_share']:.0%} of the machine went to others\n"
           f"   {f['redis_peak_mb']:>10,.0f} MB peak in Redis\n"
           f"   {f['claim_to_start_p99_ms']:>10,.1f} ms from claim to request, p99\n"
-          f"   {f['import_rows_per_s']:>10,.0f} rows/s imported before\n\n"
-          f"   {'process':<14}{'CPU us/message':>15}{'peak MB':>10}")
-    for name, peak in f["peak_rss_mb"].items():
-        print(f"   {name:<14}{f['cpu_us'].get(name, 0):>15.1f}{peak:>10.0f}")
-    for line in f["inexact"]:
-        print(f"   NOT EXACT: {line}")
+          f"   {f['import_rows_per_s']:>10,.0f} rows/s imported before")
+    ground.show_processes(f)
 
 
 def run(args):
     if args.recipients < 1 or args.workers < 1:
         print("tools/bench: --recipients and --workers: at least 1", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the stack on its way out
-    folder = os.path.join(demo.ROOT, ".kabar", "bench")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder, mode=0o755)
     print(measure.machine(), flush=True)
+    folder = ground.fresh_folder("bench")
+    return ground.exit_code(folder, lambda: _run(args, folder))
+
+
+def _run(args, folder):
     stack = make_stack(folder, args.workers, {"statuses": {"enabled": args.statuses}},
                        STATEMENTS if args.statements else ())
     code = 1
@@ -243,12 +238,6 @@ def run(args):
         code = 1 if measured["inexact"] else 0
         if args.keep:
             demo.keep(stack)
-    except (StartError, OSError) as e:
-        print(f"tools/bench: {e}; the logs are in {stack.logs}", file=sys.stderr)
-    except grpc.RpcError as e:
-        print(f"tools/bench: {describe(e)}; the logs are in {stack.logs}", file=sys.stderr)
-    except KeyboardInterrupt:
-        print("\ntools/bench: stopped")
     finally:
         killed = stack.stop()
         if killed:

@@ -15,9 +15,6 @@ again after a 503 is no error; webhook_retries counts them.
 """
 
 import argparse
-import os
-import shutil
-import signal
 import sys
 import time
 import urllib.request
@@ -25,9 +22,10 @@ import urllib.request
 import grpc
 
 import campaign
+import ground
 import measure
 from kabarstack import demo, morning_file
-from kabarstack.client import Client, describe
+from kabarstack.client import Client
 from kabarstack.servers import StartError
 from kabarstack.settings import SERVICES
 
@@ -172,37 +170,25 @@ def _show(f):
           f"(between {low:g} and {high:g}; {f['webhook_within_50ms']:.2%} within 50 ms); "
           f"{f['webhook_retries']} delivered again\n"
           f"   {f['cpu_us_per_message']:>10,.0f} us of CPU a message, all processes; "
-          f"{f['others_cpu_share']:.0%} of the machine went to others\n\n"
-          f"   {'process':<14}{'CPU us/message':>15}{'peak MB':>10}")
-    for name, peak in f["peak_rss_mb"].items():
-        print(f"   {name:<14}{f['cpu_us'].get(name, 0):>15.1f}{peak:>10.0f}")
-    for line in f["inexact"]:
-        print(f"   NOT EXACT: {line}")
+          f"{f['others_cpu_share']:.0%} of the machine went to others")
+    ground.show_processes(f)
 
 
 def run(args):
     if min(args.recipients, args.workers, args.connections) < 1:
         print("tools/bench: every number must be at least 1", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the stack on its way out
-    folder = os.path.join(demo.ROOT, ".kabar", "loop")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder, mode=0o755)
     print(measure.machine(), flush=True)
+    folder = ground.fresh_folder("loop")
+    return ground.exit_code(folder, lambda: _run(args, folder))
+
+
+def _run(args, folder):
     stack = campaign.make_stack(folder, args.workers, scenario=SCENARIO,
                                 webhook={"connections": args.connections})
     try:
         stack.start()
         figures = _figures(args, stack)
-    except (StartError, OSError) as e:
-        print(f"tools/bench: {e}; the logs are in {stack.logs}", file=sys.stderr)
-        return 1
-    except grpc.RpcError as e:
-        print(f"tools/bench: {describe(e)}; the logs are in {stack.logs}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\ntools/bench: stopped")
-        return 1
     finally:
         stack.stop()
     _show(figures)

@@ -8,19 +8,14 @@ window / (window + 10 ms), what spacing by the allowance J costs at most.
 """
 
 import argparse
-import os
-import shutil
-import signal
-import sys
 import time
 import urllib.parse
 
-import grpc
-
 import campaign
+import ground
 import measure
 from kabarstack import demo, morning_file
-from kabarstack.client import Client, describe
+from kabarstack.client import Client
 from kabarstack.servers import StartError
 from kabarstack.settings import SERVICES
 
@@ -71,10 +66,9 @@ def _await_requests(stack, count):
         time.sleep(0.5)
 
 
-def _one(folder, workers, name):
+def _one(workers, name):
     limit, window_s, whose, messages = LIMITS[name]
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder, mode=0o755)
+    folder = ground.fresh_folder("throttle")
     stack = campaign.make_stack(folder, workers=workers)
     try:
         stack.start()
@@ -112,26 +106,18 @@ def _verdict(f):
 
 
 def run(args):
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the stack on its way out
-    folder = os.path.join(demo.ROOT, ".kabar", "throttle")
     print(measure.machine(), flush=True)
+    return ground.exit_code(ground.fresh_folder("throttle"), lambda: _run(args))
+
+
+def _run(args):
     print(f"   {'workers':>7} {'limit':>8} {'most in a window':>17} {'used':>10}", flush=True)
     figures = []
-    try:
-        for workers in args.workers:
-            for name in args.limits:
-                one = _one(folder, workers, name)
-                figures.append(one)
-                print(f"   {workers:>7} {name:>8} {one['max_in_window']:>17} {one['used']:>10.6f}"
-                      f"  {_verdict(one)}", flush=True)
-    except (StartError, OSError) as e:
-        print(f"tools/bench: {e}; the logs are in {folder}/logs", file=sys.stderr)
-        return 1
-    except grpc.RpcError as e:
-        print(f"tools/bench: {describe(e)}; the logs are in {folder}/logs", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\ntools/bench: stopped")
-        return 1
+    for workers in args.workers:
+        for name in args.limits:
+            one = _one(workers, name)
+            figures.append(one)
+            print(f"   {workers:>7} {name:>8} {one['max_in_window']:>17} {one['used']:>10.6f}"
+                  f"  {_verdict(one)}", flush=True)
     measure.write_json(args.json, figures)
     return 0 if all(_verdict(f) == "ok" for f in figures) else 1
