@@ -12,95 +12,15 @@
 #include "libs/base/clock.h"
 #include "libs/base/status.h"
 #include "libs/redis/connection.h"
-#include "libs/redis/server.h"
 #include "libs/testing/private_redis.h"
-#include "services/dispatcher/queue_keeper.h"
-#include "services/dispatcher/testing/store_of_lists.h"
+#include "services/dispatcher/testing/queue_house.h"
 
 namespace kabar::dispatcher {
 namespace {
 
-using testing_store::StoreOfLists;
-
-absl::Time In(absl::Duration d) { return absl::Now() + d; }
-
-base::Rate Per(std::int64_t limit, absl::Duration window, std::int64_t burst = 1) {
-  return {.limit = limit, .window = window, .max_burst = burst};
-}
-
-Portfolio MakePortfolio() {
-  Portfolio portfolio;
-  portfolio.id = "p1";
-  return portfolio;
-}
-
-// One portfolio with one number in a fresh Redis, built from a ledger made of lists.
-struct House {
-  explicit House(base::Rate throughput = Per(100000, absl::Seconds(1)),
-                 base::Rate pair = Per(1, absl::Milliseconds(1)))
-      : queue({.url = testing::TestRedis().url(), .lead = absl::Milliseconds(1)},
-              base::SystemClock()) {
-    testing::TestRedis().FlushAll();
-    sender.id = "s1";
-    sender.portfolio_id = portfolio.id;
-    sender.throughput = throughput;
-    sender.pair_rate = pair;
-  }
-
-  Lane MakeLane(const std::string& id, std::optional<base::Rate> rate = std::nullopt,
-                int priority = 10) {
-    Lane lane;
-    lane.id = id;
-    lane.sender_id = sender.id;
-    lane.portfolio_id = portfolio.id;
-    lane.priority = priority;
-    lane.rate = rate;
-    return lane;
-  }
-
-  void Build(const std::vector<Lane>& lanes = {}) {
-    REQUIRE(queue.Rebuild(portfolio, {sender}, lanes, store, In(absl::Seconds(10))).ok());
-  }
-
-  void Fill(const Lane& lane, int from, int to) {
-    std::vector<QueueEntry> entries;
-    for (int i = from; i < to; ++i) {
-      entries.push_back({.message_id = absl::StrCat(lane.id, "-", i), .recipient_id = i + 1});
-    }
-    REQUIRE(queue.Push(lane, entries, In(absl::Seconds(5))).ok());
-  }
-
-  // Past the time for which a rebuild blocks all pairs (on the server's real clock).
-  void Settle() {
-    base::SystemClock().SleepFor(absl::Milliseconds(120) + sender.pair_rate.window, {});
-  }
-
-  Claim ClaimNext(int max = 200) {
-    auto claim = queue.ClaimNext(portfolio.id, max, absl::Milliseconds(50), In(absl::Seconds(5)));
-    REQUIRE(claim.ok());
-    return *claim;
-  }
-
-  // Claims until `count` messages came or `limit` passed.
-  std::vector<std::pair<std::string, ClaimedEntry>> ClaimUntil(std::size_t count,
-                                                               absl::Duration limit) {
-    std::vector<std::pair<std::string, ClaimedEntry>> all;
-    auto& clock = base::SystemClock();
-    const absl::Time end = In(limit);
-    while (all.size() < count && absl::Now() < end) {
-      Claim claim = ClaimNext();
-      for (auto& e : claim.entries) all.emplace_back(claim.lane_id, e);
-      const auto wait = absl::Microseconds(claim.next_claim_us - clock.BoottimeMicros());
-      clock.SleepFor(std::clamp(wait, absl::ZeroDuration(), end - absl::Now()), {});
-    }
-    return all;
-  }
-
-  Portfolio portfolio = MakePortfolio();
-  Sender sender;
-  StoreOfLists store;
-  RedisQueue queue;
-};
+using testing_queue::House;
+using testing_queue::In;
+using testing_queue::Per;
 
 // The most starts in any window, were each request started as late as its slot allows or as early.
 std::size_t MostInWindow(const std::vector<std::pair<std::string, ClaimedEntry>>& claimed,
@@ -115,16 +35,6 @@ std::size_t MostInWindow(const std::vector<std::pair<std::string, ClaimedEntry>>
     most = std::max(most, n);
   }
   return most;
-}
-
-TEST_CASE("ClaimNext: refuses a Redis that was not built from the ledger", "[dispatcher]") {
-  House h;
-  auto claim = h.queue.ClaimNext("p1", 10, absl::Milliseconds(50), In(absl::Seconds(5)));
-  REQUIRE(base::GetReason(claim.status()) == "QUEUE_NOT_BUILT");
-  CHECK_FALSE(*h.queue.IsBuilt("p1", In(absl::Seconds(5))));
-  h.Build();
-  CHECK(*h.queue.IsBuilt("p1", In(absl::Seconds(5))));
-  CHECK(h.ClaimNext().entries.empty());
 }
 
 TEST_CASE("GiveBack: the recipient of an unsent message need not wait for his pair's interval",
@@ -208,32 +118,6 @@ TEST_CASE("GiveBack: whatever goes back, two sends to a pair never fall into its
       CHECK(starts[i].server_slot_us - starts[i - 1].server_slot_us >=
             absl::ToInt64Microseconds(interval));
     }
-  }
-}
-
-TEST_CASE("ClaimNext: refuses again after a restart with all data, and after FLUSHALL",
-          "[dispatcher]") {
-  House h;
-  const Lane lane = h.MakeLane("l1");
-  h.Build({lane});
-  h.Fill(lane, 0, 3);
-  SECTION("restart") { testing::TestRedis().RestartWithData(); }
-  SECTION("restart, after which a command without a script connects anew") {
-    testing::TestRedis().RestartWithData();
-    // The first finds the connection broken.
-    while (!h.queue.LaneLength(lane, In(absl::Seconds(5))).ok()) continue;
-  }
-  SECTION("emptied") { testing::TestRedis().FlushAll(); }
-  // The first command meets the broken connection; the next one the new server.
-  absl::StatusOr<Claim> claim;
-  for (int i = 0; i < 3 && base::GetReason(claim.status()) != "QUEUE_NOT_BUILT"; ++i) {
-    claim = h.queue.ClaimNext("p1", 10, absl::Milliseconds(50), In(absl::Seconds(5)));
-    CHECK_FALSE(claim.ok());
-  }
-  CHECK(base::GetReason(claim.status()) == "QUEUE_NOT_BUILT");
-  for (int i = 0; i < 3; ++i) {
-    const auto built = h.queue.IsBuilt("p1", In(absl::Seconds(5)));
-    if (built.ok()) CHECK_FALSE(*built);
   }
 }
 
@@ -404,39 +288,6 @@ TEST_CASE("PutLane: a lane opened again keeps what it spent", "[dispatcher]") {
   CHECK(second[0].second.start_not_before_us - first[0].second.start_not_before_us >= 400000);
 }
 
-TEST_CASE("Rebuild: bucket and pairs are at their safest", "[dispatcher]") {
-  House h(Per(10, absl::Seconds(1)), Per(1, absl::Milliseconds(300)));
-  const Lane lane = h.MakeLane("l1", Per(5, absl::Seconds(1)));
-  h.store.recent = {{.recipient_id = 9, .last_use = absl::Now() - absl::Seconds(1)}};
-  h.store.queued["l1"] = {{.message_id = "m1", .recipient_id = 1},
-                          {.message_id = "m2", .recipient_id = 2}};
-  const std::int64_t before = base::SystemClock().BoottimeMicros();
-  h.Build({lane});
-  auto all = h.ClaimUntil(2, absl::Seconds(5));
-  REQUIRE(all.size() == 2);
-  // One whole interval of the lane (200 ms) and of the pair (300 ms) after the last possible start.
-  CHECK(all[0].second.start_not_before_us - before >= 300000);
-  CHECK(all[1].second.start_not_before_us - all[0].second.start_not_before_us >= 200000);
-}
-
-// Claims come up to 26 ms before their slots here (lead 1 ms, half of the hold).
-TEST_CASE("ClaimNext: no slot lies before the end of the pairs' block", "[dispatcher]") {
-  House h;
-  const Lane lane = h.MakeLane("l1");
-  h.Build({lane});
-  h.Fill(lane, 0, 3);
-  h.Settle();
-  redis::Connection redis({.url = testing::TestRedis().url()});
-  const auto now = redis::ServerTime(redis, In(absl::Seconds(5)));
-  REQUIRE(now.ok());
-  const std::int64_t end = absl::ToUnixMicros(*now) + 20000;
-  const std::string text = absl::StrCat(end);
-  REQUIRE(redis.Command({"HSET", "kabar:{p1}:p", "pair_block", text}, In(absl::Seconds(5))).ok());
-  const auto all = h.ClaimUntil(3, absl::Seconds(5));
-  REQUIRE(all.size() == 3);
-  for (const auto& [id, entry] : all) CHECK(entry.server_slot_us >= end);
-}
-
 TEST_CASE("Reslot: gives later slots that keep the lane's spacing", "[dispatcher]") {
   House h;
   const Lane lane = h.MakeLane("l1", Per(100, absl::Seconds(1)));
@@ -496,57 +347,6 @@ TEST_CASE("PushAgain: an id that is there already costs no second slot", "[dispa
   REQUIRE(all.size() == 5);
   CHECK(all[0].second.entry.message_id == "l1-0");
   CHECK(all[4].second.entry.message_id == "l1-4");
-}
-
-// The portfolio is new: nobody has been written to, so nothing blocks the claims below.
-TEST_CASE("QueueKeeper: Redis learns of a number that it was not told of", "[dispatcher]") {
-  House h;
-  const Lane lane = h.MakeLane("l1");
-  h.store.portfolios = {h.portfolio};
-  h.store.lanes = {lane};
-  QueueKeeper keeper({}, h.queue, h.store, base::SystemClock());
-  REQUIRE(keeper.Round().ok());  // builds the portfolio before its number is there
-  h.Fill(lane, 0, 3);
-  CHECK(h.ClaimNext().entries.empty());
-
-  h.store.senders = {h.sender};
-  REQUIRE(keeper.Round().ok());
-  CHECK(h.ClaimUntil(3, absl::Seconds(5)).size() == 3);
-}
-
-TEST_CASE("QueueKeeper: Redis follows a number's state and a portfolio's limit", "[dispatcher]") {
-  House h;
-  const Lane lane = h.MakeLane("l1");
-  h.store.portfolios = {h.portfolio};
-  h.store.lanes = {lane};
-  h.store.senders = {h.sender};
-  QueueKeeper keeper({}, h.queue, h.store, base::SystemClock());
-  REQUIRE(keeper.Round().ok());
-  h.store.senders[0].state = SenderState::kPaused;  // by the error table: the ledger alone knows
-  h.store.portfolios[0].messaging_limit = 2;
-  REQUIRE(keeper.Round().ok());
-  h.Fill(lane, 0, 3);
-  CHECK(h.ClaimNext().entries.empty());
-
-  h.store.senders[0].state = SenderState::kActive;
-  REQUIRE(keeper.Round().ok());
-  CHECK(h.ClaimUntil(3, absl::Milliseconds(300)).size() == 2);
-}
-
-TEST_CASE("QueueKeeper: what others told Redis wrongly is put right", "[dispatcher]") {
-  House h;
-  Lane lane = h.MakeLane("l1");
-  h.store.portfolios = {h.portfolio};
-  h.store.lanes = {lane};
-  h.store.senders = {h.sender};
-  QueueKeeper keeper({.sweep = absl::ZeroDuration()}, h.queue, h.store, base::SystemClock());
-  REQUIRE(keeper.Round().ok());
-  h.Fill(lane, 0, 1);
-  lane.state = LaneState::kPaused;  // a pause's word that came after its resume's
-  REQUIRE(h.queue.PutLane(lane, In(absl::Seconds(5))).ok());
-  CHECK(h.ClaimNext().entries.empty());
-  REQUIRE(keeper.Round().ok());
-  CHECK(h.ClaimUntil(1, absl::Seconds(5)).size() == 1);
 }
 
 }  // namespace
