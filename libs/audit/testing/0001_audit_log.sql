@@ -1,0 +1,1 @@
+\ir ../sql/audit_log_v1.sql
