@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "libs/audit/audit.h"
 #include "libs/base/rate.h"
 #include "services/dispatcher/message.h"
 #include "services/dispatcher/store.h"
@@ -30,6 +31,28 @@ struct RequestKey {
   std::string request_id = {};
   std::string method = {};
   std::string fingerprint = {};  // SHA-256 of the request
+  audit::Actor by = {};          // who asks: for the audit log
+};
+
+// What an operator pauses: a lane, a number, an outlet, everything.
+struct SendingTarget {
+  enum class Scope { kLane = 1, kSender = 2, kOutlet = 3, kAll = 4 };
+  Scope scope = Scope::kAll;
+  std::string id = {};  // kOutlet: the caller's; kAll: empty
+};
+
+struct SendingPause {
+  SendingTarget target = {};
+  std::string who = {};
+  std::string reason = {};
+  absl::Time since = {};
+};
+
+struct Sending {
+  SendingTarget target = {};
+  std::vector<SendingPause> pauses = {};  // of the target and of what it belongs to
+  std::int64_t in_flight = 0;             // SENDING; of the latest 100,000 claimed
+  bool drained = false;                   // paused, and nothing is or comes under way
 };
 
 struct PortfolioChange {
@@ -195,6 +218,24 @@ class AdminStore {
                                                        const UnknownToResolve& what,
                                                        const RequestKey& request,
                                                        absl::Time deadline) = 0;
+
+  // -- pauses by operators
+  // ----------------------------------------------------------------------- Paused already: as it
+  // is, with who was first. `outlet` is empty for kAll.
+  virtual absl::StatusOr<Sending> PauseSending(const std::string& outlet,
+                                               const SendingTarget& target,
+                                               const std::string& reason, const RequestKey& request,
+                                               absl::Time deadline) = 0;
+  virtual absl::StatusOr<Sending> ResumeSending(const std::string& outlet,
+                                                const SendingTarget& target,
+                                                const std::string& reason,
+                                                const RequestKey& request, absl::Time deadline) = 0;
+  virtual absl::StatusOr<Sending> GetSending(const std::string& outlet, const SendingTarget& target,
+                                             absl::Time deadline) = 0;
+  // Without looking at what is in flight.
+  virtual absl::StatusOr<std::vector<SendingPause>> ListPauses(const std::string& outlet,
+                                                               const SendingTarget& target,
+                                                               absl::Time deadline) = 0;
 
   // -- the ledger
   // ----------------------------------------------------------------------------------- At most

@@ -421,6 +421,48 @@ void ToProto(const ResolveResult& from, v1::ResolveUnknownResponse* to) {
   }
 }
 
+absl::StatusOr<SendingTarget> FromProto(const v1::SendingTarget& from, const std::string& outlet) {
+  SendingTarget target{.id = from.id()};
+  switch (from.scope()) {
+    case v1::SendingTarget::LANE:
+    case v1::SendingTarget::SENDER:
+      if (!IsId(from.id())) return base::InvalidField("target.id", "names no lane or sender");
+      break;
+    case v1::SendingTarget::OUTLET:
+      if (!from.id().empty() && from.id() != outlet) {
+        return base::InvalidField("target.id", "is not the outlet you act for; leave it empty");
+      }
+      target.id = outlet;
+      break;
+    case v1::SendingTarget::ALL:
+      if (!from.id().empty()) return base::InvalidField("target.id", "must be empty for ALL");
+      break;
+    default:
+      return base::InvalidField("target.scope", "must be LANE, SENDER, OUTLET or ALL");
+  }
+  target.scope = static_cast<SendingTarget::Scope>(from.scope());
+  return target;
+}
+
+void ToProto(const SendingTarget& from, v1::SendingTarget* to) {
+  to->set_scope(static_cast<v1::SendingTarget::Scope>(from.scope));
+  to->set_id(from.id);
+}
+
+void ToProto(const SendingPause& from, v1::Pause* to) {
+  ToProto(from.target, to->mutable_target());
+  to->set_reason(from.reason);
+  to->set_by(from.who);
+  SetTime(from.since, to->mutable_time());
+}
+
+void ToProto(const Sending& from, v1::Sending* to) {
+  ToProto(from.target, to->mutable_target());
+  for (const SendingPause& pause : from.pauses) ToProto(pause, to->add_pauses());
+  to->set_in_flight(from.in_flight);
+  to->set_drained(from.drained);
+}
+
 absl::StatusOr<std::vector<JournalEntry>> FromProto(const v1::AppendWebhooksRequest& request,
                                                     absl::Time now) {
   std::size_t bytes = 0;

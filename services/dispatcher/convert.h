@@ -39,6 +39,11 @@ absl::StatusOr<std::vector<NewMessage>> FromProto(const v1::EnqueueRequest& requ
 absl::StatusOr<UnknownToResolve> FromProto(const v1::ResolveUnknownRequest& request);
 void ToProto(const ResolveResult& from, v1::ResolveUnknownResponse* to);
 
+// OUTLET: the caller's, whether named or not.
+absl::StatusOr<SendingTarget> FromProto(const v1::SendingTarget& from, const std::string& outlet);
+void ToProto(const SendingPause& from, v1::Pause* to);
+void ToProto(const Sending& from, v1::Sending* to);
+
 absl::StatusOr<std::vector<JournalEntry>> FromProto(const v1::AppendWebhooksRequest& request,
                                                     absl::Time now);
 

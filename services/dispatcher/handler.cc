@@ -7,11 +7,13 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "libs/audit/audit.h"
 #include "libs/base/clock.h"
 #include "libs/base/fail_point.h"
 #include "libs/base/message_id.h"
 #include "libs/base/sha256.h"
 #include "libs/base/status.h"
+#include "libs/base/text.h"
 #include "libs/events/reader.h"
 #include "libs/rpc/guard.h"
 #include "services/dispatcher/convert.h"
@@ -30,12 +32,22 @@ absl::Status CheckRequestId(const std::string& request_id) {
   return base::InvalidField("request_id", "must be at most 128 bytes long");
 }
 
-RequestKey MakeRequestKey(absl::string_view method, const std::string& request_id,
-                          const google::protobuf::Message& request) {
+absl::Status CheckReason(const std::string& reason, bool required) {
+  if (required && reason.empty()) {
+    return base::InvalidField("reason", "must say why, for whoever wonders later");
+  }
+  if (reason.size() > 256) return base::InvalidField("reason", "must be at most 256 bytes long");
+  if (base::IsValidUtf8(reason) && reason.find('\0') == std::string::npos) return absl::OkStatus();
+  return base::InvalidField("reason", "is not valid UTF-8 text");
+}
+
+RequestKey MakeRequestKey(const rpc::Call& call, absl::string_view method,
+                          const std::string& request_id, const google::protobuf::Message& request) {
   const base::Sha256Digest digest = base::Sha256(request.SerializeAsString());
   return {.request_id = request_id,
           .method = std::string(method),
-          .fingerprint = std::string(digest.begin(), digest.end())};
+          .fingerprint = std::string(digest.begin(), digest.end()),
+          .by = audit::ActorOf(call, request_id)};
 }
 
 absl::Time Handler::QueueDeadline(const rpc::Call& call) const {

@@ -82,6 +82,14 @@ class Handler : public v1::DispatcherService::Service {
   grpc::Status RecountLane(grpc::ServerContext* context, const v1::RecountLaneRequest* request,
                            v1::RecountLaneResponse* response) override;
 
+  // handler_sending.cc
+  grpc::Status PauseSending(grpc::ServerContext* context, const v1::PauseSendingRequest* request,
+                            v1::Sending* response) override;
+  grpc::Status ResumeSending(grpc::ServerContext* context, const v1::ResumeSendingRequest* request,
+                             v1::Sending* response) override;
+  grpc::Status GetSending(grpc::ServerContext* context, const v1::GetSendingRequest* request,
+                          v1::Sending* response) override;
+
   // handler.cc
   grpc::Status Enqueue(grpc::ServerContext* context, const v1::EnqueueRequest* request,
                        v1::EnqueueResponse* response) override;
@@ -105,6 +113,9 @@ class Handler : public v1::DispatcherService::Service {
   // Answers the lane that a verb returned and tells the queue its state.
   absl::Status AnswerLane(const rpc::Call& call, const absl::StatusOr<Lane>& lane,
                           v1::Lane* response);
+
+  // Tells the queue of a pause or of its end.
+  void TellSending(const rpc::Call& call, const SendingTarget& target, bool resumed);
 
   AdminStore& store_;
   Store& ledger_;
@@ -131,8 +142,10 @@ class EventsHandler : public events::v1::EventsService::Service {
 absl::Status NeedOutlet(const rpc::Call& call);
 
 // Of a mutating request.
-RequestKey MakeRequestKey(absl::string_view method, const std::string& request_id,
-                          const google::protobuf::Message& request);
+RequestKey MakeRequestKey(const rpc::Call& call, absl::string_view method,
+                          const std::string& request_id, const google::protobuf::Message& request);
 absl::Status CheckRequestId(const std::string& request_id);
+// Of an operator's action: at most 256 bytes of text.
+absl::Status CheckReason(const std::string& reason, bool required);
 
 }  // namespace kabar::dispatcher

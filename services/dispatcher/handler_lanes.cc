@@ -58,21 +58,25 @@ grpc::Status Handler::CreateLane(grpc::ServerContext* context, const v1::CreateL
 
 grpc::Status Handler::GetLane(grpc::ServerContext* context, const v1::GetLaneRequest* request,
                               v1::Lane* response) {
-  return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) {
-    KABAR_ASSIGN_OR_RETURN(const Lane lane,
-                           store_.GetLane(call.outlet, request->id(), call.deadline));
-    ToProto(lane, response);
-    return absl::OkStatus();
-  });
+  return rpc::Serve(
+      context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) -> absl::Status {
+        KABAR_ASSIGN_OR_RETURN(const Lane lane,
+                               store_.GetLane(call.outlet, request->id(), call.deadline));
+        ToProto(lane, response);
+        if (!lane.held) return absl::OkStatus();
+        KABAR_ASSIGN_OR_RETURN(
+            const auto pauses,
+            store_.ListPauses(call.outlet, {SendingTarget::Scope::kLane, lane.id}, call.deadline));
+        for (const SendingPause& pause : pauses) ToProto(pause, response->add_pauses());
+        return absl::OkStatus();
+      });
 }
 
 grpc::Status Handler::PauseLane(grpc::ServerContext* context, const v1::PauseLaneRequest* request,
                                 v1::Lane* response) {
   return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
     KABAR_RETURN_IF_ERROR(NeedOutlet(call));
-    if (request->reason().size() > 256) {
-      return base::InvalidField("reason", "must be at most 256 bytes long");
-    }
+    KABAR_RETURN_IF_ERROR(CheckReason(request->reason(), /*required=*/false));
     return AnswerLane(
         call, store_.PauseLane(call.outlet, request->id(), request->reason(), call.deadline),
         response);
@@ -122,7 +126,7 @@ grpc::Status Handler::RetryFailed(grpc::ServerContext* context,
     KABAR_ASSIGN_OR_RETURN(
         const RetryResult result,
         store_.RetryFailed(call.outlet, request->lane_id(),
-                           MakeRequestKey("RetryFailed", request->request_id(), *request),
+                           MakeRequestKey(call, "RetryFailed", request->request_id(), *request),
                            call.deadline));
     NoteQueueStatus("put_lane", queue_.PutLane(result.lane, QueueDeadline(call)));
     response->set_retried(result.retried);
@@ -137,11 +141,11 @@ grpc::Status Handler::ResolveUnknown(grpc::ServerContext* context,
     KABAR_RETURN_IF_ERROR(NeedOutlet(call));
     KABAR_RETURN_IF_ERROR(CheckRequestId(request->request_id()));
     KABAR_ASSIGN_OR_RETURN(const UnknownToResolve what, FromProto(*request));
-    KABAR_ASSIGN_OR_RETURN(
-        const ResolveResult result,
-        store_.ResolveUnknown(call.outlet, what,
-                              MakeRequestKey("ResolveUnknown", request->request_id(), *request),
-                              call.deadline));
+    KABAR_ASSIGN_OR_RETURN(const ResolveResult result,
+                           store_.ResolveUnknown(call.outlet, what,
+                                                 MakeRequestKey(call, "ResolveUnknown",
+                                                                request->request_id(), *request),
+                                                 call.deadline));
     const bool resend = what.decision == UnknownDecision::kResend;
     log::Info("operator decided on UNKNOWN messages", {{"audit", "ResolveUnknown"},
                                                        {"decision", resend ? "RESEND" : "FAILED"},

@@ -17,9 +17,9 @@ grpc::Status Handler::CreatePortfolio(grpc::ServerContext* context,
     KABAR_ASSIGN_OR_RETURN(const Portfolio wanted, FromProto(request->portfolio(), call.outlet));
     KABAR_ASSIGN_OR_RETURN(
         const Portfolio portfolio,
-        store_.CreatePortfolio(wanted,
-                               MakeRequestKey("CreatePortfolio", request->request_id(), *request),
-                               call.deadline));
+        store_.CreatePortfolio(
+            wanted, MakeRequestKey(call, "CreatePortfolio", request->request_id(), *request),
+            call.deadline));
     ToProto(portfolio, response);
     return absl::OkStatus();
   });
@@ -31,11 +31,11 @@ grpc::Status Handler::UpdatePortfolio(grpc::ServerContext* context,
   return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
     KABAR_RETURN_IF_ERROR(CheckRequestId(request->request_id()));
     KABAR_ASSIGN_OR_RETURN(const PortfolioChange change, ChangeFromProto(*request));
-    KABAR_ASSIGN_OR_RETURN(
-        const Portfolio portfolio,
-        store_.UpdatePortfolio(call.outlet, request->portfolio().id(), change,
-                               MakeRequestKey("UpdatePortfolio", request->request_id(), *request),
-                               call.deadline));
+    KABAR_ASSIGN_OR_RETURN(const Portfolio portfolio,
+                           store_.UpdatePortfolio(call.outlet, request->portfolio().id(), change,
+                                                  MakeRequestKey(call, "UpdatePortfolio",
+                                                                 request->request_id(), *request),
+                                                  call.deadline));
     NoteQueueStatus("put_portfolio", queue_.PutPortfolio(portfolio, QueueDeadline(call)));
     ToProto(portfolio, response);
     return absl::OkStatus();
@@ -67,7 +67,8 @@ grpc::Status Handler::CreateSender(grpc::ServerContext* context,
     wanted.sealed_token = secrets_.Seal(request->sender().access_token());
     KABAR_ASSIGN_OR_RETURN(
         const Sender sender,
-        store_.CreateSender(wanted, MakeRequestKey("CreateSender", request->request_id(), *request),
+        store_.CreateSender(wanted,
+                            MakeRequestKey(call, "CreateSender", request->request_id(), *request),
                             call.deadline));
     NoteQueueStatus("put_sender", queue_.PutSender(sender, QueueDeadline(call)));
     ToProto(sender, response);
@@ -86,7 +87,7 @@ grpc::Status Handler::UpdateSender(grpc::ServerContext* context,
     KABAR_ASSIGN_OR_RETURN(
         const Sender sender,
         store_.UpdateSender(call.outlet, request->sender().id(), change,
-                            MakeRequestKey("UpdateSender", request->request_id(), *request),
+                            MakeRequestKey(call, "UpdateSender", request->request_id(), *request),
                             call.deadline));
     NoteQueueStatus("put_sender", queue_.PutSender(sender, QueueDeadline(call)));
     ToProto(sender, response);

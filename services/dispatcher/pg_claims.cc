@@ -154,7 +154,8 @@ absl::StatusOr<StartResult> PgStore::StartAttempts(const std::string& lane_id,
         result.sender_id = lane->lane.sender_id;
         const bool stopped =
             lane->lane.state != LaneState::kRunning && !base::HasDefect("cancel-not-looked-at");
-        if (stopped || lane->past_end || lane->sender_state != SenderState::kActive) {
+        if (stopped || lane->past_end || lane->lane.held ||
+            lane->sender_state != SenderState::kActive) {
           return absl::OkStatus();
         }
         Claimed claimed;

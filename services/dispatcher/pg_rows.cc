@@ -64,6 +64,7 @@ LaneRow ReadLane(const pqxx::row& row) {
   if (lane.rate) lane.rate_per_s = std::min(lane.rate_per_s, PerSecond(*lane.rate));
   result.sender_state = static_cast<SenderState>(row[17].as<int>());
   result.past_end = row[18].as<bool>();
+  lane.held = row[19].as<bool>();
   return result;
 }
 
@@ -79,6 +80,7 @@ Sender ReadSender(const pqxx::row& row) {
   sender.pair_rate = StoredRate(row[7]);
   sender.state = static_cast<SenderState>(row[8].as<int>());
   sender.state_reason = pg::TextField(row[9]);
+  sender.held = row[10].as<bool>();
   return sender;
 }
 

@@ -15,17 +15,23 @@
 #include "libs/pg/transaction.h"
 #include "services/dispatcher/store.h"
 
+// True while one of the targets is paused by an operator. Read without a lock: a claim that did not
+// see the pause was asked for before the pause's reply, and starts nothing later than `hold` after.
+#define KABAR_IS_HELD(targets) "EXISTS (SELECT 1 FROM pauses p WHERE p.target IN (" targets "))"
+
 // Of `lanes l JOIN senders s ON s.id = l.sender_id`; read by ReadLane.
 #define KABAR_LANE_COLUMNS                                                                 \
   "l.id, l.outlet_id, l.sender_id, s.portfolio_id, l.priority, l.rate, l.run_id, "         \
   "l.asked, l.end_time, l.fresh_for_s, l.max_attempts, l.unknown_policy, l.purpose, "      \
   "l.state, l.state_reason, l.finished_expanding, s.throughput, s.state AS sender_state, " \
-  "COALESCE(l.end_time <= clock_timestamp(), false) AS past_end"
+  "COALESCE(l.end_time <= clock_timestamp(), false) AS past_end, " KABAR_IS_HELD(          \
+      "'lane/' || l.id, 'sender/' || l.sender_id, 'outlet/' || l.outlet_id, 'all'") " AS held"
 
 // Read by ReadSender.
 #define KABAR_SENDER_COLUMNS                                                                \
   "s.id, s.outlet_id, s.portfolio_id, s.phone_number_id, s.display_phone, s.sealed_token, " \
-  "s.throughput, s.pair_rate, s.state, s.state_reason"
+  "s.throughput, s.pair_rate, s.state, s.state_reason, " KABAR_IS_HELD(                     \
+      "'sender/' || s.id, 'outlet/' || s.outlet_id, 'all'") " AS held"
 
 namespace kabar::dispatcher {
 

@@ -104,6 +104,19 @@ class PgStore : public Store, public AdminStore {
   absl::StatusOr<Lane> FinishLane(const std::string& outlet, const std::string& id,
                                   absl::Time deadline) override;
 
+  // pg_pauses.cc
+  absl::StatusOr<Sending> PauseSending(const std::string& outlet, const SendingTarget& target,
+                                       const std::string& reason, const RequestKey& request,
+                                       absl::Time deadline) override;
+  absl::StatusOr<Sending> ResumeSending(const std::string& outlet, const SendingTarget& target,
+                                        const std::string& reason, const RequestKey& request,
+                                        absl::Time deadline) override;
+  absl::StatusOr<Sending> GetSending(const std::string& outlet, const SendingTarget& target,
+                                     absl::Time deadline) override;
+  absl::StatusOr<std::vector<SendingPause>> ListPauses(const std::string& outlet,
+                                                       const SendingTarget& target,
+                                                       absl::Time deadline) override;
+
   // pg_lane_ends.cc
   absl::StatusOr<Lane> CancelLane(const std::string& outlet, const std::string& id,
                                   absl::Time deadline) override;

@@ -15,6 +15,7 @@ namespace kabar::dispatcher {
 namespace {
 
 constexpr absl::Duration kTimeout = absl::Seconds(10);
+constexpr char kHeld[] = "held";
 constexpr absl::Duration kRebuildTimeout = absl::Minutes(5);
 
 template <typename T, typename F>
@@ -60,11 +61,11 @@ absl::Status QueueKeeper::Round() {
              [&] { return queue_.PutPortfolio(portfolio, clock_.Now() + kTimeout); }));
   }
   for (const auto& sender : senders) {
-    KABAR_RETURN_IF_ERROR(
-        Tell("sender/" + sender.id,
-             absl::StrCat(static_cast<int>(sender.state), " ", base::FormatRate(sender.throughput),
-                          " ", base::FormatRate(sender.pair_rate)),
-             [&] { return queue_.PutSender(sender, clock_.Now() + kTimeout); }));
+    KABAR_RETURN_IF_ERROR(Tell(
+        "sender/" + sender.id,
+        absl::StrCat(static_cast<int>(sender.state), sender.held ? " held " : " ",
+                     base::FormatRate(sender.throughput), " ", base::FormatRate(sender.pair_rate)),
+        [&] { return queue_.PutSender(sender, clock_.Now() + kTimeout); }));
   }
   std::set<std::string> open;
   for (const auto& lane : lanes) {
@@ -104,10 +105,14 @@ absl::Status QueueKeeper::Tell(const std::string& key, const std::string& what,
 
 absl::Status QueueKeeper::SweepLane(const Lane& lane) {
   const absl::Time deadline = clock_.Now() + kTimeout;
-  KABAR_RETURN_IF_ERROR(Tell("lane/" + lane.id, std::string(Name(lane.state)),
+  const std::string key = "lane/" + lane.id;
+  // What was claimed when the pause came and not started is in the ledger alone.
+  const bool resumed = !lane.held && told_[key].what == kHeld;
+  KABAR_RETURN_IF_ERROR(Tell(key, lane.held ? kHeld : std::string(Name(lane.state)),
                              [&] { return queue_.PutLane(lane, deadline); }));
-  if (lane.state != LaneState::kRunning) return absl::OkStatus();
+  if (lane.state != LaneState::kRunning || lane.held) return absl::OkStatus();
   auto [swept, added] = swept_.try_emplace(lane.id, clock_.Now());
+  if (resumed) swept->second = absl::InfinitePast();
   const absl::Duration since = clock_.Now() - swept->second;
   if (added || since < options_.sweep_empty) return absl::OkStatus();
   KABAR_ASSIGN_OR_RETURN(const std::int64_t length, queue_.LaneLength(lane, deadline));

@@ -112,7 +112,7 @@ absl::Status RedisQueue::PutSender(const Sender& sender, absl::Time deadline) {
   const RedisArgs args = {sender.id,
                           absl::StrCat(IntervalMicros(sender.throughput, j)),
                           absl::StrCat(PairIntervalMicros(sender, state_->options)),
-                          sender.state == SenderState::kActive ? "1" : "0",
+                          sender.state == SenderState::kActive && !sender.held ? "1" : "0",
                           Micros(state_->early),
                           Micros(j)};
   return state_->Run(state_->put_sender, sender.portfolio_id, args, deadline).status();

@@ -168,7 +168,7 @@ RedisArgs RedisQueue::State::LaneArgs(const Lane& lane) const {
           absl::StrCat(lane.priority),
           absl::StrCat(lane.rate ? IntervalMicros(*lane.rate, allowance) : 0),
           absl::StrCat(lane.rate ? lane.rate->max_burst : 1),
-          lane.state == LaneState::kRunning ? "1" : "0",
+          lane.state == LaneState::kRunning && !lane.held ? "1" : "0",
           Micros(early),
           IsFinal(lane) ? "1" : "0",
           Micros(allowance)};

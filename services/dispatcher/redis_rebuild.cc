@@ -84,8 +84,9 @@ absl::Status RedisQueue::Rebuild(const Portfolio& portfolio, const std::vector<S
       const std::int64_t pair_iv = PairIntervalMicros(sender, options);
       longest_pair = std::max(longest_pair, pair_iv);
       batch.Add({"HSET", prefix + "s:" + sender.id, "iv", absl::StrCat(iv), "pair_iv",
-                 absl::StrCat(pair_iv), "active", sender.state == SenderState::kActive ? "1" : "0",
-                 "j", Micros(j), "tat", micros(last + absl::Microseconds(iv))});
+                 absl::StrCat(pair_iv), "active",
+                 sender.state == SenderState::kActive && !sender.held ? "1" : "0", "j", Micros(j),
+                 "tat", micros(last + absl::Microseconds(iv))});
     }
     for (const auto& lane : lanes) {
       if (!lane.rate) continue;

@@ -40,6 +40,7 @@ struct Sender {
   base::Rate pair_rate;      // 1/6s
   SenderState state = SenderState::kActive;
   std::string state_reason;
+  bool held = false;  // an operator's pause of it, its outlet or everything (pauses)
 };
 
 enum class UnknownPolicy : std::int16_t { kResend = 1, kHold = 2 };
@@ -60,6 +61,7 @@ struct Lane {
   std::string purpose;
   LaneState state = LaneState::kRunning;
   std::string state_reason;
+  bool held = false;  // an operator's pause of it, its sender, its outlet or everything (pauses)
   bool finished_expanding = false;  // FinishLane was called
   std::int64_t enqueued = 0;        // rows in the ledger (GetLane only)
   double rate_per_s = 0;            // the most it can send: its own rate and the sender's
