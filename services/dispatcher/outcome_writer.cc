@@ -27,12 +27,16 @@ OutcomeWriter::~OutcomeWriter() {
   changed_.notify_all();
 }
 
+// Writers wait for the first outcome, then for a full batch: to wake them for each one between
+// would cost more than writing it.
 void OutcomeWriter::Add(Outcome outcome) {
+  bool awaited = false;
   {
     std::lock_guard lock(mutex_);
     waiting_.push_back(std::move(outcome));
+    awaited = waiting_.size() == 1 || waiting_.size() == options_.max_batch;
   }
-  changed_.notify_all();
+  if (awaited) changed_.notify_all();
 }
 
 std::size_t OutcomeWriter::pending() const {

@@ -47,6 +47,20 @@ TEST_CASE("OutcomeWriter: an outcome is kept until the ledger takes it, and writ
   CHECK(back[0].entry.message_id == "m1");
 }
 
+TEST_CASE("OutcomeWriter: a full batch waits for no more company", "[dispatcher]") {
+  testing::FakeClock clock;
+  GrantingStore store;
+  OutcomeWriter writer(
+      {.max_batch = 7, .linger = absl::Hours(1), .writers = 1}, store,
+      [](std::vector<Store::Requeued>) {}, clock);
+  // Sometimes the writer lingers already when the last one comes, sometimes not.
+  for (std::size_t round = 1; round <= 500; ++round) {
+    for (int i = 0; i < 7; ++i) writer.Add(Returned(i));
+    REQUIRE(writer.Drain(Soon()));
+    CHECK(store.Outcomes().size() == 7 * round);
+  }
+}
+
 TEST_CASE("OutcomeWriter: what waits is written at its end, in batches", "[dispatcher]") {
   testing::FakeClock clock;
   GrantingStore store;

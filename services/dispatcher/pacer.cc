@@ -1,12 +1,16 @@
 #include "services/dispatcher/pacer.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
 namespace kabar::dispatcher {
 namespace {
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
-}
+// Actions that lie closer together than this run together, late rather than early: to sleep for
+// each costs more than the action. Far below the J of any slot (redis_queue.h).
+constexpr absl::Duration kShortestSleep = absl::Microseconds(500);
+}  // namespace
 
 Pacer::Pacer(base::Clock& clock)
     : clock_(clock), thread_([this](std::stop_token stop) { Run(stop); }) {}
@@ -49,7 +53,9 @@ void Pacer::Run(std::stop_token stop) {
     for (auto& action : TakeDue(clock_.BoottimeMicros(), &next)) action();
     const absl::Duration wait = next == kNever ? absl::InfiniteDuration()
                                                : absl::Microseconds(next - clock_.BoottimeMicros());
-    if (wait > absl::ZeroDuration()) clock_.Wait(wakeup_, wait, stop);
+    if (wait > absl::ZeroDuration()) {
+      clock_.Wait(wakeup_, std::max(wait, kShortestSleep), stop);
+    }
   }
 }
 

@@ -37,6 +37,26 @@ TEST_CASE("Pacer: runs each action at its time, equal times in the order they ca
   CHECK(ran == "abcd");
 }
 
+TEST_CASE("Pacer: what lies close together runs together, late and never early", "[dispatcher]") {
+  testing::FakeClock clock;
+  const std::int64_t now = clock.BoottimeMicros();
+  std::string ran;
+  Pacer pacer(clock);
+  pacer.At(now + 1000, [&] { ran += "a"; });
+  pacer.At(now + 1100, [&] { ran += "b"; });
+  pacer.At(now + 1200, [&] { ran += "c"; });
+  REQUIRE(clock.WaitForSleepers(1));
+  clock.Advance(absl::Microseconds(1000));
+  REQUIRE(clock.WaitForSleepers(1));
+  CHECK(ran == "a");
+  clock.Advance(absl::Microseconds(400));
+  REQUIRE(clock.WaitForSleepers(1));
+  CHECK(ran == "a");
+  clock.Advance(absl::Microseconds(100));
+  REQUIRE(clock.WaitForSleepers(1));
+  CHECK(ran == "abc");
+}
+
 TEST_CASE("Pacer: an earlier action that comes later is not slept over", "[dispatcher]") {
   testing::FakeClock clock;
   Pacer pacer(clock);

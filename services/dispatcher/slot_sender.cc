@@ -24,6 +24,23 @@ constexpr absl::Duration kRedisTimeout = absl::Seconds(2);
 constexpr double kSlowFraction = 0.5;
 constexpr absl::Duration kSlowFor = absl::Seconds(10);
 
+// One for each attempt, so a series is looked up once.
+metrics::Counter& AttemptsEnded(SendOutcome::Kind kind) {
+  const auto series = [](SendOutcome::Kind of) {
+    return &metrics::GetCounter("kabar_dispatcher_attempts_total", "Attempts by how they ended.",
+                                {{"outcome", std::string(whatsapp::SendOutcomeKindName(of))}});
+  };
+  static const std::map<SendOutcome::Kind, metrics::Counter*> counters = [&] {
+    std::map<SendOutcome::Kind, metrics::Counter*> all;
+    for (const auto of : {SendOutcome::Kind::kNotSent, SendOutcome::Kind::kAccepted,
+                          SendOutcome::Kind::kRejected, SendOutcome::Kind::kAmbiguous}) {
+      all[of] = series(of);
+    }
+    return all;
+  }();
+  return *counters.at(kind);
+}
+
 }  // namespace
 
 SlotSender::SlotSender(Options options, Queue& queue, OutcomeWriter& outcomes, ClaimTurns& turns,
@@ -104,9 +121,7 @@ void SlotSender::Completed(JobPtr job, SendOutcome result) {
   if (result.kind != SendOutcome::Kind::kNotSent) {
     latency.Observe(absl::ToDoubleSeconds(result.completed_at - result.written_at));
   }
-  metrics::GetCounter("kabar_dispatcher_attempts_total", "Attempts by how they ended.",
-                      {{"outcome", std::string(whatsapp::SendOutcomeKindName(result.kind))}})
-      .Increment();
+  AttemptsEnded(result.kind).Increment();
   base::FailPoint("answer-received");
   Reaction reaction = React(*job, result, policy_, options_.retry, clock_.Now());
   if (result.kind == SendOutcome::Kind::kNotSent) {

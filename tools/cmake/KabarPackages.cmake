@@ -14,5 +14,7 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(PQXX REQUIRED IMPORTED_TARGET libpqxx)
 pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+# What the services allocate with. It declares nothing of its own: no development package is needed.
+find_library(JEMALLOC_LIBRARY NAMES jemalloc libjemalloc.so.2 REQUIRED)
 find_library(PHONENUMBER_LIBRARY phonenumber REQUIRED)
 find_path(CATCH2_INCLUDE_DIR catch2/catch.hpp REQUIRED)
