@@ -32,9 +32,30 @@ struct ClaimedEntry {
 struct Claim {
   std::string lane_id;  // empty: nothing to send now
   std::string sender_id;
+  // The sender's circuit is open and this one message is to find out whether it may close: whatever
+  // comes of it must be told (TellSender).
+  bool probe = false;
+  bool suspect = false;  // the sender's last requests failed: tell if one goes well
   std::vector<ClaimedEntry> entries;
   // When to ask again for this portfolio if nothing wakes us (BOOTTIME us); 0: at once.
   std::int64_t next_claim_us = 0;
+};
+
+// How a number fares, as all workers together have seen it.
+struct SenderHealth {
+  double fraction = 1;                           // of its throughput that it may use now
+  int failures = 0;                              // in a row
+  absl::Time open_until = absl::InfinitePast();  // later: its circuit is open
+  bool open = false;                             // nothing is claimed but a probe after open_until
+};
+
+// What a worker saw of a number's requests since it last told.
+struct SenderNews {
+  bool went_well = false;           // one got an answer that is not the provider's own trouble
+  int failures = 0;                 // after that
+  std::int64_t failed_slot_us = 0;  // of the last of them (ClaimedEntry::server_slot_us)
+  enum class Probe { kNone, kWell, kFailed, kUnused };
+  Probe probe = Probe::kNone;  // kUnused: it was not sent after all
 };
 
 class Queue {
@@ -43,9 +64,12 @@ class Queue {
 
   // Pops up to `max` messages of the best lane of the portfolio that can send within `hold`:
   // priority first, then the lane whose turn it is; checks lane rate, sender throughput, pair and
-  // portfolio on the server's clock; whoever must wait goes to the delayed set.
+  // portfolio on the server's clock; whoever must wait goes to the delayed set. `lead`: slots lie
+  // at least this far ahead, time for the compare-and-set; where a limit has been free, the message
+  // may start before.
   virtual absl::StatusOr<Claim> ClaimNext(const std::string& portfolio_id, int max,
-                                          absl::Duration hold, absl::Time deadline) = 0;
+                                          absl::Duration hold, absl::Duration lead,
+                                          absl::Time deadline) = 0;
   // New slots for messages still held (lease valid) whose slot passed before they could start.
   virtual absl::StatusOr<std::vector<ClaimedEntry>> Reslot(const std::string& portfolio_id,
                                                            const std::string& lane_id,
@@ -76,10 +100,25 @@ class Queue {
   // The provider says that it is closed: messages to him count for the 24-hour limit again.
   virtual absl::Status CloseWindow(const std::string& portfolio_id, const std::string& sender_id,
                                    std::int64_t recipient_id, absl::Time deadline) = 0;
-  // 130429: the number sends at most `fraction` of its throughput for `duration`.
-  virtual absl::Status SlowSender(const std::string& portfolio_id, const std::string& sender_id,
-                                  double fraction, absl::Duration duration,
-                                  absl::Time deadline) = 0;
+  // 130429: the provider refused the request of this slot (ClaimedEntry::server_slot_us) as too
+  // much. The number sends at half the speed and recovers by itself; refusals that say nothing new
+  // count once, however many are told. True: this one lowered it.
+  virtual absl::StatusOr<bool> SlowSender(const std::string& portfolio_id,
+                                          const std::string& sender_id, std::int64_t slot_us,
+                                          absl::Time deadline) = 0;
+  // 131056: the recipient alone waits 4^n s on this number, n the refusals in a row; for so long.
+  virtual absl::StatusOr<absl::Duration> RefusePair(const std::string& portfolio_id,
+                                                    const std::string& sender_id,
+                                                    std::int64_t recipient_id,
+                                                    absl::Time deadline) = 0;
+  // Opens and closes the number's circuit. How it fares then.
+  virtual absl::StatusOr<SenderHealth> TellSender(const std::string& portfolio_id,
+                                                  const std::string& sender_id,
+                                                  const SenderNews& news, absl::Time deadline) = 0;
+  // In the order of the senders.
+  virtual absl::StatusOr<std::vector<SenderHealth>> GetHealth(
+      const std::string& portfolio_id, const std::vector<std::string>& sender_ids,
+      absl::Time deadline) = 0;
   // How many ids the lane holds in Redis (list and delayed).
   virtual absl::StatusOr<std::int64_t> LaneLength(const Lane& lane, absl::Time deadline) = 0;
   // Replaces the lane's list by `entries` in one step (sweeper, rebuild).

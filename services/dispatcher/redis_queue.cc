@@ -15,12 +15,14 @@ RedisQueue::RedisQueue(RedisQueueOptions options, base::Clock& clock)
 RedisQueue::~RedisQueue() = default;
 
 absl::StatusOr<Claim> RedisQueue::ClaimNext(const std::string& portfolio_id, int max,
-                                            absl::Duration hold, absl::Time deadline) {
+                                            absl::Duration hold, absl::Duration lead,
+                                            absl::Time deadline) {
+  lead = std::min(lead, state_->options.longest_lead);
   const RedisArgs args = {absl::StrCat(max), Micros(std::min(hold, state_->options.max_hold)),
-                          Micros(state_->options.lead), Micros(state_->early)};
+                          Micros(lead), Micros(lead + state_->options.max_hold / 2)};
   KABAR_ASSIGN_OR_RETURN(auto answer, state_->Run(state_->claim, portfolio_id, args, deadline));
   const auto& e = answer.reply.elements;
-  if (e.size() < 6) return absl::InternalError("script claim answered too little");
+  if (e.size() < 8) return absl::InternalError("script claim answered too little");
   const std::int64_t server_now = ToInt(e[1]);
   const std::int64_t next = ToInt(e[2]);
   Claim claim;
@@ -28,12 +30,15 @@ absl::StatusOr<Claim> RedisQueue::ClaimNext(const std::string& portfolio_id, int
   const std::int64_t idle = absl::ToInt64Microseconds(absl::Seconds(1));
   claim.next_claim_us = answer.answered_us +
                         (next == 0 ? idle : std::clamp<std::int64_t>(next - server_now, 0, idle));
-  for (std::size_t i = 6; i + 2 < e.size(); i += 3) {
-    claim.entries.push_back(state_->ToEntry(answer, server_now, ToInt(e[5]), i));
+  const State::SlotLength length = {.ahead_us = ToInt(e[6]), .allowance_us = ToInt(e[5])};
+  for (std::size_t i = 8; i + 2 < e.size(); i += 3) {
+    claim.entries.push_back(state_->ToEntry(answer, server_now, length, i));
   }
   if (!claim.entries.empty()) {
     claim.lane_id = e[3].text;
     claim.sender_id = e[4].text;
+    claim.probe = e[7].text == "probe";
+    claim.suspect = e[7].text == "suspect";
   }
   return claim;
 }
@@ -51,9 +56,10 @@ absl::StatusOr<std::vector<ClaimedEntry>> RedisQueue::Reslot(const std::string& 
   KABAR_ASSIGN_OR_RETURN(auto answer, state_->Run(state_->reslot, portfolio_id, args, deadline));
   const auto& e = answer.reply.elements;
   std::vector<ClaimedEntry> slots;
-  if (e.size() < 3) return absl::InternalError("script reslot answered too little");
-  for (std::size_t i = 3; i + 2 < e.size(); i += 3) {
-    slots.push_back(state_->ToEntry(answer, ToInt(e[1]), ToInt(e[2]), i));
+  if (e.size() < 4) return absl::InternalError("script reslot answered too little");
+  const State::SlotLength length = {.ahead_us = ToInt(e[3]), .allowance_us = ToInt(e[2])};
+  for (std::size_t i = 4; i + 2 < e.size(); i += 3) {
+    slots.push_back(state_->ToEntry(answer, ToInt(e[1]), length, i));
   }
   return slots;
 }
@@ -139,14 +145,6 @@ absl::Status RedisQueue::CloseWindow(const std::string& portfolio_id, const std:
                                      std::int64_t recipient_id, absl::Time deadline) {
   const std::string key = absl::StrCat(RedisPrefix(portfolio_id), "win:", sender_id);
   return state_->pool.Command({"ZREM", key, absl::StrCat(recipient_id)}, deadline).status();
-}
-
-absl::Status RedisQueue::SlowSender(const std::string& portfolio_id, const std::string& sender_id,
-                                    double fraction, absl::Duration duration, absl::Time deadline) {
-  return state_
-      ->Run(state_->slow_sender, portfolio_id,
-            {sender_id, absl::StrCat(fraction), Micros(duration)}, deadline)
-      .status();
 }
 
 absl::StatusOr<std::int64_t> RedisQueue::LaneLength(const Lane& lane, absl::Time deadline) {

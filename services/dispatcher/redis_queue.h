@@ -14,6 +14,22 @@
 
 namespace kabar::dispatcher {
 
+// When a number slows down, and when its circuit opens.
+struct SenderPolicy {
+  // After a refusal a number sends at half the speed, at the least at `slowest` of its throughput
+  // (1,000/s: 20/s, the slowest that WhatsApp lets a number be), and a quarter faster after each
+  // `step` without another. A step is the provider's window: for so long he still counts what came
+  // before.
+  absl::Duration step = absl::Seconds(1);
+  double slowest = 0.02;
+  // So many failures in a row (no answer, 5xx, no connection) open its circuit.
+  int failures = 10;
+  absl::Duration cool_down = absl::Seconds(5);  // the first; doubled by each probe that fails
+  absl::Duration longest_cool_down = absl::Minutes(2);
+  // Longer than a probe can be on its way: a worker that died with one keeps nobody waiting longer.
+  absl::Duration probe_for = absl::Seconds(25);
+};
+
 struct RedisQueueOptions {
   std::string url;  // may hold a password: never logged
   int max_connections = 8;
@@ -27,11 +43,14 @@ struct RedisQueueOptions {
   base::Rate fast = {.limit = 2000};
   // The part of J that is kept for the way from the gate's last look to the wire.
   absl::Duration to_the_wire = absl::Milliseconds(3);
-  // A slot lies at least this far ahead of its claim: time for the compare-and-set.
+  // How far ahead a new slot of a message still held lies at least, and by what they plan who do
+  // not claim; a claim has the lead that it asks for, at most the longest.
   absl::Duration lead = absl::Milliseconds(15);
+  absl::Duration longest_lead = absl::Milliseconds(250);
   // The longest `hold` that any claim asks for; what a rebuild must leave free. A claim comes half
   // of it before the first free slot.
   absl::Duration max_hold = absl::Milliseconds(50);
+  SenderPolicy sender = {};
 };
 
 class RedisQueue : public Queue {
@@ -40,7 +59,7 @@ class RedisQueue : public Queue {
   ~RedisQueue() override;
 
   absl::StatusOr<Claim> ClaimNext(const std::string& portfolio_id, int max, absl::Duration hold,
-                                  absl::Time deadline) override;
+                                  absl::Duration lead, absl::Time deadline) override;
   absl::StatusOr<std::vector<ClaimedEntry>> Reslot(const std::string& portfolio_id,
                                                    const std::string& lane_id,
                                                    const std::vector<QueueEntry>& entries,
@@ -59,8 +78,17 @@ class RedisQueue : public Queue {
                           absl::Time deadline) override;
   absl::Status CloseWindow(const std::string& portfolio_id, const std::string& sender_id,
                            std::int64_t recipient_id, absl::Time deadline) override;
-  absl::Status SlowSender(const std::string& portfolio_id, const std::string& sender_id,
-                          double fraction, absl::Duration duration, absl::Time deadline) override;
+  absl::StatusOr<bool> SlowSender(const std::string& portfolio_id, const std::string& sender_id,
+                                  std::int64_t slot_us, absl::Time deadline) override;
+  absl::StatusOr<absl::Duration> RefusePair(const std::string& portfolio_id,
+                                            const std::string& sender_id, std::int64_t recipient_id,
+                                            absl::Time deadline) override;
+  absl::StatusOr<SenderHealth> TellSender(const std::string& portfolio_id,
+                                          const std::string& sender_id, const SenderNews& news,
+                                          absl::Time deadline) override;
+  absl::StatusOr<std::vector<SenderHealth>> GetHealth(const std::string& portfolio_id,
+                                                      const std::vector<std::string>& sender_ids,
+                                                      absl::Time deadline) override;
   absl::StatusOr<std::int64_t> LaneLength(const Lane& lane, absl::Time deadline) override;
   absl::Status ReplaceLane(const Lane& lane, const std::vector<QueueEntry>& entries,
                            absl::Time deadline) override;

@@ -174,7 +174,7 @@ TEST_CASE("ClaimNext: slots are longer where both rates are fast, and no window 
     const ClaimedEntry& e = claim.entries[0];
     return absl::Microseconds(e.start_not_after_us - e.start_not_before_us);
   };
-  CHECK(length(h.ClaimNext()) <= absl::Milliseconds(5));
+  CHECK(length(h.ClaimNext()) <= h.lead + absl::Milliseconds(5));
   h.Fill(fast, 0, 4600);
   const Claim first = h.ClaimNext();
   CHECK(first.lane_id == "fast");
@@ -301,21 +301,6 @@ TEST_CASE("Reslot: gives later slots that keep the lane's spacing", "[dispatcher
   REQUIRE(slots->size() == 2);
   CHECK((*slots)[0].start_not_before_us >= all[2].second.start_not_before_us + 9000);
   CHECK((*slots)[1].start_not_before_us >= (*slots)[0].start_not_before_us + 10000);
-}
-
-TEST_CASE("SlowSender: the number sends at the fraction and recovers by itself", "[dispatcher]") {
-  House h(Per(100, absl::Seconds(1)));
-  const Lane lane = h.MakeLane("l1");
-  h.Build({lane});
-  REQUIRE(h.queue.SlowSender("p1", "s1", 0.25, absl::Milliseconds(600), In(absl::Seconds(5))).ok());
-  h.Fill(lane, 0, 60);
-  auto all = h.ClaimUntil(60, absl::Seconds(5));
-  REQUIRE(all.size() == 60);
-  const auto gap = [&](std::size_t i) {
-    return all[i + 1].second.start_not_before_us - all[i].second.start_not_before_us;
-  };
-  CHECK(gap(2) >= 38000);
-  CHECK(gap(55) <= 25000);
 }
 
 TEST_CASE("WaitForWake: a push wakes a waiting worker", "[dispatcher]") {

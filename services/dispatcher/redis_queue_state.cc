@@ -82,6 +82,9 @@ RedisQueue::State::State(RedisQueueOptions o, base::Clock& c)
       put_lane("put_lane", absl::StrCat(PreludeLua(), PutLaneLua())),
       put_sender("put_sender", absl::StrCat(PreludeLua(), PutSenderLua())),
       slow_sender("slow_sender", absl::StrCat(PreludeLua(), SlowSenderLua())),
+      refuse_pair("refuse_pair", absl::StrCat(PreludeLua(), RefusePairLua())),
+      tell_sender("tell_sender", absl::StrCat(PreludeLua(), TellSenderLua())),
+      health("health", absl::StrCat(PreludeLua(), HealthLua())),
       wake_connection(MakeConnectionOptions(options)) {}
 
 absl::StatusOr<std::string> RedisQueue::State::RunIdOf(redis::Connection& connection,
@@ -129,16 +132,16 @@ absl::StatusOr<RedisQueue::State::Answer> RedisQueue::State::Run(const redis::Sc
 }
 
 ClaimedEntry RedisQueue::State::ToEntry(const Answer& answer, std::int64_t server_now,
-                                        std::int64_t allowance, std::size_t at) const {
+                                        SlotLength length, std::size_t at) const {
   const auto& e = answer.reply.elements;
   ClaimedEntry entry;
   entry.server_slot_us = ToInt(e[at + 2]);
   const std::int64_t ahead = entry.server_slot_us - server_now;
   entry.entry.message_id = e[at].text;
   entry.entry.recipient_id = ToInt(e[at + 1]);
-  entry.start_not_before_us = answer.answered_us + ahead;
+  entry.start_not_before_us = answer.answered_us + ahead - length.ahead_us;
   entry.start_not_after_us =
-      answer.sent_us + ahead + allowance - absl::ToInt64Microseconds(options.to_the_wire);
+      answer.sent_us + ahead + length.allowance_us - absl::ToInt64Microseconds(options.to_the_wire);
   return entry;
 }
 

@@ -55,10 +55,14 @@ struct RedisQueue::State {
   absl::StatusOr<Answer> Run(const redis::Script& script, const std::string& portfolio_id,
                              const RedisArgs& args, absl::Time deadline);
 
-  // The slot [t, t + J] of the server's clock on our CLOCK_BOOTTIME, less what the gate's yes needs
-  // to the wire. The server read its clock at some moment between sending and answer: the earliest
-  // start assumes the latest such moment, the latest start the earliest.
-  ClaimedEntry ToEntry(const Answer& answer, std::int64_t server_now, std::int64_t allowance,
+  // The slot [t - ahead, t + J] of the server's clock on our CLOCK_BOOTTIME, less what the gate's
+  // yes needs to the wire. The server read its clock at some moment between sending and answer: the
+  // earliest start assumes the latest such moment, the latest start the earliest.
+  struct SlotLength {
+    std::int64_t ahead_us = 0;
+    std::int64_t allowance_us = 0;
+  };
+  ClaimedEntry ToEntry(const Answer& answer, std::int64_t server_now, SlotLength length,
                        std::size_t at) const;
 
   absl::Status PushAll(const Lane& lane, const std::vector<QueueEntry>& entries, How how,
@@ -70,7 +74,8 @@ struct RedisQueue::State {
   const absl::Duration early = options.lead + options.max_hold / 2;
   base::Clock& clock;
   redis::Pool pool;
-  const redis::Script claim, reslot, give_back, push, put_lane, put_sender, slow_sender;
+  const redis::Script claim, reslot, give_back, push, put_lane, put_sender;
+  const redis::Script slow_sender, refuse_pair, tell_sender, health;  // redis_health.cc
   std::mutex mutex;
   struct Known {
     std::int64_t times_connected = 0;

@@ -71,9 +71,10 @@ absl::Status RedisQueue::Rebuild(const Portfolio& portfolio, const std::vector<S
     KABAR_ASSIGN_OR_RETURN(auto windows, store.ListOpenWindows(portfolio.id, deadline));
     KABAR_ASSIGN_OR_RETURN(const absl::Time now, redis::ServerTime(*lease, deadline));
     // What the lost Redis may have handed out last starts at the latest then.
-    const absl::Time last = base::HasDefect("limits-forgotten")
-                                ? absl::UnixEpoch()
-                                : now + options.lead + options.max_hold + options.fast_allowance;
+    const absl::Time last =
+        base::HasDefect("limits-forgotten")
+            ? absl::UnixEpoch()
+            : now + options.longest_lead + options.max_hold + options.fast_allowance;
     auto micros = [](absl::Time t) { return absl::StrCat(absl::ToUnixMicros(t)); };
 
     Batch batch;

@@ -19,7 +19,8 @@ using testing_queue::Per;
 
 TEST_CASE("ClaimNext: refuses a Redis that was not built from the ledger", "[dispatcher]") {
   House h;
-  auto claim = h.queue.ClaimNext("p1", 10, absl::Milliseconds(50), In(absl::Seconds(5)));
+  auto claim = h.queue.ClaimNext("p1", 10, absl::Milliseconds(50), absl::Milliseconds(1),
+                                 In(absl::Seconds(5)));
   REQUIRE(base::GetReason(claim.status()) == "QUEUE_NOT_BUILT");
   CHECK_FALSE(*h.queue.IsBuilt("p1", In(absl::Seconds(5))));
   h.Build();
@@ -43,7 +44,8 @@ TEST_CASE("ClaimNext: refuses again after a restart with all data, and after FLU
   // The first command meets the broken connection; the next one the new server.
   absl::StatusOr<Claim> claim;
   for (int i = 0; i < 3 && base::GetReason(claim.status()) != "QUEUE_NOT_BUILT"; ++i) {
-    claim = h.queue.ClaimNext("p1", 10, absl::Milliseconds(50), In(absl::Seconds(5)));
+    claim = h.queue.ClaimNext("p1", 10, absl::Milliseconds(50), absl::Milliseconds(1),
+                              In(absl::Seconds(5)));
     CHECK_FALSE(claim.ok());
   }
   CHECK(base::GetReason(claim.status()) == "QUEUE_NOT_BUILT");

@@ -21,8 +21,6 @@ constexpr int kMaxReslots = 8;
 constexpr absl::Duration kReslotLead = absl::Milliseconds(25);
 constexpr absl::Duration kSlotTimeout = absl::Milliseconds(200);
 constexpr absl::Duration kRedisTimeout = absl::Seconds(2);
-constexpr double kSlowFraction = 0.5;
-constexpr absl::Duration kSlowFor = absl::Seconds(10);
 
 // One for each attempt, so a series is looked up once.
 metrics::Counter& AttemptsEnded(SendOutcome::Kind kind) {
@@ -167,13 +165,14 @@ void SlotSender::Reslot() {
 
 // The number recovers by itself, so nothing is lost where Redis cannot be told.
 void SlotSender::SlowDown(const SendJob& job) {
-  chores_.At(0, [this, portfolio = job.portfolio_id, sender = job.sender_id] {
-    const absl::Status status =
-        queue_.SlowSender(portfolio, sender, kSlowFraction, kSlowFor, clock_.Now() + kRedisTimeout);
-    if (!status.ok()) {
+  chores_.At(0, [this, portfolio = job.portfolio_id, sender = job.sender_id,
+                 slot = job.slot.server_slot_us] {
+    const absl::StatusOr<bool> slowed =
+        queue_.SlowSender(portfolio, sender, slot, clock_.Now() + kRedisTimeout);
+    if (!slowed.ok()) {
       static log::Throttle throttle(absl::Seconds(10));
       log::Warn(throttle, "a number was not slowed down",
-                {{"sender_id", sender}, {"error", status}});
+                {{"sender_id", sender}, {"error", slowed.status()}});
     }
   });
 }

@@ -24,6 +24,7 @@ constexpr absl::Duration kStoreTimeout = absl::Seconds(5);
 constexpr absl::Duration kRedisTimeout = absl::Seconds(2);
 constexpr absl::Duration kCredentialsPause = absl::Seconds(10);
 constexpr absl::Duration kLedgerPause = absl::Seconds(1);
+constexpr absl::Duration kLead = absl::Milliseconds(15);
 
 }  // namespace
 
@@ -113,7 +114,8 @@ void Worker::State::ClaimOnce(const std::string& portfolio, int room) {
   static log::Throttle throttle(absl::Seconds(5));
   static auto& claims =
       metrics::GetCounter("kabar_dispatcher_claims_total", "Claims that brought messages.");
-  auto claim = queue.ClaimNext(portfolio, room, options.claim_ahead, clock.Now() + kRedisTimeout);
+  auto claim =
+      queue.ClaimNext(portfolio, room, options.claim_ahead, kLead, clock.Now() + kRedisTimeout);
   const int brought = claim.ok() ? static_cast<int>(claim->entries.size()) : 0;
   turns.NotStarted(room - brought);
   if (!claim.ok()) {

@@ -1,13 +1,26 @@
 -- ARGV: run id, max ids, hold (us), lead (us), early (us).
--- Answers {status, server time, next time (0: none known), lane, sender, J, id, recipient, slot, ...}.
--- Slots lie in [now + lead, now + lead + hold]; each may start until slot + J (us).
+-- Answers {status, server time, next time (0: none known), lane, sender, J, ahead, word, id,
+-- recipient, slot, ...}. Slots lie in [now + lead, now + lead + hold]; each may start from slot -
+-- ahead until slot + J (us). The word: 'probe' (the only message of a number whose circuit is open:
+-- tell what came of it), 'suspect' (the last ones failed: tell if one goes well), or ''.
+--
+-- Ahead: how long, at most the lead, both limits have been free before the first slot. The slots
+-- after it keep that distance to all that were handed out before, and a claim's own slots span less
+-- than any window, so a start so much earlier fills no window; and a message need not wait for a
+-- lead that its compare-and-set did not need.
 local run_id, max = ARGV[1], tonumber(ARGV[2])
 local hold, lead, early = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 if not built(run_id) then return {'REBUILD'} end
 local now = clock()
 local portfolio = hash(P .. 'p')
-local blocked = num(portfolio.pair_block) - lead  -- slots lie at least the lead ahead
-if blocked > now then return {'OK', int(now), int(blocked), '', '', '0'} end
+local blocked = num(portfolio.pair_block)
+if blocked > now then return {'OK', int(now), int(blocked), '', '', '0', '0', ''} end
+-- Whoever else writes the agenda goes by the longest early of the last seconds.
+local stored, stored_at = num(portfolio.early), num(portfolio.early_at)
+if early > stored or (early == stored and now > stored_at + 1000000) or now > stored_at + 3000000 then
+  redis.call('HSET', P .. 'p', 'early', int(early), 'early_at', int(now))
+end
+early = math.max(early, stored)
 
 -- Ids whose wait is over go to the front of their lanes.
 local function move_due(s)
@@ -38,6 +51,13 @@ local function claim_from(s, lane, answer)
   answer[6] = int(allowance)
   local s_tat, l_tat = num(sh.tat), num(lh.tat)
   local tolerance = (math.max(1, num(lh.burst)) - 1) * lane_iv
+  local ahead = math.min(lead, math.max(0, now + lead - s_tat))
+  if lane_iv > 0 then ahead = math.min(ahead, math.max(0, now + lead - l_tat)) end
+  local probing = sh.open_until ~= nil
+  if probing and math.max(num(sh.open_until), num(sh.probe)) > now then return 0 end
+  answer[7] = int(ahead)
+  answer[8] = probing and 'probe' or num(sh.fails) > 0 and 'suspect' or ''
+  local max = probing and 1 or max
   local taken, looked = 0, 0
   while taken < max and looked < max + 200 do
     local t = math.max(now + lead, s_tat, l_tat - tolerance)
@@ -46,8 +66,8 @@ local function claim_from(s, lane, answer)
     if not item then break end
     looked = looked + 1
     local id, r = string.match(item, '^(%S+) (%d+)$')
-    local at = wait_of_recipient(s, r, t, portfolio)
-    if at > t then
+    local at = wait_of_recipient(s, r, t - ahead, portfolio)
+    if at > t - ahead then
       redis.call('ZADD', P .. 'd:' .. lane, int(at), item)
     else
       spend_recipient(s, r, t, allowance, pair_iv)
@@ -60,6 +80,9 @@ local function claim_from(s, lane, answer)
     end
   end
   redis.call('HSET', P .. 's:' .. s, 'tat', int(s_tat))
+  if probing and taken > 0 then
+    redis.call('HSET', P .. 's:' .. s, 'probe', int(now + num(sh.probe_for)))
+  end
   redis.call('HSET', P .. 'l:' .. lane, 'tat', int(l_tat))
   redis.call('ZREMRANGEBYSCORE', P .. 'pair:' .. s, '-inf', int(now))
   redis.call('ZREMRANGEBYSCORE', P .. 'win:' .. s, '-inf', int(now))
@@ -80,7 +103,7 @@ for _ = 1, 8 do
   if not s then break end
   move_due(s)
   local lane = best_lane(s)
-  local answer, taken = {'OK', int(now), '0', lane or '', s, '0'}, 0
+  local answer, taken = {'OK', int(now), '0', lane or '', s, '0', '0', ''}, 0
   if lane then taken = claim_from(s, lane, answer) end
   local at = set_agenda(s, early)
   if taken > 0 then
@@ -92,4 +115,4 @@ for _ = 1, 8 do
   if at and at <= now then redis.call('ZADD', P .. 'agenda', int(now + 1), s) end
 end
 local first = redis.call('ZRANGE', P .. 'agenda', 0, 0, 'WITHSCORES')
-return {'OK', int(now), first[2] or '0', '', '', '0'}
+return {'OK', int(now), first[2] or '0', '', '', '0', '0', ''}

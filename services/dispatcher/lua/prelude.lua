@@ -3,10 +3,14 @@
 -- of the server's clock. Nothing here is a right to send, and nothing here is personal data.
 --
 --   gen               run id of the Redis process that was built from the ledger
---   p                 hash: limit (unique recipients in 24 h, 0 unlimited), pair_block (us): after
+--   p                 hash: early, early_at, limit (unique recipients in 24 h, 0 unlimited), pair_block (us): after
 --                     a rebuild nobody knows who got a message last, so all wait until then
 --   agenda            zset: sender -> when it may have something to send
---   s:<sender>        hash: iv, j, tat, pair_iv, active, slow_iv, slow_until
+--   s:<sender>        hash: iv, j, tat, pair_iv, active; of a number that was refused: frac (part of
+--                     its throughput), frac_at (the slot from which it recovers), cut_at (slots
+--                     before it were handed out before frac), step (us); of its circuit: fails
+--                     (consecutive), and once it is open opens, open_until, probe (until when one
+--                     is out), probe_for
 --   prios:<sender>    zset of the priorities in use
 --   ready:<sender>:<priority>  zset: running lanes with ids -> next turn
 --   later:<sender>    zset: lane -> earliest time in its delayed set
@@ -16,6 +20,7 @@
 --   pair:<sender>     zset: recipient -> when he may get the next message of that number
 --   uniq              zset: recipient -> last use outside a window, of the last 24 h
 --   win:<sender>      zset: recipient -> end of his 24-hour window
+--   refused:<sender>:<recipient>  how often in a row the provider refused the pair
 --   wake              list of at most one token, for which an idle worker waits (BLPOP)
 local P = KEYS[1]
 local DAY = 86400000000
@@ -32,7 +37,11 @@ local function num(v) return tonumber(v or '0') or 0 end
 local function built(run_id) return redis.call('GET', P .. 'gen') == run_id end
 
 -- `early`: how long before its slot the next message may be claimed. More than the lead, so that a
--- worker who wakes a little late wastes nothing of a limit.
+-- worker who wakes a little late wastes nothing of a limit. Workers with a slow ledger ask for more
+-- (claim.lua keeps it in p); the others go by that too.
+local function early_of(text)
+  return math.max(tonumber(text), num(redis.call('HGET', P .. 'p', 'early')))
+end
 
 -- When the sender may next have something to send, from its lanes; nil: nothing at all.
 local function next_of_sender(s, early)
@@ -49,7 +58,9 @@ end
 
 local function set_agenda(s, early)
   local at
-  if redis.call('HGET', P .. 's:' .. s, 'active') == '1' then at = next_of_sender(s, early) end
+  local c = redis.call('HMGET', P .. 's:' .. s, 'active', 'open_until', 'probe')
+  if c[1] == '1' then at = next_of_sender(s, early) end
+  if at and c[2] then at = math.max(at, num(c[2]), num(c[3])) end
   if at then
     redis.call('ZADD', P .. 'agenda', int(at), s)
   else
@@ -81,10 +92,33 @@ local function set_later(lane, s)
   end
 end
 
--- Of a sender at t: the interval in force (a slowed number recovers by itself).
+-- The part of its throughput that a number may use for a slot at t: what the last refusal left of
+-- it, and a quarter more for each step since then.
+local function fraction(h, t)
+  if not h.frac then return 1 end
+  local steps = math.max(0, math.floor((t - num(h.frac_at)) / num(h.step)))
+  return math.min(1, num(h.frac) * 1.25 ^ steps)
+end
+
 local function sender_interval(h, t)
-  if num(h.slow_until) > t then return math.max(num(h.iv), num(h.slow_iv)) end
-  return num(h.iv)
+  if not h.frac then return num(h.iv) end
+  return math.ceil(num(h.iv) / fraction(h, t))
+end
+
+-- The provider refused a slot at t as too much. Halves what the number may use; slots that were
+-- handed out before the last cut and those of the step after it (the provider still counts what
+-- came before) only put off the recovery. So however many answers are on their way, they count once.
+local function cut(key, h, t, now, step, floor)
+  local cut_at = num(h.cut_at)
+  if h.frac and t < cut_at then return false end
+  if h.frac and t < cut_at + step then
+    redis.call('HSET', key, 'frac_at', int(math.max(t, num(h.frac_at))))
+    return false
+  end
+  local from = int(math.max(now, num(h.tat)))
+  redis.call('HSET', key, 'frac', tostring(math.max(floor, fraction(h, t) / 2)), 'frac_at', from,
+    'cut_at', from, 'step', int(step))
+  return true
 end
 
 -- J: how long after its slot a request may start; the shorter of what both intervals allow for.

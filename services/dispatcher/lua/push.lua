@@ -1,7 +1,7 @@
 -- ARGV: run id, lane, early (us), mode (1: the list becomes just these, 2: those that stand in it
 -- keep their place), then id, recipient, wait (us from now, 0: none), ...  Wakes the workers.
 -- Answers {status}.
-local run_id, lane, early = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local run_id, lane, early = ARGV[1], ARGV[2], early_of(ARGV[3])
 if not built(run_id) then return {'REBUILD'} end
 local now = clock()
 local s = redis.call('HGET', P .. 'l:' .. lane, 'sender')

@@ -1,7 +1,7 @@
 -- ARGV: run id, lane, sender, priority, interval (us, 0: no rate), burst, running (1/0), early (us),
 -- final (1: the lane is over, its ids go), J (us). Keeps what the lane has spent. Answers {status}.
 local run_id, lane, sender, prio = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local early = tonumber(ARGV[8])
+local early = early_of(ARGV[8])
 if not built(run_id) then return {'REBUILD'} end
 local now = clock()
 local key = P .. 'l:' .. lane

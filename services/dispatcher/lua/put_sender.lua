@@ -3,6 +3,6 @@
 if not built(ARGV[1]) then return {'REBUILD'} end
 redis.call('HSET', P .. 's:' .. ARGV[2], 'iv', ARGV[3], 'pair_iv', ARGV[4], 'active', ARGV[5],
   'j', ARGV[7])
-set_agenda(ARGV[2], tonumber(ARGV[6]))
+set_agenda(ARGV[2], early_of(ARGV[6]))
 wake()
 return {'OK'}

@@ -35,13 +35,20 @@ inline Portfolio MakePortfolio() {
 struct House {
   explicit House(base::Rate throughput = Per(100000, absl::Seconds(1)),
                  base::Rate pair = Per(1, absl::Milliseconds(1)))
-      : queue({.url = testing::TestRedis().url(), .lead = absl::Milliseconds(1)},
-              base::SystemClock()) {
+      : House(throughput, pair, Options()) {}
+  House(base::Rate throughput, base::Rate pair, RedisQueueOptions options)
+      : queue(std::move(options), base::SystemClock()) {
     testing::TestRedis().FlushAll();
     sender.id = "s1";
     sender.portfolio_id = portfolio.id;
     sender.throughput = throughput;
     sender.pair_rate = pair;
+  }
+
+  static RedisQueueOptions Options() {
+    return {.url = testing::TestRedis().url(),
+            .lead = absl::Milliseconds(1),
+            .longest_lead = absl::Milliseconds(20)};
   }
 
   Lane MakeLane(const std::string& id, std::optional<base::Rate> rate = std::nullopt,
@@ -73,7 +80,8 @@ struct House {
   }
 
   Claim ClaimNext(int max = 200) {
-    auto claim = queue.ClaimNext(portfolio.id, max, absl::Milliseconds(50), In(absl::Seconds(5)));
+    auto claim =
+        queue.ClaimNext(portfolio.id, max, absl::Milliseconds(50), lead, In(absl::Seconds(5)));
     REQUIRE(claim.ok());
     return *claim;
   }
@@ -95,6 +103,7 @@ struct House {
 
   Portfolio portfolio = MakePortfolio();
   Sender sender;
+  absl::Duration lead = absl::Milliseconds(1);
   testing_store::StoreOfLists store;
   RedisQueue queue;
 };

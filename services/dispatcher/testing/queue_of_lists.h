@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "libs/base/status.h"
 #include "services/dispatcher/queue.h"
 
 namespace kabar::dispatcher {
@@ -37,7 +38,8 @@ class QueueOfLists : public Queue {
     return windows_;
   }
 
-  absl::StatusOr<Claim> ClaimNext(const std::string&, int, absl::Duration, absl::Time) override {
+  absl::StatusOr<Claim> ClaimNext(const std::string&, int, absl::Duration, absl::Duration,
+                                  absl::Time) override {
     return absl::FailedPreconditionError("a queue of lists grants no claims");
   }
   absl::StatusOr<std::vector<ClaimedEntry>> Reslot(const std::string&, const std::string&,
@@ -71,9 +73,26 @@ class QueueOfLists : public Queue {
                            absl::Time) override {
     return Tell([&] { --windows_; });
   }
-  absl::Status SlowSender(const std::string&, const std::string&, double, absl::Duration,
-                          absl::Time) override {
-    return Tell([] {});
+  absl::StatusOr<bool> SlowSender(const std::string&, const std::string&, std::int64_t,
+                                  absl::Time) override {
+    KABAR_RETURN_IF_ERROR(Tell([] {}));
+    return true;
+  }
+  absl::StatusOr<absl::Duration> RefusePair(const std::string&, const std::string&, std::int64_t,
+                                            absl::Time) override {
+    KABAR_RETURN_IF_ERROR(Tell([] {}));
+    return absl::Seconds(4);
+  }
+  absl::StatusOr<SenderHealth> TellSender(const std::string&, const std::string&, const SenderNews&,
+                                          absl::Time) override {
+    KABAR_RETURN_IF_ERROR(Tell([] {}));
+    return SenderHealth();
+  }
+  absl::StatusOr<std::vector<SenderHealth>> GetHealth(const std::string&,
+                                                      const std::vector<std::string>& senders,
+                                                      absl::Time) override {
+    KABAR_RETURN_IF_ERROR(Tell([] {}));
+    return std::vector<SenderHealth>(senders.size());
   }
   absl::StatusOr<std::int64_t> LaneLength(const Lane& lane, absl::Time) override {
     std::lock_guard<std::mutex> lock(mutex_);

@@ -140,7 +140,8 @@ class QueueOfSlots : public QueueOfLists {
     return changed_.wait_for(lock, kTestPatience, [&] { return slowed_ > 0; });
   }
 
-  absl::StatusOr<Claim> ClaimNext(const std::string&, int, absl::Duration, absl::Time) override {
+  absl::StatusOr<Claim> ClaimNext(const std::string&, int, absl::Duration, absl::Duration,
+                                  absl::Time) override {
     std::lock_guard lock(mutex_);
     Claim claim;
     claim.next_claim_us = std::numeric_limits<std::int64_t>::max();
@@ -168,12 +169,12 @@ class QueueOfSlots : public QueueOfLists {
     changed_.notify_all();
     return absl::OkStatus();
   }
-  absl::Status SlowSender(const std::string&, const std::string&, double, absl::Duration,
-                          absl::Time) override {
+  absl::StatusOr<bool> SlowSender(const std::string&, const std::string&, std::int64_t,
+                                  absl::Time) override {
     std::lock_guard lock(mutex_);
     ++slowed_;
     changed_.notify_all();
-    return absl::OkStatus();
+    return true;
   }
   absl::StatusOr<std::string> WaitForWake(const std::vector<std::string>& ids,
                                           absl::Duration) override {
