@@ -125,11 +125,24 @@ struct StaleMessage {
 };
 
 struct DeadLetter {
+  enum class State : std::int16_t { kOpen = 1, kRetrying = 2, kApplied = 3, kDropped = 4 };
   std::int64_t id = 0;
-  std::string kind;
-  std::string reason;
-  std::string payload;
-  absl::Time time;
+  std::string kind = {};
+  std::string reason = {};
+  std::string payload = {};  // the webhook it came with, whole
+  absl::Time time = {};
+  std::string phone_number_id = {};
+  State state = State::kOpen;
+  std::int32_t retries = 0;
+  std::string handled_by = {};
+  std::string handled_reason = {};
+  std::optional<absl::Time> handled_time = {};
+};
+absl::string_view Name(DeadLetter::State state);
+
+struct DeadLetterFilter {
+  std::string kind = {};                        // empty: all
+  std::optional<DeadLetter::State> state = {};  // nullopt: kOpen and kRetrying
 };
 
 // Messages by state (element 0: kQueued) and how many reached SENT, DELIVERED, READ at least; of
@@ -154,6 +167,7 @@ struct JournalEntry {
   std::int64_t id = 0;
   absl::Time received_at;
   std::string body;
+  std::int64_t dead_letter_id = 0;  // it is this dead letter's, once more
 };
 
 // What a pass of the keeper changed and the queue should hear of.
@@ -199,14 +213,15 @@ class AdminStore {
   // Of any outlet; those that are there.
   virtual absl::StatusOr<std::vector<Lane>> GetLanes(const std::vector<std::string>& ids,
                                                      absl::Time deadline) = 0;
-  // In the state asked for already: the lane as it is.
+  // In the state asked for already: the lane as it is. `by`: for the audit log.
   virtual absl::StatusOr<Lane> PauseLane(const std::string& outlet, const std::string& id,
-                                         const std::string& reason, absl::Time deadline) = 0;
+                                         const std::string& reason, absl::Time deadline,
+                                         const audit::Actor& by = {}) = 0;
   virtual absl::StatusOr<Lane> ResumeLane(const std::string& outlet, const std::string& id,
-                                          absl::Time deadline) = 0;
+                                          absl::Time deadline, const audit::Actor& by = {}) = 0;
   // QUEUED -> CANCELLED in the same transaction (of more than 100,000 the keeper does the rest).
   virtual absl::StatusOr<Lane> CancelLane(const std::string& outlet, const std::string& id,
-                                          absl::Time deadline) = 0;
+                                          absl::Time deadline, const audit::Actor& by = {}) = 0;
   virtual absl::StatusOr<Lane> FinishLane(const std::string& outlet, const std::string& id,
                                           absl::Time deadline) = 0;
   // FAILED -> QUEUED without a text; a CLOSED lane runs again.
@@ -253,9 +268,23 @@ class AdminStore {
   virtual absl::StatusOr<std::vector<LedgerMessage>> ListMessages(
       const std::string& outlet, const std::string& lane_id, MessageState state,
       const std::string& after_day, std::int64_t after_seq, int limit, absl::Time deadline) = 0;
+  // Dead letters, by id, those after `after`. `outlet` empty: what is no outlet's.
   virtual absl::StatusOr<std::vector<DeadLetter>> ListDeadLetters(const std::string& outlet,
+                                                                  const DeadLetterFilter& filter,
                                                                   std::int64_t after, int limit,
                                                                   absl::Time deadline) = 0;
+  virtual absl::StatusOr<DeadLetter> GetDeadLetter(const std::string& outlet, std::int64_t id,
+                                                   absl::Time deadline) = 0;
+  // Its webhook goes into the journal once more, however often this is asked for meanwhile.
+  // FAILED_PRECONDITION DEAD_LETTER_APPLIED, DEAD_LETTER_DROPPED, DEAD_LETTER_RETRYING (drop).
+  virtual absl::StatusOr<DeadLetter> RetryDeadLetter(const std::string& outlet, std::int64_t id,
+                                                     const std::string& reason,
+                                                     const RequestKey& request,
+                                                     absl::Time deadline) = 0;
+  virtual absl::StatusOr<DeadLetter> DropDeadLetter(const std::string& outlet, std::int64_t id,
+                                                    const std::string& reason,
+                                                    const RequestKey& request,
+                                                    absl::Time deadline) = 0;
   // Ledger, events after this number, and event numbers. OUT_OF_RANGE EVENTS_TRIMMED,
   // RESOURCE_EXHAUSTED TOO_MANY_EVENTS.
   virtual absl::StatusOr<LaneRecount> RecountLane(const std::string& outlet,

@@ -218,6 +218,12 @@ void ToProto(const DeadLetter& from, v1::DeadLetter* to) {
   to->set_reason(from.reason);
   to->set_payload(from.payload);
   SetTime(from.time, to->mutable_time());
+  to->set_phone_number_id(from.phone_number_id);
+  to->set_state(static_cast<v1::DeadLetter::State>(from.state));
+  to->set_retries(from.retries);
+  to->set_handled_by(from.handled_by);
+  to->set_handled_reason(from.handled_reason);
+  if (from.handled_time) SetTime(*from.handled_time, to->mutable_handle_time());
 }
 
 absl::StatusOr<Portfolio> FromProto(const v1::Portfolio& from, const std::string& outlet) {

@@ -141,29 +141,6 @@ grpc::Status Handler::ListMessages(grpc::ServerContext* context,
       });
 }
 
-grpc::Status Handler::ListDeadLetters(grpc::ServerContext* context,
-                                      const v1::ListDeadLettersRequest* request,
-                                      v1::ListDeadLettersResponse* response) {
-  return rpc::Serve(
-      context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) -> absl::Status {
-        KABAR_ASSIGN_OR_RETURN(const int limit, PageSize(request->page_size(), 20, 100));
-        KABAR_ASSIGN_OR_RETURN(const std::string last,
-                               LastOfPageToken("dead_letters", request->page_token()));
-        std::int64_t after = 0;
-        if (!last.empty() && !absl::SimpleAtoi(last, &after)) {
-          return base::InvalidField("page_token", "is not from an answer to the same list");
-        }
-        KABAR_ASSIGN_OR_RETURN(const std::vector<DeadLetter> letters,
-                               store_.ListDeadLetters(call.outlet, after, limit, call.deadline));
-        for (const DeadLetter& letter : letters) ToProto(letter, response->add_dead_letters());
-        if (static_cast<int>(letters.size()) == limit) {
-          response->set_next_page_token(
-              MakePageToken("dead_letters", absl::StrCat(letters.back().id)));
-        }
-        return absl::OkStatus();
-      });
-}
-
 grpc::Status Handler::AppendWebhooks(grpc::ServerContext* context,
                                      const v1::AppendWebhooksRequest* request,
                                      v1::AppendWebhooksResponse* /*response*/) {

@@ -90,6 +90,19 @@ class Handler : public v1::DispatcherService::Service {
   grpc::Status GetSending(grpc::ServerContext* context, const v1::GetSendingRequest* request,
                           v1::Sending* response) override;
 
+  // handler_dead_letters.cc
+  grpc::Status ListDeadLetters(grpc::ServerContext* context,
+                               const v1::ListDeadLettersRequest* request,
+                               v1::ListDeadLettersResponse* response) override;
+  grpc::Status GetDeadLetter(grpc::ServerContext* context, const v1::GetDeadLetterRequest* request,
+                             v1::DeadLetter* response) override;
+  grpc::Status RetryDeadLetter(grpc::ServerContext* context,
+                               const v1::RetryDeadLetterRequest* request,
+                               v1::DeadLetter* response) override;
+  grpc::Status DropDeadLetter(grpc::ServerContext* context,
+                              const v1::DropDeadLetterRequest* request,
+                              v1::DeadLetter* response) override;
+
   // handler.cc
   grpc::Status Enqueue(grpc::ServerContext* context, const v1::EnqueueRequest* request,
                        v1::EnqueueResponse* response) override;
@@ -100,9 +113,6 @@ class Handler : public v1::DispatcherService::Service {
                           v1::Message* response) override;
   grpc::Status ListMessages(grpc::ServerContext* context, const v1::ListMessagesRequest* request,
                             v1::ListMessagesResponse* response) override;
-  grpc::Status ListDeadLetters(grpc::ServerContext* context,
-                               const v1::ListDeadLettersRequest* request,
-                               v1::ListDeadLettersResponse* response) override;
   grpc::Status AppendWebhooks(grpc::ServerContext* context,
                               const v1::AppendWebhooksRequest* request,
                               v1::AppendWebhooksResponse* response) override;

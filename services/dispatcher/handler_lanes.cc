@@ -1,10 +1,9 @@
 #include <grpcpp/grpcpp.h>
 
 #include "absl/strings/str_cat.h"
+#include "libs/audit/audit.h"
 #include "libs/base/clock.h"
 #include "libs/base/status.h"
-#include "libs/log/log.h"
-#include "libs/rpc/access.h"
 #include "libs/rpc/guard.h"
 #include "services/dispatcher/convert.h"
 #include "services/dispatcher/handler.h"
@@ -77,9 +76,10 @@ grpc::Status Handler::PauseLane(grpc::ServerContext* context, const v1::PauseLan
   return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
     KABAR_RETURN_IF_ERROR(NeedOutlet(call));
     KABAR_RETURN_IF_ERROR(CheckReason(request->reason(), /*required=*/false));
-    return AnswerLane(
-        call, store_.PauseLane(call.outlet, request->id(), request->reason(), call.deadline),
-        response);
+    return AnswerLane(call,
+                      store_.PauseLane(call.outlet, request->id(), request->reason(), call.deadline,
+                                       audit::ActorOf(call)),
+                      response);
   });
 }
 
@@ -87,7 +87,8 @@ grpc::Status Handler::ResumeLane(grpc::ServerContext* context, const v1::ResumeL
                                  v1::Lane* response) {
   return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
     KABAR_RETURN_IF_ERROR(NeedOutlet(call));
-    const absl::StatusOr<Lane> lane = store_.ResumeLane(call.outlet, request->id(), call.deadline);
+    const absl::StatusOr<Lane> lane =
+        store_.ResumeLane(call.outlet, request->id(), call.deadline, audit::ActorOf(call));
     KABAR_RETURN_IF_ERROR(AnswerLane(call, lane, response));
     // What was claimed and not started while it was paused is in the ledger alone.
     const auto queued = ledger_.ListQueued(lane->id, call.deadline);
@@ -102,7 +103,9 @@ grpc::Status Handler::CancelLane(grpc::ServerContext* context, const v1::CancelL
                                  v1::Lane* response) {
   return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
     KABAR_RETURN_IF_ERROR(NeedOutlet(call));
-    return AnswerLane(call, store_.CancelLane(call.outlet, request->id(), call.deadline), response);
+    return AnswerLane(
+        call, store_.CancelLane(call.outlet, request->id(), call.deadline, audit::ActorOf(call)),
+        response);
   });
 }
 
@@ -147,15 +150,6 @@ grpc::Status Handler::ResolveUnknown(grpc::ServerContext* context,
                                                                 request->request_id(), *request),
                                                  call.deadline));
     const bool resend = what.decision == UnknownDecision::kResend;
-    log::Info("operator decided on UNKNOWN messages", {{"audit", "ResolveUnknown"},
-                                                       {"decision", resend ? "RESEND" : "FAILED"},
-                                                       {"by", call.key_name},
-                                                       {"role", rpc::RoleName(call.role)},
-                                                       {"outlet", call.outlet},
-                                                       {"lane", what.lane_id},
-                                                       {"named", what.message_ids.size()},
-                                                       {"resolved", result.resolved},
-                                                       {"refused", result.refused.size()}});
     const absl::Time deadline = QueueDeadline(call);
     for (const Lane& lane : result.reopened) {
       NoteQueueStatus("put_lane", queue_.PutLane(lane, deadline));

@@ -8,12 +8,10 @@
 #include "libs/base/clock.h"
 #include "libs/events/publisher.h"
 #include "libs/events/reader.h"
-#include "libs/log/capture.h"
 #include "libs/rpc/guard.h"
 #include "libs/rpc/status.h"
 #include "libs/rpc/testing/local_server.h"
-#include "services/dispatcher/testing/ledger_fixture.h"
-#include "services/dispatcher/testing/queue_of_lists.h"
+#include "services/dispatcher/testing/api_fixture.h"
 
 namespace kabar::dispatcher {
 namespace {
@@ -22,53 +20,6 @@ using testing::HasFieldViolation;
 using testing::IsOk;
 using testing::ReasonIs;
 using testing::StatusIs;
-using Stub = v1::DispatcherService::Stub;
-
-struct Api : LedgerFixture {
-  QueueOfLists queue;
-  SecretBox secrets = SecretBox::FromKey(std::string(64, 'a')).value();
-  rpc::Guard guard{{.service = "dispatcher"}, rpc::testing::TestKeys()};
-  Handler handler{store, store, queue, secrets, base::SystemClock(), guard};
-  events::Reader reader{pool, {}};
-  EventsHandler events_handler{reader, guard};
-  rpc::testing::LocalServer server{guard, {&handler, &events_handler}};
-  std::unique_ptr<Stub> stub = v1::DispatcherService::NewStub(server.channel());
-
-  template <typename Request, typename Response>
-  absl::StatusOr<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
-                                                             Response*),
-                                const Request& request, const std::string& key = "service",
-                                const std::string& outlet = "toko-a") {
-    grpc::ClientContext context;
-    rpc::testing::As(context, key, key == "service" ? outlet : "");
-    Response response;
-    KABAR_RETURN_IF_ERROR(rpc::ToAbsl((stub.get()->*method)(&context, request, &response)));
-    return response;
-  }
-
-  v1::EnqueueRequest Batch(int first, int last) const {
-    v1::EnqueueRequest request;
-    request.set_lane_id("lane");
-    for (int n = first; n <= last; ++n) {
-      const NewMessage from = Message(n);
-      v1::OutgoingMessage& message = *request.add_messages();
-      message.set_id(from.id);
-      message.set_ordinal(n);
-      message.set_contact_id(from.contact_id);
-      message.set_phone(from.phone);
-      message.set_text(from.text);
-      message.mutable_render_time()->set_seconds(absl::ToUnixSeconds(from.rendered_at));
-    }
-    return request;
-  }
-};
-
-template <typename Request>
-Request WithId(const std::string& id) {
-  Request request;
-  request.set_id(id);
-  return request;
-}
 
 TEST_CASE("Enqueue: goes to the ledger and to the queue", "[dispatcher]") {
   Api f;
@@ -182,7 +133,6 @@ TEST_CASE("ResolveUnknown: an operator decides; ledger, queue and audit hear of 
   CHECK_THAT(f.Call(&Stub::ResolveUnknown, request, "operator-a"),
              HasFieldViolation("min_age_seconds"));
   request.clear_min_age_seconds();
-  log::Capture lines;
   const auto resent = f.Call(&Stub::ResolveUnknown, request, "operator-a");
   REQUIRE_THAT(resent, IsOk());
   CHECK(resent->resolved() == 1);
@@ -191,11 +141,9 @@ TEST_CASE("ResolveUnknown: an operator decides; ledger, queue and audit hear of 
   CHECK(resent->refused(0).reason() == "MESSAGE_NOT_FOUND");
   CHECK(resent->refused(0).detail() == "there is no such message");
   CHECK(f.queue.Pushed("lane") == f.Ids(1, 1));
-  CHECK_THAT(absl::StrJoin(lines.lines(), "\n"), Catch::Contains(R"("audit":"ResolveUnknown")") &&
-                                                     Catch::Contains(R"("decision":"RESEND")") &&
-                                                     Catch::Contains(R"("by":"operator-a")") &&
-                                                     Catch::Contains(R"("role":"OPERATOR")") &&
-                                                     Catch::Contains(R"("outlet":"toko-a")"));
+  CHECK(f.Sql("SELECT who || ' ' || role || ' ' || outlet_id || ' ' || (became->>'decision') ||"
+              " ' ' || (became->>'resolved') FROM audit_log WHERE action = 'ResolveUnknown'") ==
+        "operator-a OPERATOR toko-a RESEND 1");
 
   request.Clear();
   request.set_decision(v1::ResolveUnknownRequest::FAILED);

@@ -3,6 +3,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "libs/audit/audit.h"
 #include "libs/base/status.h"
 #include "libs/log/log.h"
 #include "libs/pg/transaction.h"
@@ -148,7 +149,7 @@ std::int64_t RetryDay(pg::Transaction& tx, const Lane& lane, const std::string& 
 }  // namespace
 
 absl::StatusOr<Lane> PgStore::CancelLane(const std::string& outlet, const std::string& id,
-                                         absl::Time deadline) {
+                                         absl::Time deadline, const audit::Actor& by) {
   Lane cancelled;
   KABAR_RETURN_IF_ERROR(pg::Transact(
       pool_, "CancelLane", {.deadline = deadline, .attempts = 3},
@@ -161,7 +162,9 @@ absl::StatusOr<Lane> PgStore::CancelLane(const std::string& outlet, const std::s
           return WrongLaneState(cancelled, "cancelled");
         }
         LedgerEvents events;
+        const LaneState from = cancelled.state;
         SetLaneState(tx, cancelled, LaneState::kCancelled, "", events);
+        AuditLane(tx, by, "CancelLane", cancelled, from);
         EndQueued(tx, cancelled, events);
         return events.Append(tx);
       }));
@@ -241,6 +244,11 @@ absl::StatusOr<RetryResult> PgStore::RetryFailed(const std::string& outlet, cons
         if (result.lane.state == LaneState::kClosed && result.retried > 0) {
           SetLaneState(tx, result.lane, LaneState::kRunning, "", events);
         }
+        audit::Append(tx, request.by,
+                      {.outlet = outlet,
+                       .action = "RetryFailed",
+                       .target = "lane/" + id,
+                       .after = {{"retried", absl::StrCat(result.retried)}}});
         SaveAnswer(tx, outlet, request.request_id, absl::StrCat(result.retried));
         return events.Append(tx);
       }));

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "libs/audit/audit.h"
 #include "libs/pg/transaction.h"
 #include "services/dispatcher/ledger_events.h"
 #include "services/dispatcher/store.h"
@@ -20,6 +21,10 @@ absl::Status WrongLaneState(const Lane& lane, absl::string_view verb);
 // The lane is locked FOR UPDATE; `lane` is brought up to date.
 void SetLaneState(pg::Transaction& tx, Lane& lane, LaneState to, const std::string& reason,
                   LedgerEvents& events);
+
+// An operator's verb in the audit log: the lane as it is now, and the state it came from.
+void AuditLane(pg::Transaction& tx, const audit::Actor& by, const std::string& action,
+               const Lane& lane, LaneState from);
 
 // True if something of the lane is QUEUED or SENDING, or UNKNOWN and may yet be resent. Exact when
 // the lane is locked FOR UPDATE.

@@ -2,6 +2,7 @@
 #include <pqxx/result>
 
 #include "absl/strings/str_cat.h"
+#include "libs/audit/audit.h"
 #include "libs/base/status.h"
 #include "libs/pg/transaction.h"
 #include "services/dispatcher/ledger_events.h"
@@ -61,6 +62,17 @@ void SetLaneState(pg::Transaction& tx, Lane& lane, LaneState to, const std::stri
   lane.state = to;
   lane.state_reason = reason;
   events.LaneChanged(lane, from);
+}
+
+void AuditLane(pg::Transaction& tx, const audit::Actor& by, const std::string& action,
+               const Lane& lane, LaneState from) {
+  audit::Append(tx, by,
+                {.outlet = lane.outlet_id,
+                 .action = action,
+                 .target = "lane/" + lane.id,
+                 .reason = lane.state_reason,
+                 .before = {{"state", std::string(Name(from))}},
+                 .after = {{"state", std::string(Name(lane.state))}}});
 }
 
 absl::StatusOr<std::vector<Lane>> PgStore::ListOpenLanes(absl::Time deadline) {
@@ -133,7 +145,7 @@ absl::StatusOr<Lane> PgStore::GetLane(const std::string& outlet, const std::stri
 
 absl::StatusOr<Lane> PgStore::ChangeLaneState(const std::string* outlet, const std::string& id,
                                               LaneState to, const std::string& reason,
-                                              absl::Time deadline) {
+                                              absl::Time deadline, const audit::Actor& by) {
   Lane changed;
   const bool pause = to == LaneState::kPaused;
   KABAR_RETURN_IF_ERROR(
@@ -149,26 +161,29 @@ absl::StatusOr<Lane> PgStore::ChangeLaneState(const std::string* outlet, const s
                        return WrongLaneState(changed, pause ? "paused" : "resumed");
                      }
                      LedgerEvents events;
+                     const LaneState from = changed.state;
                      SetLaneState(tx, changed, to, reason, events);
+                     AuditLane(tx, by, pause ? "PauseLane" : "ResumeLane", changed, from);
                      return events.Append(tx);
                    }));
   return changed;
 }
 
 absl::StatusOr<Lane> PgStore::PauseLane(const std::string& outlet, const std::string& id,
-                                        const std::string& reason, absl::Time deadline) {
-  return ChangeLaneState(&outlet, id, LaneState::kPaused, reason, deadline);
+                                        const std::string& reason, absl::Time deadline,
+                                        const audit::Actor& by) {
+  return ChangeLaneState(&outlet, id, LaneState::kPaused, reason, deadline, by);
 }
 
 absl::StatusOr<Lane> PgStore::ResumeLane(const std::string& outlet, const std::string& id,
-                                         absl::Time deadline) {
-  return ChangeLaneState(&outlet, id, LaneState::kRunning, "", deadline);
+                                         absl::Time deadline, const audit::Actor& by) {
+  return ChangeLaneState(&outlet, id, LaneState::kRunning, "", deadline, by);
 }
 
 absl::Status PgStore::PauseLaneForReason(const std::string& lane_id, const std::string& reason,
                                          absl::Time deadline) {
   const absl::Status status =
-      ChangeLaneState(nullptr, lane_id, LaneState::kPaused, reason, deadline).status();
+      ChangeLaneState(nullptr, lane_id, LaneState::kPaused, reason, deadline, {}).status();
   // Over already: nothing to pause.
   return absl::IsFailedPrecondition(status) ? absl::OkStatus() : status;
 }

@@ -57,11 +57,6 @@ constexpr pg::Query kMessagesOfDay{
     "dispatcher.messages_of_day", KABAR_MESSAGE_QUERY
     "WHERE m.day = $1::date AND m.lane_id = $2 AND m.seq > $3::bigint"
     " AND ($4::smallint = 0 OR m.state = $4::smallint) ORDER BY m.seq LIMIT $5::bigint"};
-constexpr pg::Query kDeadLetters{
-    "dispatcher.list_dead_letters",
-    "SELECT id, kind, reason, payload, created_at FROM dead_letters"
-    " WHERE outlet_id = $1 AND id > $2::bigint ORDER BY id LIMIT $3::bigint"};
-
 LedgerMessage ReadMessage(const pqxx::row& row) {
   return {.id = pg::TextField(row[0]),
           .lane_id = pg::TextField(row[1]),
@@ -196,26 +191,6 @@ absl::StatusOr<std::vector<LedgerMessage>> PgStore::ListMessages(
         return absl::OkStatus();
       }));
   return messages;
-}
-
-absl::StatusOr<std::vector<DeadLetter>> PgStore::ListDeadLetters(const std::string& outlet,
-                                                                 std::int64_t after, int limit,
-                                                                 absl::Time deadline) {
-  std::vector<DeadLetter> letters;
-  KABAR_RETURN_IF_ERROR(
-      pg::Transact(pool_, "ListDeadLetters", {.deadline = deadline, .read_only = true},
-                   [&](pg::Transaction& tx) -> absl::Status {
-                     letters.clear();
-                     for (const pqxx::row& row : tx.Exec(kDeadLetters, outlet, after, limit)) {
-                       letters.push_back({.id = row[0].as<std::int64_t>(),
-                                          .kind = pg::TextField(row[1]),
-                                          .reason = pg::TextField(row[2]),
-                                          .payload = pg::BytesField(row[3]),
-                                          .time = pg::TimeField(row[4])});
-                     }
-                     return absl::OkStatus();
-                   }));
-  return letters;
 }
 
 }  // namespace kabar::dispatcher

@@ -1,6 +1,8 @@
 // Portfolios and senders.
 #include <pqxx/result>
 
+#include "absl/strings/str_cat.h"
+#include "libs/audit/audit.h"
 #include "libs/base/status.h"
 #include "libs/pg/transaction.h"
 #include "services/dispatcher/pg_rows.h"
@@ -22,6 +24,9 @@ constexpr pg::Query kListPortfolios{
 constexpr pg::Query kGetPortfolio{"dispatcher.get_portfolio",
                                   "SELECT " KABAR_PORTFOLIO_COLUMNS
                                   " FROM portfolios WHERE outlet_id = $1 AND id = $2"};
+constexpr pg::Query kLockPortfolio{"dispatcher.lock_portfolio",
+                                   "SELECT " KABAR_PORTFOLIO_COLUMNS
+                                   " FROM portfolios WHERE outlet_id = $1 AND id = $2 FOR UPDATE"};
 constexpr pg::Query kInsertPortfolio{
     "dispatcher.insert_portfolio",
     "INSERT INTO portfolios (id, outlet_id, name, messaging_limit) VALUES ($1, $2, $3, $4)"};
@@ -37,6 +42,10 @@ constexpr pg::Query kListSenders{
 constexpr pg::Query kGetSender{"dispatcher.get_sender",
                                "SELECT " KABAR_SENDER_COLUMNS
                                " FROM senders s WHERE s.outlet_id = $1 AND s.id = $2"};
+constexpr pg::Query kLockSender{"dispatcher.lock_sender",
+                                "SELECT " KABAR_SENDER_COLUMNS
+                                " FROM senders s WHERE s.outlet_id = $1 AND s.id = $2"
+                                " FOR UPDATE"};
 constexpr pg::Query kInsertSender{
     "dispatcher.insert_sender",
     "INSERT INTO senders (id, outlet_id, portfolio_id, phone_number_id, display_phone,"
@@ -93,6 +102,33 @@ absl::Status ExplainDuplicate(const absl::Status& status) {
                        "this id is taken; choose another or leave it empty");
   }
   return status;
+}
+
+constexpr char kStateNames[][8] = {"", "ACTIVE", "PAUSED", "STOPPED"};
+
+// What people may know of it; never the token.
+audit::Fields FieldsOf(const Sender& sender) {
+  return {{"portfolio", sender.portfolio_id},
+          {"phone_number_id", sender.phone_number_id},
+          {"throughput", base::FormatRate(sender.throughput)},
+          {"pair_rate", base::FormatRate(sender.pair_rate)},
+          {"state", kStateNames[static_cast<int>(sender.state)]},
+          {"state_reason", sender.state_reason}};
+}
+
+audit::Fields FieldsOf(const Portfolio& portfolio) {
+  return {{"name", portfolio.name}, {"messaging_limit", absl::StrCat(portfolio.messaging_limit)}};
+}
+
+// Of two lists of the same fields: what differs.
+audit::Entry WithChanges(audit::Entry entry, const audit::Fields& before,
+                         const audit::Fields& after) {
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (before[i] == after[i]) continue;
+    entry.before.push_back(before[i]);
+    entry.after.push_back(after[i]);
+  }
+  return entry;
 }
 
 // Runs `work` unless this request was answered before, then reads what `id` names.
@@ -163,6 +199,11 @@ absl::StatusOr<Portfolio> PgStore::CreatePortfolio(const Portfolio& portfolio,
       [&](pg::Transaction& tx) {
         tx.Exec(kInsertPortfolio, portfolio.id, portfolio.outlet_id, portfolio.name,
                 portfolio.messaging_limit);
+        audit::Append(tx, request.by,
+                      {.outlet = portfolio.outlet_id,
+                       .action = "CreatePortfolio",
+                       .target = "portfolio/" + portfolio.id,
+                       .after = FieldsOf(portfolio)});
         return absl::OkStatus();
       },
       FindPortfolio);
@@ -173,8 +214,16 @@ absl::StatusOr<Portfolio> PgStore::UpdatePortfolio(const std::string& outlet, co
                                                    const RequestKey& request, absl::Time deadline) {
   return Once<Portfolio>(
       pool_, "UpdatePortfolio", outlet, id, request, deadline,
-      [&](pg::Transaction& tx) {
+      [&](pg::Transaction& tx) -> absl::Status {
+        const auto before = tx.ExecMaybe(kLockPortfolio, outlet, id);
+        if (!before) return PortfolioNotFound();
         tx.Exec(kUpdatePortfolio, outlet, id, change.name, change.messaging_limit);
+        KABAR_ASSIGN_OR_RETURN(const Portfolio after, FindPortfolio(tx, outlet, id));
+        audit::Append(
+            tx, request.by,
+            WithChanges(
+                {.outlet = outlet, .action = "UpdatePortfolio", .target = "portfolio/" + id},
+                FieldsOf(ReadPortfolio(*before)), FieldsOf(after)));
         return absl::OkStatus();
       },
       FindPortfolio);
@@ -206,6 +255,11 @@ absl::StatusOr<Sender> PgStore::CreateSender(const Sender& sender, const Request
                 sender.phone_number_id, sender.display_phone, pg::Bytes(sender.sealed_token),
                 base::FormatRate(sender.throughput), base::FormatRate(sender.pair_rate),
                 static_cast<int>(sender.state));
+        audit::Append(tx, request.by,
+                      {.outlet = sender.outlet_id,
+                       .action = "CreateSender",
+                       .target = "sender/" + sender.id,
+                       .after = FieldsOf(sender)});
         return absl::OkStatus();
       },
       FindSender);
@@ -216,13 +270,21 @@ absl::StatusOr<Sender> PgStore::UpdateSender(const std::string& outlet, const st
                                              absl::Time deadline) {
   return Once<Sender>(
       pool_, "UpdateSender", outlet, id, request, deadline,
-      [&](pg::Transaction& tx) {
+      [&](pg::Transaction& tx) -> absl::Status {
+        const auto before = tx.ExecMaybe(kLockSender, outlet, id);
+        if (!before) return SenderNotFound();
         std::optional<std::string> token;
         if (change.sealed_token) token = pg::Bytes(*change.sealed_token);
         std::optional<int> state;
         if (change.state) state = static_cast<int>(*change.state);
         tx.Exec(kUpdateSender, outlet, id, change.display_phone, token, RateText(change.throughput),
                 RateText(change.pair_rate), state);
+        KABAR_ASSIGN_OR_RETURN(const Sender after, FindSender(tx, outlet, id));
+        audit::Entry entry =
+            WithChanges({.outlet = outlet, .action = "UpdateSender", .target = "sender/" + id},
+                        FieldsOf(ReadSender(*before)), FieldsOf(after));
+        if (token) entry.after.emplace_back("access_token", "replaced");
+        audit::Append(tx, request.by, entry);
         return absl::OkStatus();
       },
       FindSender);

@@ -98,9 +98,10 @@ class PgStore : public Store, public AdminStore {
   absl::StatusOr<std::vector<Lane>> GetLanes(const std::vector<std::string>& ids,
                                              absl::Time deadline) override;
   absl::StatusOr<Lane> PauseLane(const std::string& outlet, const std::string& id,
-                                 const std::string& reason, absl::Time deadline) override;
+                                 const std::string& reason, absl::Time deadline,
+                                 const audit::Actor& by = {}) override;
   absl::StatusOr<Lane> ResumeLane(const std::string& outlet, const std::string& id,
-                                  absl::Time deadline) override;
+                                  absl::Time deadline, const audit::Actor& by = {}) override;
   absl::StatusOr<Lane> FinishLane(const std::string& outlet, const std::string& id,
                                   absl::Time deadline) override;
 
@@ -119,7 +120,7 @@ class PgStore : public Store, public AdminStore {
 
   // pg_lane_ends.cc
   absl::StatusOr<Lane> CancelLane(const std::string& outlet, const std::string& id,
-                                  absl::Time deadline) override;
+                                  absl::Time deadline, const audit::Actor& by = {}) override;
   absl::StatusOr<RetryResult> RetryFailed(const std::string& outlet, const std::string& id,
                                           const RequestKey& request, absl::Time deadline) override;
   absl::StatusOr<LanePass> ExpireLanes(absl::Time deadline) override;
@@ -147,9 +148,20 @@ class PgStore : public Store, public AdminStore {
                                                           const std::string& after_day,
                                                           std::int64_t after_seq, int limit,
                                                           absl::Time deadline) override;
+
+  // pg_dead_letters.cc
   absl::StatusOr<std::vector<DeadLetter>> ListDeadLetters(const std::string& outlet,
+                                                          const DeadLetterFilter& filter,
                                                           std::int64_t after, int limit,
                                                           absl::Time deadline) override;
+  absl::StatusOr<DeadLetter> GetDeadLetter(const std::string& outlet, std::int64_t id,
+                                           absl::Time deadline) override;
+  absl::StatusOr<DeadLetter> RetryDeadLetter(const std::string& outlet, std::int64_t id,
+                                             const std::string& reason, const RequestKey& request,
+                                             absl::Time deadline) override;
+  absl::StatusOr<DeadLetter> DropDeadLetter(const std::string& outlet, std::int64_t id,
+                                            const std::string& reason, const RequestKey& request,
+                                            absl::Time deadline) override;
 
   // pg_recount.cc
   absl::StatusOr<LaneRecount> RecountLane(const std::string& outlet, const std::string& lane_id,
@@ -177,8 +189,8 @@ class PgStore : public Store, public AdminStore {
   // Makes the day's partitions if they are not there.
   absl::Status EnsureDay(absl::CivilDay day, absl::Time deadline);
   absl::StatusOr<Lane> ChangeLaneState(const std::string* outlet, const std::string& id,
-                                       LaneState to, const std::string& reason,
-                                       absl::Time deadline);
+                                       LaneState to, const std::string& reason, absl::Time deadline,
+                                       const audit::Actor& by);
 
   pg::Pool& pool_;
   std::mutex mutex_;

@@ -5,7 +5,9 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "libs/audit/audit.h"
 #include "libs/base/status.h"
 #include "libs/pg/transaction.h"
 #include "services/dispatcher/ledger_events.h"
@@ -178,6 +180,22 @@ absl::Status Resolve(pg::Transaction& tx, const std::string& outlet, const Unkno
   return absl::OkStatus();
 }
 
+audit::Entry EntryOf(const std::string& outlet, const UnknownToResolve& what,
+                     const ResolveResult& result) {
+  const bool resend = what.decision == UnknownDecision::kResend;
+  audit::Entry entry{
+      .outlet = outlet,
+      .action = "ResolveUnknown",
+      .target = what.lane_id.empty() ? "messages" : absl::StrCat("lane/", what.lane_id),
+      .after = {{"decision", resend ? "RESEND" : "FAILED"},
+                {"resolved", absl::StrCat(result.resolved)},
+                {"refused", absl::StrCat(result.refused.size())}}};
+  if (!what.message_ids.empty()) {
+    entry.after.emplace_back("messages", absl::StrJoin(what.message_ids, " "));
+  }
+  return entry;
+}
+
 }  // namespace
 
 absl::StatusOr<ResolveResult> PgStore::ResolveUnknown(const std::string& outlet,
@@ -198,6 +216,7 @@ absl::StatusOr<ResolveResult> PgStore::ResolveUnknown(const std::string& outlet,
         }
         LedgerEvents events;
         KABAR_RETURN_IF_ERROR(Resolve(tx, outlet, what, events, result));
+        audit::Append(tx, request.by, EntryOf(outlet, what, result));
         SaveAnswer(tx, outlet, request.request_id, Encode(result));
         return events.Append(tx);
       });

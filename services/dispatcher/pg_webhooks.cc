@@ -3,6 +3,7 @@
 #include <map>
 #include <pqxx/result>
 #include <set>
+#include <tuple>
 #include <unordered_map>
 
 #include "absl/strings/str_cat.h"
@@ -26,7 +27,7 @@ constexpr pg::Query kAppend{"dispatcher.append_webhooks",
                             "INSERT INTO webhook_journal (received_at, body)"
                             " SELECT * FROM unnest($1::timestamptz[], $2::bytea[])"};
 constexpr pg::Query kReadJournal{"dispatcher.read_journal",
-                                 "SELECT id, received_at, body FROM webhook_journal"
+                                 "SELECT id, received_at, body, dead_letter_id FROM webhook_journal"
                                  " WHERE NOT applied ORDER BY id LIMIT $1::bigint"};
 constexpr pg::Query kLockJournal{"dispatcher.lock_journal",
                                  "SELECT id FROM webhook_journal WHERE id = ANY($1::bigint[])"
@@ -57,7 +58,15 @@ constexpr pg::Query kEvidence{
     " send_answered = GREATEST(sender_evidence.send_answered, excluded.send_answered)"};
 constexpr pg::Query kDeadLetter{
     "dispatcher.insert_dead_letter",
-    "INSERT INTO dead_letters (outlet_id, kind, reason, payload) VALUES ($1, $2, $3, $4)"};
+    "INSERT INTO dead_letters (outlet_id, kind, reason, payload, phone_number_id)"
+    " VALUES ($1, $2, $3, $4, $5)"};
+constexpr pg::Query kLettersApplied{"dispatcher.letters_applied",
+                                    "UPDATE dead_letters SET state = 3"
+                                    " WHERE id = ANY($1::bigint[]) AND state = 2"};
+constexpr pg::Query kLetterAgain{
+    "dispatcher.letter_again",
+    "UPDATE dead_letters SET state = 1, outlet_id = CASE WHEN outlet_id = '' THEN $2 ELSE outlet_id"
+    " END, kind = $3, reason = $4 WHERE id = $1::bigint"};
 
 constexpr base::BackoffPolicy kRetryBackoff{.initial = absl::Seconds(2),
                                             .max = absl::Minutes(5),
@@ -78,6 +87,10 @@ class Application {
 
   absl::Status Run() {
     KABAR_RETURN_IF_ERROR(LockJournal());
+    // Unless one of them is buried once more below.
+    if (!batch_.retried_letters.empty()) {
+      tx_.Exec(kLettersApplied, pg::BigintArray(batch_.retried_letters));
+    }
     FindSenders();
     FindTargets();
     for (std::size_t i = 0; i < batch_.statuses.size(); ++i) ApplyStatus(i);
@@ -86,7 +99,7 @@ class Application {
     ApplyInbound();
     for (const NewDeadLetter& letter : batch_.dead_letters) {
       const SenderOf* sender = FindSender(letter.phone_number_id);
-      Bury(sender, letter.kind, letter.reason, letter.payload);
+      Bury(sender, letter.kind, letter.reason, letter);
     }
     for (const auto& [sender, time] : evidence_) tx_.Exec(kEvidence, sender, time);
     effects_.changes = ledger_.changes();
@@ -159,23 +172,19 @@ class Application {
     const StatusChange& status = batch_.statuses[i];
     const SenderOf* sender = FindSender(status.phone_number_id);
     if (sender == nullptr) {
-      return Bury(nullptr, "WEBHOOK_UNKNOWN_SENDER", "no sender has this phone_number_id",
-                  status.payload);
+      return Bury(nullptr, "WEBHOOK_UNKNOWN_SENDER", "no sender has this phone_number_id", status);
     }
     LedgerRow* row = ledger_.Find(targets_[i].message_id);
     if (row == nullptr) {
       return Bury(sender, "WEBHOOK_UNKNOWN_MESSAGE",
-                  "neither its callback data nor its id names a message of the ledger",
-                  status.payload);
+                  "neither its callback data nor its id names a message of the ledger", status);
     }
     if (row->lane->lane.sender_id != sender->id) {
-      return Bury(sender, "WEBHOOK_WRONG_SENDER", "the message was sent by another number",
-                  status.payload);
+      return Bury(sender, "WEBHOOK_WRONG_SENDER", "the message was sent by another number", status);
     }
     const std::int32_t attempt = targets_[i].attempt;
     if (attempt < 1 || attempt > row->attempt) {
-      return Bury(sender, "WEBHOOK_UNKNOWN_ATTEMPT", "the ledger knows no such attempt",
-                  status.payload);
+      return Bury(sender, "WEBHOOK_UNKNOWN_ATTEMPT", "the ledger knows no such attempt", status);
     }
     NoteEvidence(*sender, *row, attempt);
     AttemptMove move{.provider_id = status.provider_id,
@@ -269,8 +278,7 @@ class Application {
       const InboundMessage& inbound = batch_.inbound[i];
       const SenderOf* sender = FindSender(inbound.phone_number_id);
       if (sender == nullptr) {
-        Bury(nullptr, "WEBHOOK_UNKNOWN_SENDER", "no sender has this phone_number_id",
-             inbound.payload);
+        Bury(nullptr, "WEBHOOK_UNKNOWN_SENDER", "no sender has this phone_number_id", inbound);
         continue;
       }
       ids.Add(inbound.provider_id);
@@ -357,10 +365,18 @@ class Application {
     }
   }
 
+  // Of one webhook, the same thing is buried once: the letter holds all of it. A letter's own
+  // webhook makes no new one.
+  template <typename Part>
   void Bury(const SenderOf* sender, const std::string& kind, const std::string& reason,
-            const std::string& payload) {
-    tx_.Exec(kDeadLetter, sender == nullptr ? "" : sender->outlet_id, kind, reason,
-             pg::Bytes(payload));
+            const Part& part) {
+    const std::string outlet = sender == nullptr ? "" : sender->outlet_id;
+    if (part.dead_letter_id != 0) {
+      tx_.Exec(kLetterAgain, part.dead_letter_id, outlet, kind, reason);
+      return;
+    }
+    if (!buried_.emplace(part.phone_number_id, kind, reason, part.payload).second) return;
+    tx_.Exec(kDeadLetter, outlet, kind, reason, pg::Bytes(part.payload), part.phone_number_id);
     ++effects_.dead_letters;
   }
 
@@ -373,6 +389,7 @@ class Application {
   LedgerBatch ledger_;
   LedgerEvents events_;
   std::map<std::string, absl::Time> evidence_;
+  std::set<std::tuple<std::string, std::string, std::string, std::string>> buried_;
 };
 
 }  // namespace
@@ -397,17 +414,18 @@ absl::Status PgStore::AppendWebhooks(const std::vector<JournalEntry>& payloads,
 
 absl::StatusOr<std::vector<JournalEntry>> PgStore::ReadJournal(int limit, absl::Time deadline) {
   std::vector<JournalEntry> entries;
-  KABAR_RETURN_IF_ERROR(pg::Transact(pool_, "ReadJournal",
-                                     {.deadline = deadline, .read_only = true},
-                                     [&](pg::Transaction& tx) -> absl::Status {
-                                       entries.clear();
-                                       for (const pqxx::row& row : tx.Exec(kReadJournal, limit)) {
-                                         entries.push_back({.id = row[0].as<std::int64_t>(),
-                                                            .received_at = pg::TimeField(row[1]),
-                                                            .body = pg::BytesField(row[2])});
-                                       }
-                                       return absl::OkStatus();
-                                     }));
+  KABAR_RETURN_IF_ERROR(
+      pg::Transact(pool_, "ReadJournal", {.deadline = deadline, .read_only = true},
+                   [&](pg::Transaction& tx) -> absl::Status {
+                     entries.clear();
+                     for (const pqxx::row& row : tx.Exec(kReadJournal, limit)) {
+                       entries.push_back({.id = row[0].as<std::int64_t>(),
+                                          .received_at = pg::TimeField(row[1]),
+                                          .body = pg::BytesField(row[2]),
+                                          .dead_letter_id = pg::OptIntField(row[3]).value_or(0)});
+                     }
+                     return absl::OkStatus();
+                   }));
   return entries;
 }
 

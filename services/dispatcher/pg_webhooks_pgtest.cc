@@ -174,10 +174,10 @@ TEST_CASE("ApplyWebhooks: what belongs to nothing goes to the dead letters", "[d
     status.tag = base::FormatAttemptTag(f.Id(999), 1);
     f.Apply({status});
     CHECK(f.DeadLetter() == "toko-a WEBHOOK_UNKNOWN_MESSAGE");
-    const auto letters = f.store.ListDeadLetters("toko-a", 0, 10, f.Deadline());
+    const auto letters = f.store.ListDeadLetters("toko-a", {}, 0, 10, f.Deadline());
     REQUIRE(letters->size() == 1);
     CHECK(letters->front().payload == "the status");
-    CHECK(f.store.ListDeadLetters("toko-b", 0, 10, f.Deadline())->empty());
+    CHECK(f.store.ListDeadLetters("toko-b", {}, 0, 10, f.Deadline())->empty());
   }
   SECTION("an attempt that never was") {
     status.tag = base::FormatAttemptTag(f.Id(1), 2);
@@ -352,7 +352,7 @@ TEST_CASE("WebhookApplier: a payload that the ledger refuses does not stop those
   CHECK(f.Rounds(10) == 2);
   CHECK(f.Applied() == "in.1 in.3");
   CHECK(f.Sql("SELECT count(*) FROM webhook_journal WHERE NOT applied") == "0");
-  const auto letters = f.store.ListDeadLetters("toko-a", 0, 10, f.Deadline());
+  const auto letters = f.store.ListDeadLetters("toko-a", {}, 0, 10, f.Deadline());
   REQUIRE_THAT(letters, IsOk());
   REQUIRE(letters->size() == 1);
   CHECK(letters->front().kind == "WEBHOOK_NOT_APPLIED");

@@ -104,12 +104,16 @@ absl::Status WebhookApplier::ApplyOneByOne(const std::vector<JournalEntry>& entr
 absl::Status WebhookApplier::Bury(const JournalEntry& entry, const absl::Status& why,
                                   absl::Time deadline) {
   const WebhookBatch read = ReadWebhooks({entry}, policy_);
-  NewDeadLetter letter{
-      .kind = "WEBHOOK_NOT_APPLIED", .reason = std::string(why.message()), .payload = entry.body};
+  NewDeadLetter letter{.kind = "WEBHOOK_NOT_APPLIED",
+                       .reason = std::string(why.message()),
+                       .payload = entry.body,
+                       .dead_letter_id = entry.dead_letter_id};
   // Whose it is: a payload is of one number, as far as the provider ever sent any.
   if (!read.statuses.empty()) letter.phone_number_id = read.statuses.front().phone_number_id;
   if (!read.inbound.empty()) letter.phone_number_id = read.inbound.front().phone_number_id;
-  WebhookBatch grave{.journal_ids = {entry.id}, .dead_letters = {std::move(letter)}};
+  WebhookBatch grave{.journal_ids = {entry.id},
+                     .retried_letters = read.retried_letters,
+                     .dead_letters = {std::move(letter)}};
   absl::StatusOr<WebhookEffects> buried = admin_.ApplyWebhooks(grave, deadline);
   if (IsPoison(buried.status())) {  // the number itself is what the database refuses
     grave.dead_letters.front().phone_number_id.clear();

@@ -38,7 +38,8 @@ struct StatusChange {
   bool alert = false;  // tell a person
   std::string pricing_category = {};
   bool billable = false;
-  std::string payload = {};  // for the dead letter, should it belong to nothing
+  std::string payload = {};         // the webhook, for the dead letter, should it belong to nothing
+  std::int64_t dead_letter_id = 0;  // the webhook is this dead letter's, once more
 };
 
 struct InboundMessage {
@@ -53,7 +54,8 @@ struct InboundMessage {
   std::string context_id = {};  // provider id of the message it answers
   absl::Time time = absl::InfinitePast();
   bool opens_window = true;
-  std::string payload = {};  // for the dead letter
+  std::string payload = {};  // the webhook, for the dead letter
+  std::int64_t dead_letter_id = 0;
 };
 
 struct NewDeadLetter {
@@ -61,10 +63,12 @@ struct NewDeadLetter {
   std::string kind = {};
   std::string reason = {};
   std::string payload = {};
+  std::int64_t dead_letter_id = 0;  // not a new one, but this one again
 };
 
 struct WebhookBatch {
   std::vector<std::int64_t> journal_ids = {};
+  std::vector<std::int64_t> retried_letters = {};  // whose webhooks are among them
   // In the order in which they came.
   std::vector<StatusChange> statuses = {};
   std::vector<InboundMessage> inbound = {};

@@ -63,12 +63,13 @@ std::string KindOf(InboundKind kind) {
 }
 
 StatusChange ReadStatus(const whatsapp::StatusUpdate& update, const whatsapp::ErrorPolicy& policy,
-                        const std::string& body) {
+                        const JournalEntry& entry) {
   StatusChange status{.phone_number_id = update.phone_number_id,
                       .provider_id = update.wamid,
                       .tag = update.callback_data,
                       .state = StateOf(update.status),
-                      .payload = body};
+                      .payload = entry.body,
+                      .dead_letter_id = entry.dead_letter_id};
   if (update.pricing.present) {
     status.pricing_category = update.pricing.category;
     status.billable = update.pricing.billable;
@@ -98,7 +99,8 @@ InboundMessage ReadInbound(const whatsapp::Inbound& from, const JournalEntry& en
           .opens_window = from.kind != InboundKind::kSystem &&
                           from.kind != InboundKind::kReaction &&
                           from.kind != InboundKind::kUnsupported,
-          .payload = from.raw};
+          .payload = entry.body,
+          .dead_letter_id = entry.dead_letter_id};
 }
 
 }  // namespace
@@ -108,15 +110,17 @@ WebhookBatch ReadWebhooks(const std::vector<JournalEntry>& entries,
   WebhookBatch batch;
   for (const JournalEntry& entry : entries) {
     batch.journal_ids.push_back(entry.id);
+    if (entry.dead_letter_id != 0) batch.retried_letters.push_back(entry.dead_letter_id);
     absl::StatusOr<whatsapp::Webhook> webhook = whatsapp::ParseWebhook(entry.body);
     if (!webhook.ok()) {
       batch.dead_letters.push_back({.kind = "WEBHOOK_MALFORMED",
                                     .reason = std::string(webhook.status().message()),
-                                    .payload = entry.body});
+                                    .payload = entry.body,
+                                    .dead_letter_id = entry.dead_letter_id});
       continue;
     }
     for (const whatsapp::StatusUpdate& update : webhook->statuses) {
-      batch.statuses.push_back(ReadStatus(update, policy, entry.body));
+      batch.statuses.push_back(ReadStatus(update, policy, entry));
     }
     for (const whatsapp::Inbound& inbound : webhook->inbound) {
       batch.inbound.push_back(ReadInbound(inbound, entry));
@@ -125,12 +129,14 @@ WebhookBatch ReadWebhooks(const std::vector<JournalEntry>& entries,
       batch.dead_letters.push_back({.phone_number_id = part.phone_number_id,
                                     .kind = "WEBHOOK_NOT_HANDLED",
                                     .reason = part.field,
-                                    .payload = part.raw});
+                                    .payload = entry.body,
+                                    .dead_letter_id = entry.dead_letter_id});
     }
     for (const whatsapp::WebhookError& error : webhook->errors) {
       batch.dead_letters.push_back({.kind = "WEBHOOK_MALFORMED",
                                     .reason = absl::StrCat(error.where, ": ", error.what),
-                                    .payload = error.raw});
+                                    .payload = entry.body,
+                                    .dead_letter_id = entry.dead_letter_id});
     }
   }
   return batch;

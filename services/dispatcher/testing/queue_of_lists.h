@@ -6,6 +6,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,14 @@ class QueueOfLists : public Queue {
     std::lock_guard<std::mutex> lock(mutex_);
     return senders_[sender];
   }
+  bool HeldLane(const std::string& lane) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return held_.contains("lane/" + lane);
+  }
+  bool HeldSender(const std::string& sender) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return held_.contains("sender/" + sender);
+  }
   int Windows() {
     std::lock_guard<std::mutex> lock(mutex_);
     return windows_;
@@ -57,10 +66,16 @@ class QueueOfLists : public Queue {
     });
   }
   absl::Status PutLane(const Lane& lane, absl::Time) override {
-    return Tell([&] { lanes_[lane.id] = lane.state; });
+    return Tell([&] {
+      lanes_[lane.id] = lane.state;
+      Hold("lane/" + lane.id, lane.held);
+    });
   }
   absl::Status PutSender(const Sender& sender, absl::Time) override {
-    return Tell([&] { senders_[sender.id] = sender.state; });
+    return Tell([&] {
+      senders_[sender.id] = sender.state;
+      Hold("sender/" + sender.id, sender.held);
+    });
   }
   absl::Status PutPortfolio(const Portfolio&, absl::Time) override {
     return Tell([] {});
@@ -128,7 +143,16 @@ class QueueOfLists : public Queue {
     return absl::OkStatus();
   }
 
+  void Hold(const std::string& target, bool held) {
+    if (held) {
+      held_.insert(target);
+    } else {
+      held_.erase(target);
+    }
+  }
+
   std::mutex mutex_;
+  std::set<std::string> held_;
   bool down_ = false;
   std::map<std::string, std::vector<std::string>> pushed_;
   std::map<std::string, LaneState> lanes_;
