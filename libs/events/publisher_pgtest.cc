@@ -148,7 +148,8 @@ TEST_CASE("Publisher: from commit to reader by notifications alone", "[events]")
         .Stream(
             request, stop, [&] { return stop.stop_requested(); },
             [&](const v1::ReadEventsResponse& response) {
-              if (!response.batches().empty()) number = response.batches().rbegin()->number();
+              const v1::ReadEventsResponse received = OverTheWire(response);
+              if (!received.batches().empty()) number = received.batches().rbegin()->number();
               return true;
             })
         .IgnoreError();

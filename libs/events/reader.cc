@@ -1,7 +1,14 @@
 #include "libs/events/reader.h"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/message.h>
+#include <google/protobuf/unknown_field_set.h>
+
 #include <algorithm>
 #include <condition_variable>
+#include <iterator>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -45,6 +52,33 @@ constexpr pg::Query kDelete{"events.delete",
                             "DELETE FROM outbox WHERE number > $1 AND number <= $2"};
 constexpr pg::Query kTrimmed{"events.trimmed", "UPDATE event_trimming SET trimmed_number = $1"};
 
+// As a v1::NumberedBatch is serialised, without taking the batch apart.
+WireBatch ToWire(int64_t number, const std::string& batch) {
+  constexpr uint32_t kNumberTag = v1::NumberedBatch::kNumberFieldNumber << 3;    // a varint
+  constexpr uint32_t kBatchTag = v1::NumberedBatch::kBatchFieldNumber << 3 | 2;  // with its length
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream out(&stream);
+    out.WriteTag(kNumberTag);
+    out.WriteVarint64(static_cast<uint64_t>(number));
+    out.WriteTag(kBatchTag);
+    out.WriteVarint32(static_cast<uint32_t>(batch.size()));
+    out.WriteString(batch);
+  }
+  return {number, std::make_shared<const std::string>(std::move(bytes))};
+}
+
+// A field that is serialised already goes among the unknown ones: the same bytes on the wire, and
+// no event is read, copied and written again for each consumer. So `response` shows nothing here.
+void Fill(const std::vector<WireBatch>& page, v1::ReadEventsResponse* response) {
+  response->Clear();
+  auto* const fields = response->GetReflection()->MutableUnknownFields(response);
+  for (const WireBatch& batch : page) {
+    fields->AddLengthDelimited(v1::ReadEventsResponse::kBatchesFieldNumber, *batch.bytes);
+  }
+}
+
 absl::Status Trimmed(int64_t from, int64_t trimmed) {
   return base::Error(absl::StatusCode::kOutOfRange, "EVENTS_TRIMMED",
                      absl::StrCat("events from number ", from, " are gone: up to ", trimmed,
@@ -69,9 +103,10 @@ struct Reader::State {
 
   absl::Time QueryDeadline() const { return absl::Now() + pool.options().default_timeout; }
   absl::Status Register(const std::string& consumer, int64_t from);
-  bool IsFull(const v1::ReadEventsResponse& response) const {
-    return response.batches_size() >= options.max_batches ||
-           static_cast<int64_t>(response.ByteSizeLong()) >= options.max_bytes;
+  bool IsFull(const std::vector<WireBatch>& page) const {
+    int64_t bytes = 0;
+    for (const WireBatch& batch : page) bytes += batch.size();
+    return std::ssize(page) >= options.max_batches || bytes >= options.max_bytes;
   }
 
   pg::Pool& pool;
@@ -98,12 +133,12 @@ absl::Status Reader::State::Register(const std::string& consumer, int64_t from) 
                       });
 }
 
-absl::Status Reader::Read(int64_t from_number, absl::Time deadline,
-                          v1::ReadEventsResponse* response) {
+absl::Status Reader::ReadPage(int64_t from_number, absl::Time deadline,
+                              std::vector<WireBatch>* page) {
   const pg::TransactOptions options{.deadline = deadline, .read_only = true};
   return pg::Transact(
       state_->pool, "ReadEvents", options, [&](pg::Transaction& tx) -> absl::Status {
-        response->clear_batches();
+        page->clear();
         int64_t expected = from_number;
         for (const pqxx::row& row :
              tx.Exec(kRead, from_number, state_->options.max_batches, state_->options.max_bytes)) {
@@ -115,35 +150,44 @@ absl::Status Reader::Read(int64_t from_number, absl::Time deadline,
                 absl::StatusCode::kInternal, "EVENTS_GAP",
                 absl::StrCat("event number ", expected, " is missing in the outbox"));
           }
-          v1::NumberedBatch* batch = response->add_batches();
-          batch->set_number(number);
-          if (!batch->mutable_batch()->ParseFromString(pg::BytesField(row[1]))) {
-            return base::Error(absl::StatusCode::kInternal, "EVENTS_UNREADABLE",
-                               absl::StrCat("event number ", number, " cannot be parsed"));
-          }
+          page->push_back(ToWire(number, pg::BytesField(row[1])));
           ++expected;
         }
         return absl::OkStatus();
       });
 }
 
+absl::Status Reader::Read(int64_t from_number, absl::Time deadline,
+                          v1::ReadEventsResponse* response) {
+  std::vector<WireBatch> page;
+  KABAR_RETURN_IF_ERROR(ReadPage(from_number, deadline, &page));
+  response->Clear();
+  for (const WireBatch& batch : page) {
+    if (!response->add_batches()->ParseFromString(*batch.bytes)) {
+      return base::Error(absl::StatusCode::kInternal, "EVENTS_UNREADABLE",
+                         absl::StrCat("event number ", batch.number, " cannot be parsed"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Reader::ReadShared(int64_t from_number, absl::Time deadline,
-                                v1::ReadEventsResponse* response, uint64_t* seen) {
-  response->clear_batches();
+                                std::vector<WireBatch>* page, uint64_t* seen) {
+  page->clear();
   const uint64_t session = state_->news.SessionNumber();
   const auto held = [&] {
     return session != 0 && state_->recent.Read(session, from_number, state_->options.max_batches,
-                                               state_->options.max_bytes, response, seen);
+                                               state_->options.max_bytes, page, seen);
   };
   if (held()) return absl::OkStatus();
   const std::lock_guard lock(state_->newest_mutex);
   if (held()) return absl::OkStatus();
   *seen = state_->news.Seen();
-  KABAR_RETURN_IF_ERROR(Read(from_number, deadline, response));
-  if (state_->IsFull(*response)) *seen = 0;
+  KABAR_RETURN_IF_ERROR(ReadPage(from_number, deadline, page));
+  if (state_->IsFull(*page)) *seen = 0;
   // Else the database may have become another one on the way.
   if (session != 0 && session == state_->news.SessionNumber()) {
-    state_->recent.Add(session, *seen, *response);
+    state_->recent.Add(session, *seen, *page);
   }
   return absl::OkStatus();
 }
@@ -160,6 +204,7 @@ absl::Status Reader::Stream(const v1::ReadEventsRequest& request, std::stop_toke
   absl::Time next_sign = absl::InfinitePast();  // the first tells the consumer that it is connected
   int64_t from = request.from_number();
   uint64_t session = 0;
+  std::vector<WireBatch> page;
   v1::ReadEventsResponse response;
   while (!stop.stop_requested() && !cancelled() && absl::Now() < end) {
     // The database may have been restored meanwhile: its numbers are compared with the consumer's
@@ -168,14 +213,15 @@ absl::Status Reader::Stream(const v1::ReadEventsRequest& request, std::stop_toke
     if (session != 0 && current != 0 && current != session) break;
     if (current != 0) session = current;
     uint64_t seen = 0;
-    KABAR_RETURN_IF_ERROR(ReadShared(from, state_->QueryDeadline(), &response, &seen));
+    KABAR_RETURN_IF_ERROR(ReadShared(from, state_->QueryDeadline(), &page, &seen));
     const absl::Time now = absl::Now();
-    if (!response.batches().empty() || now >= next_sign) {
+    if (!page.empty() || now >= next_sign) {
+      Fill(page, &response);
       if (!write(response)) return absl::CancelledError("the consumer is gone");
       next_sign = absl::Now() + state_->options.sign_of_life;
     }
-    from += response.batches_size();
-    if (seen == 0 && !response.batches().empty()) continue;
+    from += std::ssize(page);
+    if (seen == 0 && !page.empty()) continue;
     state_->news.WaitNewer(seen, std::min({now + state_->options.poll, next_sign, end}), stop);
   }
   return absl::OkStatus();

@@ -40,6 +40,8 @@ class Pool;
 
 namespace kabar::events {
 
+struct WireBatch;
+
 class Reader {
  public:
   struct Options {
@@ -64,7 +66,8 @@ class Reader {
   void Start();
   void Stop();
 
-  // `write` returns false when the caller is gone.
+  // `write` returns false when the caller is gone. What it gets is for the wire: its batches are
+  // serialised already and seen by whoever parses it.
   absl::Status Stream(const v1::ReadEventsRequest& request, std::stop_token stop,
                       absl::FunctionRef<bool()> cancelled,
                       absl::FunctionRef<bool(const v1::ReadEventsResponse&)> write);
@@ -79,10 +82,11 @@ class Reader {
   absl::Status Deregister(absl::string_view consumer, absl::Time deadline);
 
  private:
+  absl::Status ReadPage(int64_t from_number, absl::Time deadline, std::vector<WireBatch>* page);
   // The same, out of memory where another stream has just read it. `seen`: only newer news can
   // bring more; 0 when there is more already.
-  absl::Status ReadShared(int64_t from_number, absl::Time deadline,
-                          v1::ReadEventsResponse* response, uint64_t* seen);
+  absl::Status ReadShared(int64_t from_number, absl::Time deadline, std::vector<WireBatch>* page,
+                          uint64_t* seen);
 
   struct State;
   std::unique_ptr<State> state_;

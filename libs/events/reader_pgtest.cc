@@ -25,7 +25,7 @@ absl::StatusOr<std::string> StreamOf(Reader& reader, const v1::ReadEventsRequest
   absl::Status status = reader.Stream(
       request, std::move(stop), [] { return false; },
       [&](const v1::ReadEventsResponse& response) {
-        shown += Show(response) + "|";
+        shown += Show(OverTheWire(response)) + "|";
         return true;
       });
   if (!status.ok()) return status;
@@ -57,6 +57,31 @@ TEST_CASE("Read: pages bounded by batches and by bytes", "[events]") {
   CHECK(read({.max_batches = 3}, 1) == 3);
   CHECK(read({.max_bytes = 20}, 1) == 2);  // 14 bytes each: the second begins below 20
   CHECK(read({.max_bytes = 1}, 1) == 1);   // a batch larger than the bound comes alone
+}
+
+TEST_CASE("Stream: the bytes on the wire are those of the batches", "[events]") {
+  OutboxDatabase db;
+  for (const std::size_t size : {0, 1, 127, 128, 20000}) {
+    REQUIRE_THAT(db.Append(std::string(size, 'x')), IsOk());
+  }
+  db.Sql("UPDATE source.event_publisher SET next_number = 126");  // numbers of one byte and of two
+  db.Sql("UPDATE source.event_trimming SET trimmed_number = 125");
+  REQUIRE(*Publisher(db.pool()).PublishOnce(In()) == 5);
+  Reader reader(db.pool(), {.max_stream = absl::Milliseconds(50)});
+  v1::ReadEventsResponse batches;
+  REQUIRE_THAT(reader.Read(126, In(), &batches), IsOk());
+  REQUIRE(batches.batches_size() == 5);
+  CHECK(batches.batches(4).number() == 130);
+  CHECK(TextOf(batches.batches(4)).size() == 20000);
+  std::string wire;
+  REQUIRE_THAT(reader.Stream(
+                   Request("a", 126), {}, [] { return false; },
+                   [&](const v1::ReadEventsResponse& response) {
+                     wire += response.SerializeAsString();
+                     return true;
+                   }),
+               IsOk());
+  CHECK((wire == batches.SerializeAsString()));
 }
 
 TEST_CASE("Stream: a sign of life at once and while nothing happens; ends by itself", "[events]") {
@@ -116,7 +141,8 @@ TEST_CASE("Stream: goes on at once where memory held only a part", "[events]") {
     REQUIRE_THAT(reader.Stream(
                      Request(consumer, 1), stop.get_token(), [] { return false; },
                      [&](const v1::ReadEventsResponse& response) {
-                       for (const auto& batch : response.batches()) {
+                       const v1::ReadEventsResponse received = OverTheWire(response);
+                       for (const auto& batch : received.batches()) {
                          CHECK(batch.number() == last + 1);
                          last = batch.number();
                        }

@@ -1,26 +1,29 @@
 #include "libs/events/recent_batches.h"
 
 #include <catch2/catch.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace kabar::events {
 namespace {
 
-v1::ReadEventsResponse Batches(std::int64_t first, std::int64_t last) {
-  v1::ReadEventsResponse response;
-  for (std::int64_t n = first; n <= last; ++n) response.add_batches()->set_number(n);
-  return response;
+std::vector<WireBatch> Batches(std::int64_t first, std::int64_t last) {
+  std::vector<WireBatch> page;
+  for (std::int64_t n = first; n <= last; ++n) {
+    page.push_back({n, std::make_shared<const std::string>("batch")});
+  }
+  return page;
 }
 
 std::vector<std::int64_t> Read(const RecentBatches& recent, std::int64_t from,
                                int max_batches = 100, std::int64_t max_bytes = 1000) {
-  v1::ReadEventsResponse response;
+  std::vector<WireBatch> page;
   std::uint64_t seen = 0;
-  const bool held = recent.Read(1, from, max_batches, max_bytes, &response, &seen);
-  CHECK(held == !response.batches().empty());
+  const bool held = recent.Read(1, from, max_batches, max_bytes, &page, &seen);
+  CHECK(held == !page.empty());
   std::vector<std::int64_t> numbers;
-  for (const auto& batch : response.batches()) numbers.push_back(batch.number());
+  for (const WireBatch& batch : page) numbers.push_back(batch.number);
   return numbers;
 }
 
@@ -53,7 +56,7 @@ TEST_CASE("RecentBatches: what overlaps is added once, what leaves a gap replace
 }
 
 TEST_CASE("RecentBatches: forgets the oldest beyond its bytes", "[events]") {
-  const auto one = static_cast<std::int64_t>(Batches(1, 1).batches(0).ByteSizeLong());
+  const std::int64_t one = Batches(1, 1)[0].size();
   RecentBatches recent(3 * one);
   recent.Add(1, 9, Batches(1, 5));
   CHECK(Read(recent, 2).empty());
@@ -63,11 +66,11 @@ TEST_CASE("RecentBatches: forgets the oldest beyond its bytes", "[events]") {
 // Else its stream would wait for news of what is there already.
 TEST_CASE("RecentBatches: says what its reader has yet to ask for", "[events]") {
   RecentBatches recent(1000);
-  v1::ReadEventsResponse response;
+  std::vector<WireBatch> page;
   const auto seen_after = [&](std::int64_t from, int max_batches, std::int64_t max_bytes) {
     std::uint64_t seen = 77;
-    response.clear_batches();
-    REQUIRE(recent.Read(1, from, max_batches, max_bytes, &response, &seen));
+    page.clear();
+    REQUIRE(recent.Read(1, from, max_batches, max_bytes, &page, &seen));
     return seen;
   };
   recent.Add(1, 5, Batches(1, 4));
@@ -83,17 +86,17 @@ TEST_CASE("RecentBatches: says what its reader has yet to ask for", "[events]") 
 
 TEST_CASE("RecentBatches: nothing of one session counts in another", "[events]") {
   RecentBatches recent(1000);
-  v1::ReadEventsResponse response;
+  std::vector<WireBatch> page;
   std::uint64_t seen = 0;
   recent.Add(1, 5, Batches(1, 4));
-  CHECK_FALSE(recent.Read(2, 2, 100, 1000, &response, &seen));
+  CHECK_FALSE(recent.Read(2, 2, 100, 1000, &page, &seen));
   recent.Add(2, 6, Batches(2, 3));
-  CHECK_FALSE(recent.Read(1, 2, 100, 1000, &response, &seen));
-  CHECK_FALSE(recent.Read(2, 4, 100, 1000, &response, &seen));
+  CHECK_FALSE(recent.Read(1, 2, 100, 1000, &page, &seen));
+  CHECK_FALSE(recent.Read(2, 4, 100, 1000, &page, &seen));
   recent.Add(1, 9, Batches(4, 4));  // read before, added after
-  CHECK_FALSE(recent.Read(2, 4, 100, 1000, &response, &seen));
-  CHECK(recent.Read(2, 2, 100, 1000, &response, &seen));
-  CHECK(response.batches_size() == 2);
+  CHECK_FALSE(recent.Read(2, 4, 100, 1000, &page, &seen));
+  CHECK(recent.Read(2, 2, 100, 1000, &page, &seen));
+  CHECK(page.size() == 2);
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ void ArrayBuilder::Add(absl::string_view text) {
   literal_ += literal_.empty() ? '{' : ',';
   literal_ += '"';
   size_t start = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
+  const bool plain = text.find('"') == text.npos && text.find('\\') == text.npos;
+  for (size_t i = 0; !plain && i < text.size(); ++i) {
     if (text[i] != '"' && text[i] != '\\') continue;
     literal_.append(text.data() + start, i - start);
     literal_ += '\\';

@@ -1,9 +1,11 @@
 #include "libs/pg/query.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/civil_time.h"
 
@@ -12,12 +14,15 @@ namespace {
 
 constexpr char kHex[] = "0123456789abcdef";
 
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+// What each character is as a digit of hex, -1 for none.
+constexpr std::array<std::int8_t, 256> HexDigits() {
+  std::array<std::int8_t, 256> digits{};
+  for (std::int8_t& digit : digits) digit = -1;
+  for (std::int8_t i = 0; i < 10; ++i) digits['0' + i] = i;
+  for (std::int8_t i = 0; i < 6; ++i) digits['a' + i] = digits['A' + i] = 10 + i;
+  return digits;
 }
+constexpr std::array<std::int8_t, 256> kHexDigits = HexDigits();
 
 // Takes the digits at the front of `text` and the separator behind them.
 bool TakeNumber(absl::string_view& text, char separator, int64_t& number) {
@@ -78,12 +83,15 @@ std::optional<std::string> ParseBytes(absl::string_view text) {
   }
   std::string bytes;
   bytes.resize(text.size() / 2 - 1);
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    const int high = HexDigit(text[2 + 2 * i]);
-    const int low = HexDigit(text[3 + 2 * i]);
-    if (high < 0 || low < 0) return std::nullopt;
-    bytes[i] = static_cast<char>(high << 4 | low);
+  int bad = 0;
+  const char* in = text.data() + 2;
+  for (char& byte : bytes) {
+    const int high = kHexDigits[static_cast<unsigned char>(*in++)];
+    const int low = kHexDigits[static_cast<unsigned char>(*in++)];
+    bad |= high | low;  // negative once one of them was
+    byte = static_cast<char>(high << 4 | low);
   }
+  if (bad < 0) return std::nullopt;
   return bytes;
 }
 
@@ -95,10 +103,11 @@ std::string TimeText(absl::Time time) {
   const int64_t micros =
       absl::ToInt64Microseconds(cut - absl::FromCivil(civil, absl::UTCTimeZone()));
   const bool before_christ = civil.year() <= 0;  // there is no year 0 in SQL
-  return absl::StrFormat("%04d-%02d-%02d %02d:%02d:%02d.%06d+00%s",
-                         before_christ ? 1 - civil.year() : civil.year(), civil.month(),
-                         civil.day(), civil.hour(), civil.minute(), civil.second(), micros,
-                         before_christ ? " BC" : "");
+  const auto two = [](int value) { return absl::Dec(value, absl::kZeroPad2); };
+  return absl::StrCat(absl::Dec(before_christ ? 1 - civil.year() : civil.year(), absl::kZeroPad4),
+                      "-", two(civil.month()), "-", two(civil.day()), " ", two(civil.hour()), ":",
+                      two(civil.minute()), ":", two(civil.second()), ".",
+                      absl::Dec(micros, absl::kZeroPad6), "+00", before_christ ? " BC" : "");
 }
 
 std::optional<absl::Time> ParseTimeText(absl::string_view text) {

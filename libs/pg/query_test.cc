@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <limits>
 
+#include "absl/time/civil_time.h"
 #include "libs/pg/arrays.h"
 
 namespace kabar::pg {
@@ -13,6 +14,10 @@ TEST_CASE("TimeText: microseconds in UTC, cut towards the past", "[pg]") {
   CHECK(TimeText(time) == "2023-11-14 22:13:20.123456+00");
   CHECK(TimeText(time + absl::Nanoseconds(999)) == "2023-11-14 22:13:20.123456+00");
   CHECK(TimeText(absl::UnixEpoch() - absl::Nanoseconds(1)) == "1969-12-31 23:59:59.999999+00");
+  CHECK(TimeText(absl::FromCivil(absl::CivilSecond(12024, 3, 4, 5, 6, 7), absl::UTCTimeZone())) ==
+        "12024-03-04 05:06:07.000000+00");
+  CHECK(TimeText(absl::FromCivil(absl::CivilSecond(-43, 3, 15), absl::UTCTimeZone())) ==
+        "0044-03-15 00:00:00.000000+00 BC");
   CHECK(TimeText(absl::InfiniteFuture()) == "infinity");
   CHECK(TimeText(absl::InfinitePast()) == "-infinity");
 }
@@ -38,7 +43,13 @@ TEST_CASE("Bytes: any byte survives the hex form", "[pg]") {
   CHECK(Bytes("") == "\\x");
   CHECK(ParseBytes("\\x") == "");
   CHECK_FALSE(ParseBytes("\\x0").has_value());
-  CHECK_FALSE(ParseBytes("\\xzz").has_value());
+  CHECK(ParseBytes("\\xfFA0") == "\xff\xa0");
+  for (const char* bad : {"\\xzz", "\\x0g", "\\xg0", "\\x00g0", "\\x0g00",
+                          "\\x\xff"
+                          "0"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(ParseBytes(bad).has_value());
+  }
   CHECK_FALSE(ParseBytes("abcd").has_value());
 }
 

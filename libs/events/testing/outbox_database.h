@@ -38,6 +38,13 @@ inline std::string TextOf(const v1::NumberedBatch& batch) {
   return batch.batch().events(0).outlet_id();
 }
 
+// What a consumer makes of a response that a Reader wrote.
+inline v1::ReadEventsResponse OverTheWire(const v1::ReadEventsResponse& written) {
+  v1::ReadEventsResponse received;
+  REQUIRE(received.ParseFromString(written.SerializeAsString()));
+  return received;
+}
+
 // "3:text 4:text" of what a reader got.
 inline std::string Show(const v1::ReadEventsResponse& response) {
   std::string shown;
