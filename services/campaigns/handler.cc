@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "libs/audit/audit.h"
 #include "libs/base/clock.h"
 #include "libs/base/ids.h"
 #include "libs/base/status.h"
@@ -38,6 +39,37 @@ absl::StatusOr<std::string> LastOf(absl::string_view token) {
 // events are on their way, or UNKNOWN messages wait for their webhooks.
 absl::Status Excuse(absl::Status status) {
   return NothingToStop(status) ? absl::OkStatus() : status;
+}
+
+// What people chose, as the audit log shows it.
+audit::Fields FieldsOf(const Campaign& c) {
+  return {{"name", c.name},
+          {"template", c.template_id},
+          {"segment", c.segment_id},
+          {"sender", c.sender_id},
+          {"rate", c.rate},
+          {"batch_size", absl::StrCat(c.batch_size)},
+          {"max_attempts", absl::StrCat(c.max_attempts)},
+          {"purpose", absl::StrCat(c.purpose)},
+          {"subject", absl::StrCat(c.subject)},
+          {"start", c.start_text},
+          {"end", c.end_text},
+          {"unknown_policy", absl::StrCat(c.unknown_policy)},
+          {"state", std::string(Name(c.state))}};
+}
+
+// What differs between the two.
+audit::Entry EntryOf(absl::string_view action, const Campaign& before, const Campaign& after) {
+  audit::Entry entry{.outlet = after.outlet_id,
+                     .action = std::string(action),
+                     .target = absl::StrCat("campaign/", after.id)};
+  const audit::Fields was = FieldsOf(before), became = FieldsOf(after);
+  for (std::size_t i = 0; i < was.size(); ++i) {
+    if (was[i] == became[i]) continue;
+    entry.before.push_back(was[i]);
+    entry.after.push_back(became[i]);
+  }
+  return entry;
 }
 
 }  // namespace
@@ -73,10 +105,13 @@ grpc::Status Handler::Verb(grpc::ServerContext* context, const char* method, con
         return Mutate(call, method, *request, response, [&](Store::Unit& unit) -> absl::Status {
           const absl::Time now = clock_.Now();
           KABAR_ASSIGN_OR_RETURN(Campaign campaign, unit.Lock(request->id()));
+          const Campaign before = campaign;
           KABAR_RETURN_IF_ERROR(change(campaign, now));
           std::optional<absl::Time> due;
           if (!campaign.ended() && campaign.state != State::kDraft) due = now;
           KABAR_RETURN_IF_ERROR(unit.Save(campaign, due));
+          unit.Audit(audit::ActorOf(call, request->request_id()),
+                     EntryOf(method, before, campaign));
           ToProto(campaign, response);
           return absl::OkStatus();
         });
@@ -98,6 +133,11 @@ grpc::Status Handler::CreateCampaign(grpc::ServerContext* context,
         campaign.created_at = campaign.updated_at = now;
         return Mutate(call, "CreateCampaign", *request, response, [&](Store::Unit& unit) {
           ToProto(campaign, response);
+          unit.Audit(audit::ActorOf(call, request->request_id()),
+                     {.outlet = call.outlet,
+                      .action = "CreateCampaign",
+                      .target = absl::StrCat("campaign/", campaign.id),
+                      .after = FieldsOf(campaign)});
           return unit.Insert(campaign);
         });
       });
@@ -153,6 +193,7 @@ grpc::Status Handler::UpdateCampaign(grpc::ServerContext* context,
                     absl::StrCat("campaign ", campaign.id, " is ", Name(campaign.state),
                                  "; only drafts and scheduled ones can be changed"));
               }
+              const Campaign before = campaign;
               const auto& paths = request->update_mask().paths();
               KABAR_RETURN_IF_ERROR(
                   ApplyMask(request->campaign(), {paths.begin(), paths.end()}, &campaign));
@@ -166,6 +207,8 @@ grpc::Status Handler::UpdateCampaign(grpc::ServerContext* context,
               }
               campaign.updated_at = now;
               KABAR_RETURN_IF_ERROR(unit.Save(campaign, due));
+              unit.Audit(audit::ActorOf(call, request->request_id()),
+                         EntryOf("UpdateCampaign", before, campaign));
               ToProto(campaign, response);
               return absl::OkStatus();
             });
@@ -248,6 +291,11 @@ grpc::Status Handler::RetryFailed(grpc::ServerContext* context,
                         std::optional<absl::Time> due;
                         if (!campaign.ended()) due = now;
                         KABAR_RETURN_IF_ERROR(unit.Save(campaign, due));
+                        unit.Audit(audit::ActorOf(call, request->request_id()),
+                                   {.outlet = call.outlet,
+                                    .action = "RetryFailed",
+                                    .target = absl::StrCat("campaign/", campaign.id),
+                                    .after = {{"retried", absl::StrCat(retried)}}});
                         response->set_retried(retried);
                         ToProto(campaign, response->mutable_campaign());
                         return absl::OkStatus();

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "libs/audit/handler.h"
 #include "libs/base/clock.h"
 #include "libs/events/consumer.h"
 #include "libs/log/log.h"
@@ -80,8 +81,10 @@ int Main(const Config& config) {
   rpc::Guard guard({.service = "campaigns"}, **keys);
   Handler handler(
       store, peers, [&] { campaign_runner.Wake(); }, base::SystemClock(), guard);
+  audit::Handler audit_handler(pool, guard);
   rpc::ServerRunner server({.address = config.listen, .drain_pause = config.drain_pause}, guard);
   server.Register(&handler);
+  server.Register(&audit_handler);
   server.OnStop("runs", [&] { campaign_runner.Stop(); });
   server.OnStop("events of dispatcher", [&] { consumer.Stop(); });
   if (const absl::Status started = server.Start(); !started.ok()) return Fail("listen", started);

@@ -76,6 +76,16 @@ void SetText(templates::v1::Rendered& rendered, dispatcher::v1::OutgoingMessage*
   form->mutable_parameters()->Swap(rendered.mutable_provider_form()->mutable_parameters());
 }
 
+// "outlet toko-a was paused by siti (wrong price)"
+std::string Words(const dispatcher::v1::Pause& pause) {
+  using Target = dispatcher::v1::SendingTarget;
+  std::string what = "everything";
+  if (pause.target().scope() == Target::LANE) what = "the campaign's lane";
+  if (pause.target().scope() == Target::SENDER) what = absl::StrCat("sender ", pause.target().id());
+  if (pause.target().scope() == Target::OUTLET) what = absl::StrCat("outlet ", pause.target().id());
+  return absl::StrCat(what, " was paused by ", pause.by(), " (", pause.reason(), ")");
+}
+
 template <typename Stub>
 constexpr absl::string_view NameOf() {
   if constexpr (std::is_same_v<Stub, contacts::v1::ContactsService::Stub>) return "contacts";
@@ -331,6 +341,7 @@ absl::StatusOr<LaneView> Peers::GetLane(const Campaign& c) {
                                                     : LaneView::State::kOver;
   view.reason = lane.state_reason();
   view.enqueued = lane.enqueued();
+  if (!lane.pauses().empty()) view.held = Words(lane.pauses(0));
   return view;
 }
 

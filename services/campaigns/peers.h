@@ -42,6 +42,7 @@ struct LaneView {
   State state = State::kNone;
   std::string reason;         // why it is PAUSED: empty if a person's verb did it
   std::int64_t enqueued = 0;  // messages of it in the ledger
+  std::string held;           // an operator's pause of it or above it, in words; empty: none
 };
 
 struct SenderView {

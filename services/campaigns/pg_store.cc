@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
 #include "kabar/events/v1/events.pb.h"
+#include "libs/audit/audit.h"
 #include "libs/base/status.h"
 #include "libs/pg/arrays.h"
 #include "libs/pg/pool.h"
@@ -187,6 +188,10 @@ class PgUnit : public Store::Unit {
   absl::Status SaveResponse(const std::string& request_id, const std::string& response) override {
     tx_.Exec(kSaveResponse, outlet_, request_id, pg::Bytes(response));
     return absl::OkStatus();
+  }
+
+  void Audit(const audit::Actor& by, const audit::Entry& entry) override {
+    audit::Append(tx_, by, entry);
   }
 
   absl::Status Insert(const Campaign& c) override {

@@ -256,6 +256,8 @@ absl::StatusOr<std::string> Runner::Obstacle(const Campaign& c, const Progress& 
   if (c.cursor >= *c.asked && progress.open() == progress.unknown()) {
     return progress.unknown() > 0 ? WaitsForWord(progress.unknown()) : "";
   }
+  KABAR_ASSIGN_OR_RETURN(const LaneView lane, peers_.GetLane(c));
+  if (!lane.held.empty()) return WaitsForResume(lane.held);
   const absl::StatusOr<SenderView> sender = peers_.GetSender(c);
   if (!sender.ok()) {
     // That it is gone is for the step that needs it to say.

@@ -246,6 +246,26 @@ TEST_CASE("Runner: says that the sender is paused while it is", "[campaigns]") {
   CHECK(f.Get().state_reason.empty());
 }
 
+TEST_CASE("Runner: a campaign under an operator's pause says who paused what and why",
+          "[campaigns]") {
+  Run f;
+  f.Steps(4);
+  f.Events({}, events::v1::QUEUED, 250);
+  auto& pause = *f.dispatcher.lane.add_pauses();
+  pause.mutable_target()->set_scope(dispatcher::v1::SendingTarget::OUTLET);
+  pause.mutable_target()->set_id("toko-a");
+  pause.set_by("siti");
+  pause.set_reason("wrong price");
+  f.Steps(5, absl::Seconds(2));
+  CHECK(f.Get().state_reason ==
+        "outlet toko-a was paused by siti (wrong price); nothing is sent until it is resumed: "
+        "kabarctl resume");
+  CHECK(f.Get().state == State::kRunning);
+  f.dispatcher.lane.clear_pauses();
+  f.Steps(2, absl::Seconds(2));
+  CHECK(f.Get().state_reason.empty());
+}
+
 TEST_CASE("Runner: names the messaging limit when queued messages do not go", "[campaigns]") {
   Run f;
   f.dispatcher.messaging_limit = 200;

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "libs/audit/audit.h"
 #include "libs/rpc/idempotency.h"
 #include "services/campaigns/campaign.h"
 
@@ -30,6 +31,8 @@ class Store {
         const std::string& request_id, const rpc::RequestRecord& mine) = 0;
     virtual absl::Status SaveResponse(const std::string& request_id,
                                       const std::string& response) = 0;
+    // What an operator did, in the audit log.
+    virtual void Audit(const audit::Actor& by, const audit::Entry& entry) = 0;
     virtual absl::Status Insert(const Campaign& campaign) = 0;
     // Nobody else changes the campaign before the unit ends: verbs and the runner take turns.
     virtual absl::StatusOr<Campaign> Lock(const std::string& id) = 0;

@@ -39,6 +39,10 @@ std::string WaitsForPeer(const absl::Status& failure) {
                       " failed and is tried again every few seconds: ", failure.message());
 }
 
+std::string WaitsForResume(const std::string& held) {
+  return absl::StrCat(held, "; nothing is sent until it is resumed: kabarctl resume");
+}
+
 std::string WaitsForSender(const std::string& sender_id, const SenderView& sender) {
   return absl::StrCat("sender ", sender_id, " is ", sender.state,
                       sender.reason.empty() ? "" : absl::StrCat(" (", sender.reason, ")"),

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "libs/audit/handler.h"
 #include "libs/base/clock.h"
 #include "libs/base/status.h"
 #include "libs/events/reader.h"
@@ -135,10 +136,12 @@ absl::Status ServeApi(Core& core, const std::function<void()>& stop_worker) {
   Handler handler(core.store, core.store, core.queue, *core.secrets, base::SystemClock(), guard);
   events::Reader reader(core.pool, {.required = core.config.event_consumers});
   EventsHandler events_handler(reader, guard);
+  audit::Handler audit_handler(core.pool, guard);
   rpc::ServerRunner runner({.address = core.config.listen, .drain_pause = core.config.drain_pause},
                            guard);
   runner.Register(&handler);
   runner.Register(&events_handler);
+  runner.Register(&audit_handler);
   runner.OnStop("worker", stop_worker);
   KABAR_RETURN_IF_ERROR(runner.Start());
   log::Info("serving", {{"listen", runner.address()}});

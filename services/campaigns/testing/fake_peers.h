@@ -41,6 +41,11 @@ class FakeContacts : public contacts::v1::ContactsService::Service {
     answer->set_size(audience);
     return rpc::ToGrpc(fault);
   }
+  grpc::Status GetSegment(grpc::ServerContext*, const contacts::v1::GetSegmentRequest* request,
+                          contacts::v1::Segment* answer) override {
+    answer->set_id(request->id());
+    return rpc::ToGrpc(fault);
+  }
   grpc::Status ListAudience(grpc::ServerContext*, const contacts::v1::ListAudienceRequest* request,
                             contacts::v1::ListAudienceResponse* answer) override {
     if (!fault.ok()) return rpc::ToGrpc(fault);
@@ -119,6 +124,11 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
   grpc::Status CancelLane(grpc::ServerContext*, const dispatcher::v1::CancelLaneRequest*,
                           dispatcher::v1::Lane* answer) override {
     return Enter(events::v1::CANCELLED_LANE, answer);
+  }
+  grpc::Status RetryFailed(grpc::ServerContext*, const dispatcher::v1::RetryFailedRequest*,
+                           dispatcher::v1::RetryFailedResponse* answer) override {
+    answer->set_retried(2);
+    return rpc::ToGrpc(fault);
   }
   grpc::Status FinishLane(grpc::ServerContext*, const dispatcher::v1::FinishLaneRequest*,
                           dispatcher::v1::Lane* answer) override {

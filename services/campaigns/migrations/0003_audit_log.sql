@@ -1,0 +1,1 @@
+\ir ../../../libs/audit/sql/audit_log_v1.sql
