@@ -55,20 +55,38 @@ TEST_CASE("IsBase32: only a-z and 2-7", "[ids]") {
 
 TEST_CASE("MakeMessageId: begins with the date and derives from each part", "[message_id]") {
   absl::CivilDay day(2026, 11, 21);
-  std::string id = MakeMessageId(day, "run_1", "main", "con_2", "shp_3");
-  CHECK(id == "20261121-" + DerivedBase32({"run_1", "main", "con_2", "shp_3"}));
+  std::string id = MakeMessageId(day, "run_1", 7, "main", "con_2", "shp_3");
+  CHECK(id.substr(0, 9) == "20261121-");
   CHECK(id.size() == 35);
-  CHECK(id == MakeMessageId(day, "run_1", "main", "con_2", "shp_3"));
-  CHECK(id != MakeMessageId(day, "run_2", "main", "con_2", "shp_3"));
-  CHECK(id != MakeMessageId(day, "run_1", "next", "con_2", "shp_3"));
-  CHECK(id != MakeMessageId(day, "run_1", "main", "con_3", "shp_3"));
-  CHECK(id != MakeMessageId(day, "run_1", "main", "con_2", ""));
-  CHECK(id != MakeMessageId(day + 1, "run_1", "main", "con_2", "shp_3"));
+  CHECK(id == MakeMessageId(day, "run_1", 7, "main", "con_2", "shp_3"));
+  CHECK(id != MakeMessageId(day, "run_2", 7, "main", "con_2", "shp_3"));
+  CHECK(id != MakeMessageId(day, "run_1", 8, "main", "con_2", "shp_3"));
+  CHECK(id != MakeMessageId(day, "run_1", 7, "next", "con_2", "shp_3"));
+  CHECK(id != MakeMessageId(day, "run_1", 7, "main", "con_3", "shp_3"));
+  CHECK(id != MakeMessageId(day, "run_1", 7, "main", "con_2", ""));
+  CHECK(id != MakeMessageId(day + 1, "run_1", 7, "main", "con_2", "shp_3"));
+}
+
+TEST_CASE("MakeMessageId: ids of a run sort by ordinal, of different runs they do not mix",
+          "[message_id]") {
+  absl::CivilDay day(2026, 11, 21);
+  const auto id = [&](const char* run, std::int64_t ordinal) {
+    return MakeMessageId(day, run, ordinal, "main", "con", "");
+  };
+  std::string before = id("run_1", 0);
+  for (std::int64_t ordinal : {1, 2, 5, 6, 31, 32, 33, 1023, 1024, 999'999, (1 << 30) - 1}) {
+    CAPTURE(ordinal);
+    CHECK(before < id("run_1", ordinal));
+    before = id("run_1", ordinal);
+  }
+  CHECK((id("run_2", 5) < id("run_1", 0)) == (id("run_2", 5) < before));
+  // What else the id derives from keeps it apart where the ordinals are the same.
+  CHECK(MakeMessageId(day, "run_1", 1 << 30, "main", "con", "") != id("run_2", 0));
 }
 
 TEST_CASE("ParseMessageDay: reads back the date", "[message_id]") {
   for (absl::CivilDay day : {absl::CivilDay(2026, 11, 21), absl::CivilDay(2028, 2, 29)}) {
-    auto parsed = ParseMessageDay(MakeMessageId(day, "r", "s", "c", ""));
+    auto parsed = ParseMessageDay(MakeMessageId(day, "r", 0, "s", "c", ""));
     REQUIRE_THAT(parsed, testing::IsOk());
     CHECK(*parsed == day);
   }
@@ -87,7 +105,7 @@ TEST_CASE("ParseMessageDay: refuses what MakeMessageId never makes", "[message_i
 }
 
 TEST_CASE("AttemptTag: formats and parses back", "[message_id]") {
-  std::string id = MakeMessageId(absl::CivilDay(2026, 11, 21), "r", "s", "c", "");
+  std::string id = MakeMessageId(absl::CivilDay(2026, 11, 21), "r", 0, "s", "c", "");
   CHECK(FormatAttemptTag(id, 3) == id + ".3");
   auto tag = ParseAttemptTag(id + ".3");
   REQUIRE_THAT(tag, testing::IsOk());
@@ -96,7 +114,7 @@ TEST_CASE("AttemptTag: formats and parses back", "[message_id]") {
 }
 
 TEST_CASE("ParseAttemptTag: refuses other tags, and other spellings of ours", "[message_id]") {
-  std::string id = MakeMessageId(absl::CivilDay(2026, 11, 21), "r", "s", "c", "");
+  std::string id = MakeMessageId(absl::CivilDay(2026, 11, 21), "r", 0, "s", "c", "");
   for (const std::string& bad :
        {std::string(), id, id + ".", id + ".0", id + ".-1", id + ".+1", id + ".01", id + ". 1",
         id + ".2147483648", id + ".1.1", std::string("order-4711.1")}) {

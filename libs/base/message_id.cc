@@ -11,7 +11,9 @@ namespace kabar::base {
 namespace {
 
 constexpr std::size_t kDayLength = 8;
-constexpr std::size_t kHashLength = 26;
+constexpr std::size_t kPartLength = 10;
+constexpr std::size_t kOrdinalLength = 6;
+constexpr std::size_t kHashLength = kPartLength + kOrdinalLength + kPartLength;
 
 absl::Status InvalidMessageId(absl::string_view id) {
   return Error(absl::StatusCode::kInvalidArgument, "INVALID_MESSAGE_ID",
@@ -24,6 +26,16 @@ absl::Status InvalidTag(absl::string_view tag, absl::string_view fault) {
                absl::StrCat("\"", tag, "\" is not an attempt tag (message id.attempt): ", fault));
 }
 
+// Sorts as text as the numbers do; `number` modulo 2^30.
+std::string OrderedBase32(std::int64_t number) {
+  constexpr char kDigits[] = "234567abcdefghijklmnopqrstuvwxyz";
+  std::string text(kOrdinalLength, kDigits[0]);
+  for (std::size_t i = kOrdinalLength; i > 0; --i, number >>= 5) {
+    text[i - 1] = kDigits[number & 31];
+  }
+  return text;
+}
+
 bool AllDigits(absl::string_view text) {
   for (char c : text) {
     if (!absl::ascii_isdigit(static_cast<unsigned char>(c))) return false;
@@ -33,11 +45,14 @@ bool AllDigits(absl::string_view text) {
 
 }  // namespace
 
-std::string MakeMessageId(absl::CivilDay day, absl::string_view run_or_event,
+std::string MakeMessageId(absl::CivilDay day, absl::string_view run_or_event, std::int64_t ordinal,
                           absl::string_view step, absl::string_view contact_id,
                           absl::string_view subject) {
-  return absl::StrCat(absl::StrFormat("%04d%02d%02d-", day.year(), day.month(), day.day()),
-                      DerivedBase32({run_or_event, step, contact_id, subject}));
+  const std::string place = OrderedBase32(ordinal);
+  return absl::StrCat(
+      absl::StrFormat("%04d%02d%02d-", day.year(), day.month(), day.day()),
+      DerivedBase32({run_or_event}).substr(0, kPartLength), place,
+      DerivedBase32({run_or_event, place, step, contact_id, subject}).substr(0, kPartLength));
 }
 
 absl::StatusOr<absl::CivilDay> ParseMessageDay(absl::string_view message_id) {

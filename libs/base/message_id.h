@@ -16,9 +16,12 @@
 
 namespace kabar::base {
 
-// "20261121-" + 26 base32 characters. `day` is the run's (or event's) date in the outlet's zone;
-// `subject` is the shipment or order that the message is about and may be empty.
-std::string MakeMessageId(absl::CivilDay day, absl::string_view run_or_event,
+// "20261121-" + 26 base32 characters: 10 of the run or event, 6 of `ordinal`, 10 of all parts.
+// `day` is the run's (or event's) date in the outlet's zone; `ordinal` is the place in the run's
+// audience, 0 to 2^30 - 1, or 0 without one; `subject` is the shipment or order that the message is
+// about and may be empty. Ids of one run sort by ordinal, so that what is written together stands
+// together in the ledger's index; 100 bits of hash keep different messages apart.
+std::string MakeMessageId(absl::CivilDay day, absl::string_view run_or_event, std::int64_t ordinal,
                           absl::string_view step, absl::string_view contact_id,
                           absl::string_view subject);
 

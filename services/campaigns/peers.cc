@@ -41,7 +41,8 @@ dispatcher::v1::OutgoingMessage MessageTo(const Campaign& c,
                                           const contacts::v1::AudienceMember& member,
                                           absl::Time now) {
   dispatcher::v1::OutgoingMessage m;
-  m.set_id(base::MakeMessageId(*c.run_day, c.run_id, kStep, member.contact_id(), member.subject()));
+  m.set_id(base::MakeMessageId(*c.run_day, c.run_id, member.ordinal(), kStep, member.contact_id(),
+                               member.subject()));
   m.set_ordinal(member.ordinal());
   m.set_contact_id(member.contact_id());
   m.set_subject(member.subject());

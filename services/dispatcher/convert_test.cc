@@ -15,7 +15,7 @@ using testing::IsOk;
 v1::OutgoingMessage Message(int n) {
   v1::OutgoingMessage message;
   message.set_id(
-      base::MakeMessageId(absl::CivilDay(2026, 11, 21), "run", "1", absl::StrCat(n), ""));
+      base::MakeMessageId(absl::CivilDay(2026, 11, 21), "run", n, "1", absl::StrCat(n), ""));
   message.set_contact_id(absl::StrCat("c", n));
   message.set_phone("+6281234567890");
   message.set_text("halo");

@@ -133,6 +133,7 @@ enum class OutcomeAction {
 // How an attempt ended, as the worker saw it.
 struct Outcome {
   std::string message_id = {};
+  std::string lane_id = {};  // the message's; empty: not known
   std::int32_t attempt = 0;
   // The name of a claim whose commit is in doubt, instead of `attempt`: the attempt that the claim
   // started; nothing if it was not committed or did not get the message.

@@ -16,17 +16,20 @@ namespace kabar::dispatcher {
 namespace {
 
 // Rows are locked in the order of their ids, judged by their newest version, and only then changed.
+// What is known of the attempt before goes to `attempts`, since the row tells of the latest only.
 // Their lane is looked at afterwards, or the planner might read the whole lane to find them.
 // verdict: 1 stays QUEUED (not due), 0 stays QUEUED (stale), 2 SENDING, 10 SUPPRESSED. The window
 // is held to be closed a minute early, so that it does not close on the way.
 constexpr pg::Query kStart{
     "dispatcher.start_attempts",
     "WITH locked AS MATERIALIZED ("
-    "  SELECT m.id, m.lane_id, m.recipient_id, m.not_before, m.rendered_at FROM messages m"
+    "  SELECT m.id, m.lane_id, m.recipient_id, m.not_before, m.rendered_at, m.attempt,"
+    "    m.attempt_state, m.provider_id, m.reason, m.started_at FROM messages m"
     "  WHERE m.day = $1::date AND m.id = ANY($2::text[]) AND m.state = 1"
     "  ORDER BY m.id FOR UPDATE OF m"
     "), judged AS MATERIALIZED ("
-    "  SELECT k.id, k.recipient_id, k.not_before, x.reason,"
+    "  SELECT k.id, k.recipient_id, k.not_before, x.reason, k.attempt, k.attempt_state,"
+    "    k.provider_id, k.reason AS attempt_reason, k.started_at,"
     "    CASE WHEN x.reason IS NOT NULL THEN 10"
     "         WHEN k.rendered_at IS NULL"
     "           OR k.rendered_at < clock_timestamp() - $6::bigint * interval '1 second' THEN 0"
@@ -40,9 +43,17 @@ constexpr pg::Query kStart{
     "      AND s.purpose IN ('', $5) AND s.until > clock_timestamp() LIMIT 1) x ON true"
     "  LEFT JOIN windows w ON w.sender_id = $4 AND w.recipient_id = k.recipient_id"
     "  WHERE k.lane_id = $3"
+    "), kept AS ("
+    "  INSERT INTO attempts (day, message_id, attempt, state, provider_id, reason, started_at)"
+    "  SELECT $1::date, j.id, j.attempt, j.attempt_state, j.provider_id, j.attempt_reason,"
+    "    j.started_at FROM judged j WHERE j.verdict = 2 AND j.attempt > 0"
+    "  ON CONFLICT (day, message_id, attempt) DO NOTHING"
     "), changed AS ("
     "  UPDATE messages m SET state = j.verdict, reason = COALESCE(j.reason, ''),"
     "    attempt = m.attempt + CASE WHEN j.verdict = 2 THEN 1 ELSE 0 END,"
+    "    attempt_state = CASE WHEN j.verdict = 2 THEN 0 ELSE m.attempt_state END,"
+    "    provider_id = CASE WHEN j.verdict = 2 THEN '' ELSE m.provider_id END,"
+    "    started_at = CASE WHEN j.verdict = 2 THEN NULL ELSE m.started_at END,"
     "    revision = m.revision + 1, claimed_at = clock_timestamp(), not_before = NULL,"
     "    updated_at = now()"
     "  FROM judged j WHERE m.day = $1::date AND m.id = j.id AND j.verdict IN (2, 10)"

@@ -14,7 +14,11 @@ namespace {
 constexpr char kSource[] = "consent";
 constexpr char kReason[] = "OPTED_OUT";
 
-using Change = std::pair<const events::v1::ConsentChanged*, std::int64_t>;  // and its recipient
+struct Change {
+  const std::string* outlet_id;
+  const events::v1::ConsentChanged* consent;
+  std::int64_t recipient = 0;
+};
 
 // Addresses of one outlet at once; the changes themselves keep their order.
 std::vector<Change> Resolve(pg::Transaction& tx,
@@ -25,16 +29,16 @@ std::vector<Change> Resolve(pg::Transaction& tx,
     for (const events::v1::Event& event : batch->batch().events()) {
       if (!event.has_consent_changed()) continue;
       outlets[event.outlet_id()].push_back(changes.size());
-      changes.emplace_back(&event.consent_changed(), 0);
+      changes.push_back({&event.outlet_id(), &event.consent_changed()});
     }
   }
   for (const auto& [outlet, places] : outlets) {
     std::vector<RecipientAddress> addresses;
     for (const std::size_t place : places) {
-      addresses.push_back({changes[place].first->phone(), changes[place].first->bsuid()});
+      addresses.push_back({changes[place].consent->phone(), changes[place].consent->bsuid()});
     }
     const std::vector<std::int64_t> ids = ResolveRecipients(tx, outlet, addresses);
-    for (std::size_t i = 0; i < places.size(); ++i) changes[places[i]].second = ids[i];
+    for (std::size_t i = 0; i < places.size(); ++i) changes[places[i]].recipient = ids[i];
   }
   return changes;
 }
@@ -46,10 +50,11 @@ std::unique_ptr<events::Sink> MakeConsentSink(pg::Pool& pool) {
       pool, "contacts",
       [](pg::Transaction& tx,
          absl::Span<const events::v1::NumberedBatch* const> batches) -> absl::Status {
-        for (const auto& [change, recipient] : Resolve(tx, batches)) {
+        for (const auto& [outlet, change, recipient] : Resolve(tx, batches)) {
           if (recipient == 0) continue;  // a contact without an address gets nothing anyway
           if (change->opted_out()) {
-            Suppress(tx, recipient, change->purpose(), kSource, kReason, absl::InfiniteFuture());
+            Suppress(tx, *outlet, recipient, change->purpose(), kSource, kReason,
+                     absl::InfiniteFuture());
           } else {
             Unsuppress(tx, recipient, change->purpose(), kSource);
           }

@@ -41,7 +41,7 @@ struct Costs : LedgerFixture {
   std::vector<NewMessage> BigDay(int first, int last) {
     std::vector<NewMessage> messages = Messages(first, last);
     for (NewMessage& m : messages) {
-      m.id = base::MakeMessageId(day + 300, "run", "1", m.contact_id, "");
+      m.id = base::MakeMessageId(day + 300, "run", m.ordinal, "1", m.contact_id, "");
     }
     return messages;
   }

@@ -122,35 +122,12 @@ TEST_CASE("Enqueue: another outlet's lane is not there", "[dispatcher]") {
 TEST_CASE("Enqueue: two days in one batch are refused", "[dispatcher]") {
   LedgerFixture f;
   NewMessage tomorrow = f.Message(2);
-  tomorrow.id = base::MakeMessageId(f.day + 1, "run", "1", "contact-2", "");
+  tomorrow.id = base::MakeMessageId(f.day + 1, "run", 2, "1", "contact-2", "");
   CHECK_THAT(f.store.Enqueue("toko-a", "lane", {f.Message(1), tomorrow}, f.Deadline()),
              testing::HasFieldViolation("messages"));
-  tomorrow.id = base::MakeMessageId(f.day + 4000, "run", "1", "contact-2", "");
+  tomorrow.id = base::MakeMessageId(f.day + 4000, "run", 2, "1", "contact-2", "");
   CHECK_THAT(f.store.Enqueue("toko-a", "lane", {tomorrow}, f.Deadline()),
              testing::HasFieldViolation("messages"));
-}
-
-TEST_CASE("Recipients: however an address comes, one person has one id", "[dispatcher]") {
-  LedgerFixture f;
-  NewMessage by_phone = f.Message(1);
-  NewMessage by_bsuid = f.Message(2);
-  by_bsuid.phone.clear();
-  by_bsuid.bsuid = "ID.1";
-  const EnqueueResult apart = f.Enqueue({by_phone, by_bsuid});
-  CHECK(apart.to_push[0].recipient_id != apart.to_push[1].recipient_id);
-
-  // Who refused under one address has refused under the other, once we know that it is he.
-  REQUIRE_THAT(f.store.SuppressRecipient(f.Id(2), "DELIVERY_UPDATES", "OPTED_OUT", f.Deadline()),
-               IsOk());
-  NewMessage both = f.Message(3);
-  both.phone = by_phone.phone;
-  both.bsuid = "ID.1";
-  CHECK(f.Enqueue({both}).to_push.empty());
-  CHECK(f.State(3) == MessageState::kSuppressed);
-  CHECK(f.Start({f.Id(1), f.Id(2)}).started.empty());
-  CHECK(f.State(1) == MessageState::kSuppressed);
-  CHECK(f.State(2) == MessageState::kSuppressed);
-  CHECK(f.Get(1).reason == "OPTED_OUT");
 }
 
 }  // namespace

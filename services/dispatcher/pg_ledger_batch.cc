@@ -25,7 +25,7 @@ constexpr pg::Query kLockMessages{
     "dispatcher.lock_messages",
     "SELECT id, lane_id, contact_id, subject, ordinal, recipient_id, form_name <> '', state,"
     " reason, attempt, failures, resends, revision, not_before, claimed_at, provider_id,"
-    " reached"
+    " reached, attempt_state, started_at"
     " FROM messages WHERE day = $1::date AND id = ANY($2::text[]) ORDER BY id FOR UPDATE"};
 constexpr pg::Query kReadAttempts{
     "dispatcher.read_attempts",
@@ -37,16 +37,19 @@ constexpr pg::Query kReadAttempts{
 constexpr pg::Query kUpdateMessages{
     "dispatcher.update_messages",
     "INSERT INTO messages AS m (day, id, state, reason, failures, resends, revision, not_before,"
-    "  provider_id, reached, seq, outlet_id, lane_id, ordinal, contact_id, subject, recipient_id,"
+    "  provider_id, reached, attempt_state, started_at, seq, outlet_id, lane_id, ordinal, "
+    "contact_id, subject, recipient_id,"
     "  phone, bsuid, body, form_name, form_language, form_parameters)"
     " SELECT $1::date, u.*, 0, '', '', 0, '', '', 0, '', '', '', '', '', '{}'"
     " FROM unnest($2::text[], $3::smallint[], $4::text[], $5::int[], $6::int[], $7::bigint[],"
-    "   $8::timestamptz[], $9::text[], $10::smallint[])"
-    " AS u(id, state, reason, failures, resends, revision, not_before, provider_id, reached)"
+    "   $8::timestamptz[], $9::text[], $10::smallint[], $11::smallint[], $12::timestamptz[])"
+    " AS u(id, state, reason, failures, resends, revision, not_before, provider_id, reached,"
+    "   attempt_state, started_at)"
     " ON CONFLICT (day, id) DO UPDATE SET state = excluded.state, reason = excluded.reason,"
     "   failures = excluded.failures, resends = excluded.resends, revision = excluded.revision,"
     "   not_before = excluded.not_before, provider_id = excluded.provider_id,"
-    "   reached = excluded.reached, updated_at = now()"};
+    "   reached = excluded.reached, attempt_state = excluded.attempt_state,"
+    "   started_at = excluded.started_at, updated_at = now()"};
 constexpr pg::Query kWriteAttempts{
     "dispatcher.write_attempts",
     "INSERT INTO attempts (day, message_id, attempt, state, provider_id, reason, started_at)"
@@ -55,11 +58,6 @@ constexpr pg::Query kWriteAttempts{
     " ON CONFLICT (day, message_id, attempt) DO UPDATE SET state = excluded.state,"
     "   provider_id = excluded.provider_id, reason = excluded.reason,"
     "   started_at = excluded.started_at, updated_at = now()"};
-constexpr pg::Query kWriteProviderIds{
-    "dispatcher.write_provider_ids",
-    "INSERT INTO provider_ids (provider_id, day, message_id, attempt)"
-    " SELECT * FROM unnest($1::text[], $2::date[], $3::text[], $4::int[]) AS u(provider_id)"
-    " ORDER BY u.provider_id ON CONFLICT DO NOTHING"};
 constexpr pg::Query kAddUnknown{
     "dispatcher.add_unknown",
     "INSERT INTO unknowns (day, message_id, lane_id, sender_id, attempt, sent_by, since)"
@@ -76,13 +74,15 @@ constexpr pg::Query kAddRequeued{
 
 }  // namespace
 
-void LedgerBatch::Load(pg::Transaction& tx, const std::vector<std::string>& ids,
-                       LaneLock lane_lock) {
+void LedgerBatch::Load(pg::Transaction& tx, const std::vector<std::string>& ids, LaneLock lane_lock,
+                       const std::set<std::string>& lanes) {
   const auto days = ByDay(ids);
-  std::vector<std::string> lane_ids;
-  for (const auto& [day, of_day] : days) {
-    for (const pqxx::row& row : tx.Exec(kLanesOf, day, pg::TextArray(of_day))) {
-      lane_ids.push_back(pg::TextField(row[0]));
+  std::vector<std::string> lane_ids(lanes.begin(), lanes.end());
+  if (lane_ids.empty()) {
+    for (const auto& [day, of_day] : days) {
+      for (const pqxx::row& row : tx.Exec(kLanesOf, day, pg::TextArray(of_day))) {
+        lane_ids.push_back(pg::TextField(row[0]));
+      }
     }
   }
   if (lane_ids.empty()) return;
@@ -113,24 +113,31 @@ void LedgerBatch::Load(pg::Transaction& tx, const std::vector<std::string>& ids,
       loaded.revision = row[12].as<std::int64_t>();
       loaded.not_before = pg::OptTimeField(row[13]);
       loaded.claimed_at = pg::OptTimeField(row[14]);
-      loaded.provider_id = pg::TextField(row[15]);
       loaded.reached = static_cast<MessageState>(row[16].as<int>());
+      if (loaded.attempt > 0) {
+        loaded.attempts.push_back({.attempt = loaded.attempt,
+                                   .state = static_cast<AttemptState>(row[17].as<int>()),
+                                   .provider_id = pg::TextField(row[15]),
+                                   .reason = loaded.reason,
+                                   .started_at = pg::OptTimeField(row[18])});
+      }
       by_id_[loaded.id] = &loaded;
     }
   }
 }
 
-void LedgerBatch::LoadAttempts(pg::Transaction& tx, const std::vector<LedgerRow*>& rows) {
+void LedgerBatch::LoadEarlierAttempts(pg::Transaction& tx, const std::vector<LedgerRow*>& rows) {
   std::map<std::string, std::vector<std::string>> days;
-  for (const LedgerRow* row : rows) days[row->day].push_back(row->id);
+  for (const LedgerRow* row : rows) {
+    if (row->attempt > 1) days[row->day].push_back(row->id);
+  }
   for (const auto& [day, ids] : days) {
     for (const pqxx::row& row : tx.Exec(kReadAttempts, day, pg::TextArray(ids))) {
-      LedgerRow& owner = *by_id_.at(pg::TextField(row[0]));
-      owner.attempts.push_back({.attempt = row[1].as<std::int32_t>(),
-                                .state = static_cast<AttemptState>(row[2].as<int>()),
-                                .provider_id = pg::TextField(row[3]),
-                                .reason = pg::TextField(row[4]),
-                                .started_at = pg::OptTimeField(row[5])});
+      AttemptRow& attempt = Attempt(*by_id_.at(pg::TextField(row[0])), row[1].as<std::int32_t>());
+      attempt.state = static_cast<AttemptState>(row[2].as<int>());
+      attempt.provider_id = pg::TextField(row[3]);
+      attempt.reason = pg::TextField(row[4]);
+      attempt.started_at = pg::OptTimeField(row[5]);
     }
   }
 }
@@ -166,25 +173,24 @@ bool LedgerBatch::MoveAttempt(LedgerRow& row, std::int32_t number, AttemptState 
   if (!move.provider_id.empty() && attempt.provider_id.empty()) {
     attempt.provider_id = move.provider_id;
     attempt.changed = true;
-    provider_ids_.push_back({move.provider_id, &row, number});
-    if (number == row.attempt) {
-      row.provider_id = move.provider_id;
-      row.changed = true;
-    }
   }
   if (move.started_at && !attempt.started_at) {
     attempt.started_at = move.started_at;
     attempt.changed = true;
   }
-  if (!AttemptAdvances(attempt.state, to)) return false;
-  attempt.state = to;
-  attempt.reason = move.reason;
-  attempt.changed = true;
+  const bool latest = number == row.attempt;
+  const bool advances = AttemptAdvances(attempt.state, to);
+  if (advances) {
+    attempt.state = to;
+    attempt.reason = move.reason;
+    attempt.changed = true;
+  }
+  if (latest && attempt.changed) row.changed = true;  // it stands in the message's own row
+  if (!advances) return false;
 
   bool try_again = false;
-  if (to == AttemptState::kFailed && number == row.attempt) {
+  if (to == AttemptState::kFailed && latest) {
     ++row.failures;
-    row.changed = true;
     try_again = move.retry && row.failures + row.resends < row.lane->lane.max_attempts;
   }
   std::vector<AttemptRecord> records;
@@ -231,8 +237,7 @@ void LedgerBatch::ChangeState(LedgerRow& row, MessageState to, const std::string
 
 void LedgerBatch::Save(pg::Transaction& tx, LedgerEvents& events) {
   SaveMessages(tx);
-  SaveAttempts(tx);
-  SaveProviderIds(tx);
+  SaveEarlierAttempts(tx);
   SaveSideTables(tx);
   for (const Change& change : changes_) {
     events.Message(change.row->lane->lane, {.message_id = change.row->id,
@@ -258,8 +263,9 @@ void LedgerBatch::SaveMessages(pg::Transaction& tx) {
   }
   for (const auto& [day, rows] : days) {
     pg::ArrayBuilder id, state, reason, failures, resends, revision, not_before, provider_id,
-        reached;
+        reached, attempt_state, started_at;
     for (const LedgerRow* row : rows) {
+      const AttemptRow latest = row->attempts.empty() ? AttemptRow{} : row->attempts.back();
       id.Add(row->id);
       state.Add(static_cast<int>(row->state));
       reason.Add(row->reason);
@@ -267,24 +273,27 @@ void LedgerBatch::SaveMessages(pg::Transaction& tx) {
       resends.Add(row->resends);
       revision.Add(row->revision);
       not_before.Add(row->not_before);
-      provider_id.Add(row->provider_id);
+      provider_id.Add(latest.provider_id);
       reached.Add(static_cast<int>(row->reached));
+      attempt_state.Add(static_cast<int>(latest.state));
+      started_at.Add(latest.started_at);
     }
     tx.Exec(kUpdateMessages, day, std::move(id).Finish(), std::move(state).Finish(),
             std::move(reason).Finish(), std::move(failures).Finish(), std::move(resends).Finish(),
             std::move(revision).Finish(), std::move(not_before).Finish(),
-            std::move(provider_id).Finish(), std::move(reached).Finish());
+            std::move(provider_id).Finish(), std::move(reached).Finish(),
+            std::move(attempt_state).Finish(), std::move(started_at).Finish());
   }
 }
 
-void LedgerBatch::SaveAttempts(pg::Transaction& tx) {
+void LedgerBatch::SaveEarlierAttempts(pg::Transaction& tx) {
   struct Columns {
     pg::ArrayBuilder id, attempt, state, provider_id, reason, started_at;
   };
   std::map<std::string, Columns> days;
   for (const auto& [key, row] : rows_) {
     for (const AttemptRow& attempt : row.attempts) {
-      if (!attempt.changed) continue;
+      if (!attempt.changed || attempt.attempt == row.attempt) continue;
       Columns& c = days[row.day];
       c.id.Add(row.id);
       c.attempt.Add(attempt.attempt);
@@ -299,19 +308,6 @@ void LedgerBatch::SaveAttempts(pg::Transaction& tx) {
             std::move(c.state).Finish(), std::move(c.provider_id).Finish(),
             std::move(c.reason).Finish(), std::move(c.started_at).Finish());
   }
-}
-
-void LedgerBatch::SaveProviderIds(pg::Transaction& tx) {
-  if (provider_ids_.empty()) return;
-  pg::ArrayBuilder provider_id, day, message_id, attempt;
-  for (const ProviderId& id : provider_ids_) {
-    provider_id.Add(id.provider_id);
-    day.Add(id.row->day);
-    message_id.Add(id.row->id);
-    attempt.Add(id.attempt);
-  }
-  tx.Exec(kWriteProviderIds, std::move(provider_id).Finish(), std::move(day).Finish(),
-          std::move(message_id).Finish(), std::move(attempt).Finish());
 }
 
 void LedgerBatch::SaveSideTables(pg::Transaction& tx) {

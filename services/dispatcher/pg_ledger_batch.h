@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -53,9 +54,9 @@ struct LedgerRow {
   std::int64_t revision = 0;
   std::optional<absl::Time> not_before;
   std::optional<absl::Time> claimed_at;
-  std::string provider_id;
   MessageState reached = MessageState::kNone;  // the furthest of SENT, DELIVERED, READ ever
-  std::vector<AttemptRow> attempts;            // by number
+  // By number, the latest last; the earlier ones only after LoadEarlierAttempts.
+  std::vector<AttemptRow> attempts;
   MessageState loaded_state = MessageState::kNone;
   bool changed = false;
 };
@@ -78,13 +79,14 @@ class LedgerBatch {
   LedgerBatch& operator=(const LedgerBatch&) = delete;
 
   // Locks the messages' lanes (kUpdate: by one who will change some of them), then the messages.
-  // What is not in the ledger is left out.
+  // What is not in the ledger is left out. `lanes`: theirs, where the caller knows them all; empty:
+  // they are looked up.
   enum class LaneLock { kShare, kUpdate };
   void Load(pg::Transaction& tx, const std::vector<std::string>& ids,
-            LaneLock lane_lock = LaneLock::kShare);
-  // Their attempts too, where the state alone does not tell (everything but the outcome of the
-  // attempt that is SENDING).
-  void LoadAttempts(pg::Transaction& tx, const std::vector<LedgerRow*>& rows);
+            LaneLock lane_lock = LaneLock::kShare, const std::set<std::string>& lanes = {});
+  // Their attempts before the latest, where the state alone does not tell (everything but the
+  // outcome of the attempt that is SENDING).
+  void LoadEarlierAttempts(pg::Transaction& tx, const std::vector<LedgerRow*>& rows);
 
   LedgerRow* Find(const std::string& id);
   LaneRow* FindLane(const std::string& id);
@@ -117,23 +119,16 @@ class LedgerBatch {
     std::string pricing_category;
     bool billable;
   };
-  struct ProviderId {
-    std::string provider_id;
-    const LedgerRow* row;
-    std::int32_t attempt;
-  };
 
   AttemptRow& Attempt(LedgerRow& row, std::int32_t attempt);
   void SaveMessages(pg::Transaction& tx);
-  void SaveAttempts(pg::Transaction& tx);
-  void SaveProviderIds(pg::Transaction& tx);
+  void SaveEarlierAttempts(pg::Transaction& tx);
   void SaveSideTables(pg::Transaction& tx);
 
   std::map<std::string, LaneRow> lanes_;
   std::map<std::pair<std::string, std::string>, LedgerRow> rows_;  // by day and id
   std::unordered_map<std::string, LedgerRow*> by_id_;
   std::vector<Change> changes_;
-  std::vector<ProviderId> provider_ids_;
   std::vector<Store::Requeued> requeued_;
 };
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <pqxx/result>
+#include <set>
 
 #include "absl/time/clock.h"
 
@@ -63,8 +64,8 @@ void Act(pg::Transaction& tx, LedgerBatch& batch, const Outcome& outcome, Ledger
       if (lane.lane.state != LaneState::kRunning) return;
       return SetLaneState(tx, lane.lane, LaneState::kPaused, outcome.reason, events);
     case OutcomeAction::kOptOut:
-      return Suppress(tx, row->recipient_id, "MARKETING", "provider", outcome.reason,
-                      absl::InfiniteFuture());
+      return Suppress(tx, lane.lane.outlet_id, row->recipient_id, "MARKETING", "provider",
+                      outcome.reason, absl::InfiniteFuture());
   }
 }
 
@@ -74,7 +75,7 @@ void NoteOfRecipient(pg::Transaction& tx, const Outcome& outcome, const LedgerRo
   const Lane& lane = row->lane->lane;
   if (outcome.window_closed) CloseWindowFor(tx, lane.sender_id, row->recipient_id);
   if (outcome.rest_24h) {
-    Suppress(tx, row->recipient_id, lane.purpose, "provider", outcome.reason,
+    Suppress(tx, lane.outlet_id, row->recipient_id, lane.purpose, "provider", outcome.reason,
              absl::Now() + absl::Hours(24));
   }
 }
@@ -126,7 +127,11 @@ absl::StatusOr<std::vector<Store::Requeued>> PgStore::RecordOutcomes(
   std::vector<std::string> ids;
   auto lane_lock = LedgerBatch::LaneLock::kShare;
   bool in_doubt = false;
+  std::set<std::string> lanes;
+  bool lanes_known = true;
   for (const Outcome& outcome : given) {
+    lanes.insert(outcome.lane_id);
+    lanes_known &= !outcome.lane_id.empty();
     in_doubt |= !outcome.claim.empty();
     ids.push_back(outcome.message_id);
     if (outcome.action == OutcomeAction::kPauseLane) lane_lock = LedgerBatch::LaneLock::kUpdate;
@@ -135,11 +140,11 @@ absl::StatusOr<std::vector<Store::Requeued>> PgStore::RecordOutcomes(
       pool_, "RecordOutcomes", {.deadline = deadline, .attempts = 5},
       [&](pg::Transaction& tx) -> absl::Status {
         LedgerBatch batch;
-        batch.Load(tx, ids, lane_lock);
+        batch.Load(tx, ids, lane_lock, lanes_known ? lanes : std::set<std::string>());
         std::vector<Outcome> found;
         if (in_doubt) found = FindAttempts(tx, batch, given);
         const std::vector<Outcome>& outcomes = in_doubt ? found : given;
-        // The outcome of the attempt that is SENDING needs no look at its attempts: a webhook that
+        // The outcome of the attempt that is SENDING needs no look at earlier ones: a webhook that
         // came first, or an earlier attempt that was accepted, would have moved the message on.
         std::vector<LedgerRow*> moved_on;
         for (const Outcome& outcome : outcomes) {
@@ -149,7 +154,7 @@ absl::StatusOr<std::vector<Store::Requeued>> PgStore::RecordOutcomes(
             moved_on.push_back(row);
           }
         }
-        if (!moved_on.empty()) batch.LoadAttempts(tx, moved_on);
+        batch.LoadEarlierAttempts(tx, moved_on);
         for (const Outcome& outcome : outcomes) {
           Apply(batch, outcome);
           NoteOfRecipient(tx, outcome, batch.Find(outcome.message_id));

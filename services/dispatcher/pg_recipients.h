@@ -1,6 +1,10 @@
 // Who a message goes to, as an identity: phone and business-scoped user id are its addresses.
 // Internal to the store.
 //
+// An id follows from the address alone (63 bits of a keyed SHA-256), so a person who is only
+// written to needs no row. Two people of one installation share an id with a probability of n^2 /
+// 2^64: for 10,000,000 it is 0.000005. Rows stand for people of whom both addresses are known.
+//
 // Thread safety, blocking, errors: as pg::Transaction.
 #pragma once
 
@@ -18,8 +22,15 @@ struct RecipientAddress {
   std::string bsuid = {};  // or empty
 };
 
-// One id per address, in their order; made where nobody knows the address; 0 where both are empty.
-// An address with both links them: what was two identities becomes one.
+// The ids that are one person, as a FROM item with a column `id`; `who` is one of them.
+#define KABAR_SAME_PERSON(who)                                                                   \
+  "(SELECT p.id FROM (SELECT COALESCE((SELECT s.merged_into FROM recipients s WHERE s.id = " who \
+  "), " who                                                                                      \
+  "::bigint) AS id) root CROSS JOIN LATERAL (SELECT root.id UNION ALL"                           \
+  " SELECT o.id FROM recipients o WHERE o.merged_into = root.id) p)"
+
+// One id per address, in their order; 0 where both are empty. An address with both links them: what
+// was two identities becomes one.
 std::vector<std::int64_t> ResolveRecipients(pg::Transaction& tx, const std::string& outlet,
                                             const std::vector<RecipientAddress>& addresses);
 
@@ -27,8 +38,9 @@ std::vector<std::int64_t> ResolveRecipients(pg::Transaction& tx, const std::stri
 void OpenWindowFor(pg::Transaction& tx, const std::string& sender_id, std::int64_t recipient_id,
                    absl::Time last_inbound);
 void CloseWindowFor(pg::Transaction& tx, const std::string& sender_id, std::int64_t recipient_id);
-void Suppress(pg::Transaction& tx, std::int64_t recipient_id, const std::string& purpose,
-              const std::string& source, const std::string& reason, absl::Time until);
+void Suppress(pg::Transaction& tx, const std::string& outlet, std::int64_t recipient_id,
+              const std::string& purpose, const std::string& source, const std::string& reason,
+              absl::Time until);
 // Takes back what this source said.
 void Unsuppress(pg::Transaction& tx, std::int64_t recipient_id, const std::string& purpose,
                 const std::string& source);

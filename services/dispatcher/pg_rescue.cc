@@ -98,7 +98,7 @@ absl::StatusOr<std::int64_t> RescueClaims(pg::Pool& pool, int max_claims, bool& 
                          expired.push_back(row);
                        }
                      }
-                     if (!expired.empty()) batch.LoadAttempts(tx, expired);
+                     batch.LoadEarlierAttempts(tx, expired);
                      for (LedgerRow* row : expired) {
                        batch.MoveAttempt(*row, row->attempt, AttemptState::kAmbiguous,
                                          {.reason = "LEASE_EXPIRED"});

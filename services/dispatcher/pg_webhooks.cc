@@ -4,7 +4,6 @@
 #include <pqxx/result>
 #include <set>
 #include <tuple>
-#include <unordered_map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -15,6 +14,7 @@
 #include "libs/pg/transaction.h"
 #include "libs/whatsapp/error_policy.h"
 #include "services/dispatcher/ledger_events.h"
+#include "services/dispatcher/pg_correspondence.h"
 #include "services/dispatcher/pg_ledger_batch.h"
 #include "services/dispatcher/pg_recipients.h"
 #include "services/dispatcher/pg_rows.h"
@@ -38,14 +38,6 @@ constexpr pg::Query kMarkApplied{
 constexpr pg::Query kSendersOf{"dispatcher.senders_by_phone_number_id",
                                "SELECT phone_number_id, id, outlet_id, portfolio_id FROM senders"
                                " WHERE phone_number_id = ANY($1::text[])"};
-constexpr pg::Query kAttemptsOf{"dispatcher.attempts_by_provider_id",
-                                "SELECT provider_id, message_id, attempt FROM provider_ids WHERE "
-                                "provider_id = ANY($1::text[])"};
-constexpr pg::Query kContexts{
-    "dispatcher.contexts",
-    "SELECT p.provider_id, m.id, m.contact_id, l.run_id, m.outlet_id FROM provider_ids p"
-    " JOIN messages m ON m.day = p.day AND m.id = p.message_id JOIN lanes l ON l.id = m.lane_id"
-    " WHERE p.provider_id = ANY($1::text[])"};
 constexpr pg::Query kInsertInbound{
     "dispatcher.insert_inbound",
     "INSERT INTO inbound (provider_id, outlet_id, sender_id, recipient_id)"
@@ -141,31 +133,63 @@ class Application {
   // By our own tag first; by the provider's id for a status without one.
   void FindTargets() {
     targets_.resize(batch_.statuses.size());
-    std::vector<std::string> untagged;
+    std::vector<std::size_t> untagged;
     for (std::size_t i = 0; i < batch_.statuses.size(); ++i) {
       const absl::StatusOr<base::AttemptTag> tag = base::ParseAttemptTag(batch_.statuses[i].tag);
       if (tag.ok()) {
         targets_[i] = {tag->message_id, tag->attempt};
       } else {
-        untagged.push_back(batch_.statuses[i].provider_id);
+        untagged.push_back(i);
       }
     }
-    if (!untagged.empty()) {
-      std::unordered_map<std::string, Target> known;
-      for (const pqxx::row& row : tx_.Exec(kAttemptsOf, pg::TextArray(untagged))) {
-        known[pg::TextField(row[0])] = {pg::TextField(row[1]), row[2].as<std::int32_t>()};
-      }
-      for (std::size_t i = 0; i < targets_.size(); ++i) {
-        const auto found = known.find(batch_.statuses[i].provider_id);
-        if (targets_[i].message_id.empty() && found != known.end()) targets_[i] = found->second;
-      }
-    }
+    FindUntagged(untagged);
     std::vector<std::string> ids;
     for (const Target& target : targets_) {
       if (!target.message_id.empty()) ids.push_back(target.message_id);
     }
     ledger_.Load(tx_, ids);
-    ledger_.LoadAttempts(tx_, ledger_.All());
+    ledger_.LoadEarlierAttempts(tx_, ledger_.All());
+  }
+
+  // By the provider's id, among what was sent to the recipient.
+  void FindUntagged(const std::vector<std::size_t>& places) {
+    if (places.empty()) return;
+    std::vector<Address> people;
+    for (const std::size_t place : places) {
+      const StatusChange& status = batch_.statuses[place];
+      people.push_back({status.phone_number_id, {status.phone, status.bsuid}});
+    }
+    const std::vector<std::int64_t> recipients = ResolveAll(people);
+    std::vector<AttemptNamed> named;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      named.push_back({recipients[i], batch_.statuses[places[i]].provider_id});
+    }
+    const std::vector<SentMessage> found = FindAttempts(tx_, named);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      targets_[places[i]] = {found[i].message_id, found[i].attempt};
+    }
+  }
+
+  struct Address {
+    std::string phone_number_id;  // of our number: it names the outlet
+    RecipientAddress address;
+  };
+
+  // 0 where our number is nobody's.
+  std::vector<std::int64_t> ResolveAll(const std::vector<Address>& people) {
+    std::vector<std::int64_t> ids(people.size());
+    std::map<std::string, std::vector<std::size_t>> outlets;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const SenderOf* sender = FindSender(people[i].phone_number_id);
+      if (sender != nullptr) outlets[sender->outlet_id].push_back(i);
+    }
+    for (const auto& [outlet, places] : outlets) {
+      std::vector<RecipientAddress> addresses;
+      for (const std::size_t place : places) addresses.push_back(people[place].address);
+      const std::vector<std::int64_t> resolved = ResolveRecipients(tx_, outlet, addresses);
+      for (std::size_t i = 0; i < places.size(); ++i) ids[places[i]] = resolved[i];
+    }
+    return ids;
   }
 
   void ApplyStatus(std::size_t i) {
@@ -244,12 +268,12 @@ class Application {
         effects_.closed_windows.push_back({sender.portfolio_id, sender.id, row.recipient_id});
         break;
       case FailureRule::kOptOut:
-        Suppress(tx_, row.recipient_id, "MARKETING", "provider", status.reason,
+        Suppress(tx_, sender.outlet_id, row.recipient_id, "MARKETING", "provider", status.reason,
                  absl::InfiniteFuture());
         break;
       case FailureRule::kNoRetry24h:
-        Suppress(tx_, row.recipient_id, row.lane->lane.purpose, "provider", status.reason,
-                 now_ + absl::Hours(24));
+        Suppress(tx_, sender.outlet_id, row.recipient_id, row.lane->lane.purpose, "provider",
+                 status.reason, now_ + absl::Hours(24));
         break;
       case FailureRule::kPauseSender:
         effects_.senders.push_back({sender.id, SenderState::kPaused, status.reason, false});
@@ -272,7 +296,11 @@ class Application {
 
   void ApplyInbound() {
     if (batch_.inbound.empty()) return;
-    const std::vector<std::int64_t> recipients = ResolveInbound();
+    std::vector<Address> people;
+    for (const InboundMessage& inbound : batch_.inbound) {
+      people.push_back({inbound.phone_number_id, {inbound.phone, inbound.bsuid}});
+    }
+    const std::vector<std::int64_t> recipients = ResolveAll(people);
     pg::ArrayBuilder ids, outlets, senders, recipient_ids;
     for (std::size_t i = 0; i < recipients.size(); ++i) {
       const InboundMessage& inbound = batch_.inbound[i];
@@ -292,55 +320,39 @@ class Application {
                   std::move(senders).Finish(), std::move(recipient_ids).Finish())) {
       fresh.insert(pg::TextField(row[0]));
     }
-    const auto contexts = ReadContexts();
+    const std::vector<SentMessage> contexts = FindContexts(recipients);
+    const std::vector<SentMessage> last = FindLast(recipients, contexts);
     for (std::size_t i = 0; i < recipients.size(); ++i) {
       const InboundMessage& inbound = batch_.inbound[i];
       if (fresh.erase(inbound.provider_id) == 0) continue;  // delivered before
-      TakeInbound(inbound, *FindSender(inbound.phone_number_id), recipients[i], contexts);
+      TakeInbound(inbound, *FindSender(inbound.phone_number_id), recipients[i], contexts[i],
+                  last[i]);
     }
   }
 
-  std::vector<std::int64_t> ResolveInbound() {
-    std::vector<std::int64_t> ids(batch_.inbound.size());
-    std::map<std::string, std::vector<std::size_t>> outlets;
-    for (std::size_t i = 0; i < ids.size(); ++i) {
+  // What each of them answers, as the provider says.
+  std::vector<SentMessage> FindContexts(const std::vector<std::int64_t>& recipients) {
+    std::vector<AttemptNamed> named;
+    for (std::size_t i = 0; i < recipients.size(); ++i) {
+      named.push_back({recipients[i], batch_.inbound[i].context_id});
+    }
+    return FindAttempts(tx_, named);
+  }
+
+  // What the others may answer.
+  std::vector<SentMessage> FindLast(const std::vector<std::int64_t>& recipients,
+                                    const std::vector<SentMessage>& contexts) {
+    std::vector<Writer> writers(recipients.size());
+    for (std::size_t i = 0; i < recipients.size(); ++i) {
       const SenderOf* sender = FindSender(batch_.inbound[i].phone_number_id);
-      if (sender != nullptr) outlets[sender->outlet_id].push_back(i);
+      if (sender == nullptr || !contexts[i].message_id.empty()) continue;
+      writers[i] = {recipients[i], sender->id, batch_.inbound[i].time};
     }
-    for (const auto& [outlet, places] : outlets) {
-      std::vector<RecipientAddress> addresses;
-      for (const std::size_t place : places) {
-        addresses.push_back({batch_.inbound[place].phone, batch_.inbound[place].bsuid});
-      }
-      const std::vector<std::int64_t> resolved = ResolveRecipients(tx_, outlet, addresses);
-      for (std::size_t i = 0; i < places.size(); ++i) ids[places[i]] = resolved[i];
-    }
-    return ids;
-  }
-
-  struct Context {
-    std::string message_id;
-    std::string contact_id;
-    std::string run_id;
-    std::string outlet_id;
-  };
-
-  std::unordered_map<std::string, Context> ReadContexts() {
-    std::vector<std::string> ids;
-    for (const InboundMessage& inbound : batch_.inbound) {
-      if (!inbound.context_id.empty()) ids.push_back(inbound.context_id);
-    }
-    std::unordered_map<std::string, Context> contexts;
-    if (ids.empty()) return contexts;
-    for (const pqxx::row& row : tx_.Exec(kContexts, pg::TextArray(ids))) {
-      contexts[pg::TextField(row[0])] = {pg::TextField(row[1]), pg::TextField(row[2]),
-                                         pg::TextField(row[3]), pg::TextField(row[4])};
-    }
-    return contexts;
+    return FindLastMessages(tx_, writers);
   }
 
   void TakeInbound(const InboundMessage& inbound, const SenderOf& sender, std::int64_t recipient,
-                   const std::unordered_map<std::string, Context>& contexts) {
+                   const SentMessage& context, const SentMessage& last) {
     ++effects_.inbound;
     if (inbound.opens_window && recipient != 0) {
       // A clock that runs ahead does not lengthen the window.
@@ -357,12 +369,17 @@ class Application {
     event.set_kind(inbound.kind);
     event.set_text(inbound.text);
     event.set_payload(inbound.payload_id);
-    const auto context = contexts.find(inbound.context_id);
-    if (context != contexts.end() && context->second.outlet_id == sender.outlet_id) {
-      event.set_context_message_id(context->second.message_id);
-      event.set_context_contact_id(context->second.contact_id);
-      event.set_context_run_id(context->second.run_id);
-    }
+    event.set_context_message_id(context.message_id);
+    event.set_context_contact_id(context.contact_id);
+    event.set_context_run_id(context.run_id);
+    if (last.message_id.empty()) return;
+    event.set_last_message_id(last.message_id);
+    event.set_last_contact_id(last.contact_id);
+    event.set_last_run_id(last.run_id);
+    const std::int64_t micros = absl::ToUnixMicros(last.claimed_at);
+    event.mutable_last_claim_time()->set_seconds(micros / 1'000'000);
+    event.mutable_last_claim_time()->set_nanos(static_cast<std::int32_t>(micros % 1'000'000) *
+                                               1000);
   }
 
   // Of one webhook, the same thing is buried once: the letter holds all of it. A letter's own

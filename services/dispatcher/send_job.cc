@@ -107,6 +107,7 @@ Reaction React(const SendJob& job, const SendOutcome& result, const whatsapp::Er
   Reaction reaction;
   Outcome& outcome = reaction.outcome;
   outcome.message_id = job.message_id;
+  outcome.lane_id = job.lane_id;
   outcome.attempt = job.attempt;
   outcome.started_at = result.written_at;
   switch (result.kind) {

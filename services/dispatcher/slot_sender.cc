@@ -207,6 +207,7 @@ void SlotSender::Alert(const SendJob& job, const Reaction& reaction) {
 void SlotSender::Return(JobPtr job, absl::string_view reason, absl::Time not_before) {
   Outcome outcome;
   outcome.message_id = job->message_id;
+  outcome.lane_id = job->lane_id;
   outcome.attempt = job->attempt;
   outcome.state = AttemptState::kReturned;
   outcome.reason = std::string(reason);
@@ -246,6 +247,7 @@ void SlotSender::GiveBack() {
 void SlotSender::Fail(const SendJob& job, absl::string_view reason) {
   Outcome outcome;
   outcome.message_id = job.message_id;
+  outcome.lane_id = job.lane_id;
   outcome.attempt = job.attempt;
   outcome.state = AttemptState::kFailed;
   outcome.reason = std::string(reason);

@@ -31,7 +31,9 @@ enum class FailureRule : std::int16_t {
 struct StatusChange {
   std::string phone_number_id = {};
   std::string provider_id = {};
-  std::string tag = {};  // biz_opaque_callback_data
+  std::string tag = {};    // biz_opaque_callback_data
+  std::string phone = {};  // of the recipient, E.164 with '+'; or empty
+  std::string bsuid = {};  // or empty
   AttemptState state = AttemptState::kAccepted;
   std::string reason = {};  // kFailed: GRAPH_131026
   FailureRule rule = FailureRule::kFinal;

@@ -67,6 +67,8 @@ StatusChange ReadStatus(const whatsapp::StatusUpdate& update, const whatsapp::Er
   StatusChange status{.phone_number_id = update.phone_number_id,
                       .provider_id = update.wamid,
                       .tag = update.callback_data,
+                      .phone = update.recipient.empty() ? "" : absl::StrCat("+", update.recipient),
+                      .bsuid = update.bsuid,
                       .state = StateOf(update.status),
                       .payload = entry.body,
                       .dead_letter_id = entry.dead_letter_id};

@@ -66,8 +66,8 @@ std::string StepId(absl::string_view outlet, absl::string_view event_id,
 
 std::string MessageIdOf(const StepWork& step, absl::string_view contact_id) {
   return base::MakeMessageId(absl::ToCivilDay(step.published_at, absl::UTCTimeZone()),
-                             absl::StrCat(step.outlet_id, "\n", step.event_id), step.automation_id,
-                             contact_id, SubjectOf(step.variables));
+                             absl::StrCat(step.outlet_id, "\n", step.event_id), 0,
+                             step.automation_id, contact_id, SubjectOf(step.variables));
 }
 
 std::string LaneIdOf(absl::string_view outlet, absl::string_view sender_id) {

@@ -76,7 +76,7 @@ def collect(scene, play):
         if row[1] in lanes:
             lanes[row[1]].rows += 1
     attempts = {(r[0], int(r[1])): (ATTEMPTS[int(r[2])], r[3], r[4]) for r in _rows(
-        stage, "SELECT message_id, attempt, state, provider_id, reason FROM dispatcher.attempts")}
+        stage, "SELECT message_id, attempt, state, provider_id, reason FROM dispatcher.all_attempts")}
     steps = collections.defaultdict(list)
     for event, message in _rows(stage, "SELECT event_id, message_id FROM triggers.steps"):
         steps[event].append(message)

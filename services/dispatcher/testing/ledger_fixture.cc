@@ -15,7 +15,8 @@ constexpr char kEmpty[] = R"(
   DO $$ DECLARE t text; BEGIN
     SET LOCAL session_replication_role = replica;
     FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'dispatcher'
-             AND tablename NOT IN ('schema_migrations', 'event_publisher', 'event_trimming')
+             AND tablename NOT IN ('schema_migrations', 'event_publisher', 'event_trimming',
+                                   'recipient_key')
              AND tablename !~ '_[0-9]{8}$' LOOP
       EXECUTE format('DELETE FROM dispatcher.%I', t);
     END LOOP;

@@ -42,7 +42,7 @@ struct LedgerFixture {
 
   // The id of the message of this number; its phone, contact and so on follow from the number too.
   std::string Id(int n, const std::string& run = "run") const {
-    return base::MakeMessageId(day, run, "1", absl::StrCat("contact-", n), "");
+    return base::MakeMessageId(day, run, n, "1", absl::StrCat("contact-", n), "");
   }
   std::vector<std::string> Ids(int first, int last) const {
     std::vector<std::string> ids;
@@ -132,6 +132,7 @@ struct LedgerFixture {
     return {.phone_number_id = "1001",
             .provider_id = absl::StrCat("wamid.", n, ".", attempt),
             .tag = base::FormatAttemptTag(Id(n), attempt),
+            .phone = Message(n).phone,
             .state = state,
             .reason = reason,
             .rule = rule,

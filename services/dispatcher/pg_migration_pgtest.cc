@@ -1,0 +1,110 @@
+// A ledger that was made before a migration goes on after it.
+#include <catch2/catch.hpp>
+#include <pqxx/result>
+
+#include "libs/pg/migration.h"
+#include "libs/pg/transaction.h"
+#include "libs/testing/private_postgres.h"
+#include "services/dispatcher/migrations.h"
+#include "services/dispatcher/testing/ledger_fixture.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+using testing::IsOk;
+
+// What the first version left: Sari (phone and user id, of whom the user id's row was merged into
+// the phone's), Budi by phone, Wati by user id; a message sent at the second try, one at the first.
+constexpr char kOldLedger[] = R"(
+  CREATE TABLE messages_20261101 (LIKE messages INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
+  ALTER TABLE messages ATTACH PARTITION messages_20261101 FOR VALUES IN ('2026-11-01');
+  CREATE TABLE attempts_20261101 (LIKE attempts INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
+  ALTER TABLE attempts ATTACH PARTITION attempts_20261101 FOR VALUES IN ('2026-11-01');
+  INSERT INTO recipients (id, outlet_id, phone, bsuid, merged_into) VALUES
+    (1, 'toko-a', '+628111', 'ID.1', NULL), (2, 'toko-a', NULL, NULL, 1),
+    (3, 'toko-a', '+628222', NULL, NULL), (4, 'toko-a', NULL, 'ID.4', NULL);
+  INSERT INTO suppressions (outlet_id, recipient_id, purpose, source, reason) VALUES
+    ('toko-a', 1, 'MARKETING', 'consent', 'OPTED_OUT'),
+    ('toko-a', 2, 'MARKETING', 'consent', 'OPTED_OUT'),
+    ('toko-a', 4, '', 'provider', 'GRAPH_131050');
+  INSERT INTO windows VALUES ('snd', 1, now()), ('snd', 2, now()), ('snd', 3, now());
+  INSERT INTO claims (portfolio_id, lane_id, worker, claimed_at, lease_until, message_ids,
+    attempts, recipient_ids) VALUES ('pf', 'lane', 'w', now(), now(), '{}', '{}', '{2,3,4}'),
+    ('pf', 'lane', 'w', now(), now(), '{}', '{}', '{}');
+  INSERT INTO messages (day, id, seq, outlet_id, lane_id, ordinal, contact_id, subject,
+    recipient_id, phone, bsuid, body, form_name, form_language, form_parameters, state, attempt,
+    provider_id) VALUES
+    ('2026-11-01', 'm1', 1, 'toko-a', 'lane', 1, 'c1', '', 2, '', 'ID.1', '', '', '', '{}', 2, 2,
+     'w.1.1'),
+    ('2026-11-01', 'm2', 2, 'toko-a', 'lane', 2, 'c2', '', 3, '+628222', '', '', '', '', '{}', 3, 1,
+     'w.2.1');
+  INSERT INTO attempts (day, message_id, attempt, state, provider_id, reason, started_at) VALUES
+    ('2026-11-01', 'm1', 1, 4, 'w.1.1', 'GRAPH_131000', '2026-11-01 08:00Z'),
+    ('2026-11-01', 'm2', 1, 3, 'w.2.1', '', '2026-11-01 09:00Z');
+)";
+
+TEST_CASE("Migration: a ledger of the first version knows the same afterwards", "[dispatcher]") {
+  pg::PoolOptions options;
+  options.connection = WithPlannerSettings(testing::TestPostgres().CreateDatabase());
+  options.schema = "dispatcher";
+  options.max_connections = 2;
+  const auto all = DispatcherMigrations();
+  REQUIRE(all.size() >= 2);
+  const auto deadline = [] { return absl::Now() + absl::Minutes(1); };
+  REQUIRE_THAT(pg::Migrate(options, {all.begin(), all.begin() + 1}, deadline()), IsOk());
+  pg::Pool pool(options);
+  REQUIRE_THAT(pg::Transact(pool, "OldLedger", deadline(),
+                            [](pg::Transaction& tx) {
+                              tx.ExecScript("test.old_ledger", kOldLedger);
+                              return absl::OkStatus();
+                            }),
+               IsOk());
+  REQUIRE_THAT(pg::Migrate(options, all, deadline()), IsOk());
+  const auto sql = [&](const std::string& query) {
+    std::string value;
+    REQUIRE_THAT(pg::Transact(pool, "Look", deadline(),
+                              [&](pg::Transaction& tx) {
+                                const auto rows = tx.ExecDynamic("test.look", query, {});
+                                value = rows[0][0].is_null() ? "" : rows[0][0].c_str();
+                                return absl::OkStatus();
+                              }),
+                 IsOk());
+    return value;
+  };
+  const auto id = [&](const std::string& address) {
+    return sql("SELECT ('x' || encode(substr(sha256(key || convert_to(E'toko-a\\n" + address +
+               "', 'UTF8')), 1, 8), 'hex'))::bit(64)::bigint & 9223372036854775807 FROM "
+               "recipient_key");
+  };
+  const std::string sari = id("p+628111"), given_up = id("bID.1"), budi = id("p+628222"),
+                    wati = id("bID.4");
+
+  CHECK(sql("SELECT recipient_id FROM messages WHERE id = 'm1'") == sari);
+  CHECK(sql("SELECT recipient_id FROM messages WHERE id = 'm2'") == budi);
+  CHECK(sql("SELECT array_to_string(recipient_ids, ' ') FROM claims ORDER BY id") ==
+        sari + " " + budi + " " + wati);
+  CHECK(sql("SELECT count(*) FROM claims WHERE recipient_ids = '{}'") == "1");
+  CHECK(sql("SELECT concat_ws(' ', id, phone, bsuid) FROM recipients WHERE merged_into IS NULL") ==
+        sari + " +628111 ID.1");
+  CHECK(
+      sql("SELECT concat_ws(' ', id, merged_into) FROM recipients WHERE merged_into IS NOT NULL") ==
+      given_up + " " + sari);
+  CHECK(sql("SELECT count(*) FROM recipients") == "2");
+  for (const std::string& who : {sari, given_up}) {
+    CHECK(sql("SELECT reason FROM suppressions WHERE recipient_id = " + who) == "OPTED_OUT");
+    CHECK(sql("SELECT count(*) FROM windows WHERE recipient_id = " + who) == "1");
+  }
+  CHECK(sql("SELECT reason FROM suppressions WHERE recipient_id = " + wati) == "GRAPH_131050");
+  CHECK(sql("SELECT count(*) FROM windows WHERE recipient_id = " + budi) == "1");
+  CHECK(sql("SELECT count(*) FROM windows") == "3");
+
+  CHECK(sql("SELECT string_agg(concat_ws(' ', message_id, attempt, state, provider_id), ', '"
+            " ORDER BY message_id, attempt) FROM all_attempts") ==
+        "m1 1 4 w.1.1, m1 2 0 , m2 1 3 w.2.1");
+  CHECK(sql("SELECT string_agg(concat_ws(' ', message_id, attempt), ', ') FROM attempts") ==
+        "m1 1");
+  CHECK(sql("SELECT started_at = '2026-11-01 09:00Z' FROM messages WHERE id = 'm2'") == "t");
+}
+
+}  // namespace
+}  // namespace kabar::dispatcher

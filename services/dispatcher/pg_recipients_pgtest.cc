@@ -1,0 +1,95 @@
+// Whoever an address is, he is one: what he refused under one, he refused under all.
+#include <catch2/catch.hpp>
+
+#include "services/dispatcher/testing/ledger_fixture.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+using testing::IsOk;
+
+TEST_CASE("Recipients: however an address comes, one person has one id", "[dispatcher]") {
+  LedgerFixture f;
+  NewMessage by_phone = f.Message(1);
+  NewMessage by_bsuid = f.Message(2);
+  by_bsuid.phone.clear();
+  by_bsuid.bsuid = "ID.1";
+  const EnqueueResult apart = f.Enqueue({by_phone, by_bsuid});
+  CHECK(apart.to_push[0].recipient_id != apart.to_push[1].recipient_id);
+
+  // Who refused under one address has refused under the other, once we know that it is he.
+  REQUIRE_THAT(f.store.SuppressRecipient(f.Id(2), "DELIVERY_UPDATES", "OPTED_OUT", f.Deadline()),
+               IsOk());
+  NewMessage both = f.Message(3);
+  both.phone = by_phone.phone;
+  both.bsuid = "ID.1";
+  CHECK(f.Enqueue({both}).to_push.empty());
+  CHECK(f.State(3) == MessageState::kSuppressed);
+  CHECK(f.Start({f.Id(1), f.Id(2)}).started.empty());
+  CHECK(f.State(1) == MessageState::kSuppressed);
+  CHECK(f.State(2) == MessageState::kSuppressed);
+  CHECK(f.Get(1).reason == "OPTED_OUT");
+}
+
+// The ids that a batch of one message each was given.
+std::int64_t IdOf(LedgerFixture& f, int n, const std::string& phone, const std::string& bsuid) {
+  NewMessage message = f.Message(n);
+  message.phone = phone;
+  message.bsuid = bsuid;
+  return f.Enqueue({message}).to_push.at(0).recipient_id;
+}
+
+TEST_CASE("Recipients: an address has its id without a row, and keeps it", "[dispatcher]") {
+  LedgerFixture f;
+  const std::int64_t sari = IdOf(f, 1, "+628111", "");
+  CHECK(sari > 0);
+  CHECK(IdOf(f, 2, "+628111", "") == sari);
+  CHECK(IdOf(f, 3, "+628112", "") != sari);
+  CHECK(IdOf(f, 4, "", "ID.1") != sari);
+  CHECK(f.Sql("SELECT count(*) FROM recipients") == "0");
+  // What it is derived from: the migration of older ledgers does the same in SQL.
+  CHECK(f.Sql("SELECT (('x' || encode(substr(sha256(key || convert_to(E'toko-a\np+628111',"
+              " 'UTF8')), 1, 8), 'hex'))::bit(64)::bigint & 9223372036854775807)::text"
+              " FROM recipient_key") == absl::StrCat(sari));
+}
+
+TEST_CASE("Recipients: another outlet's customer is another recipient", "[dispatcher]") {
+  LedgerFixture f;
+  REQUIRE_THAT(
+      f.store.CreatePortfolio({.id = "pf-b", .outlet_id = "toko-b", .name = "B"}, {}, f.Deadline()),
+      IsOk());
+  Sender sender;
+  sender.id = "snd-b";
+  sender.outlet_id = "toko-b";
+  sender.portfolio_id = "pf-b";
+  sender.phone_number_id = "2001";
+  sender.sealed_token = "sealed";
+  sender.throughput = {.limit = 80};
+  sender.pair_rate = {.limit = 1, .window = absl::Seconds(6)};
+  REQUIRE_THAT(f.store.CreateSender(sender, {}, f.Deadline()), IsOk());
+  Lane lane = f.NewLane("lane-b");
+  lane.outlet_id = "toko-b";
+  lane.sender_id = "snd-b";
+  REQUIRE_THAT(f.store.CreateLane(lane, f.Deadline()), IsOk());
+  const auto theirs = f.store.Enqueue("toko-b", "lane-b", {f.Message(1)}, f.Deadline());
+  REQUIRE_THAT(theirs, IsOk());
+  CHECK(theirs->to_push.at(0).recipient_id != IdOf(f, 2, f.Message(1).phone, ""));
+}
+
+TEST_CASE("Recipients: a phone that changed stays with its user id", "[dispatcher]") {
+  LedgerFixture f;
+  const std::int64_t sari = IdOf(f, 1, "+628111", "ID.1");
+  CHECK(IdOf(f, 2, "", "ID.1") == sari);
+  CHECK(IdOf(f, 3, "+628111", "") == sari);
+  CHECK(IdOf(f, 4, "+628999", "ID.1") == sari);  // her new phone
+  CHECK(IdOf(f, 5, "+628111", "ID.2") == sari);  // somebody's new user id: the phone is sure
+  SECTION("unless who has the new phone has refused") {
+    const std::int64_t budi = IdOf(f, 6, "+628777", "");
+    REQUIRE_THAT(f.store.SuppressRecipient(f.Id(6), "MARKETING", "OPTED_OUT", f.Deadline()),
+                 IsOk());
+    CHECK(IdOf(f, 7, "+628777", "ID.1") == budi);
+  }
+}
+
+}  // namespace
+}  // namespace kabar::dispatcher
