@@ -51,7 +51,7 @@ TEST_CASE("Migration: a ledger of the first version knows the same afterwards", 
   const auto all = DispatcherMigrations();
   REQUIRE(all.size() >= 2);
   const auto deadline = [] { return absl::Now() + absl::Minutes(1); };
-  REQUIRE_THAT(pg::Migrate(options, {all.begin(), all.begin() + 1}, deadline()), IsOk());
+  REQUIRE_THAT(pg::Migrate(options, all.subspan(0, 1), deadline()), IsOk());
   pg::Pool pool(options);
   REQUIRE_THAT(pg::Transact(pool, "OldLedger", deadline(),
                             [](pg::Transaction& tx) {

@@ -87,6 +87,10 @@ RedisQueue::State::State(RedisQueueOptions o, base::Clock& c)
       health("health", absl::StrCat(PreludeLua(), HealthLua())),
       wake_connection(MakeConnectionOptions(options)) {}
 
+// What the keys mean, as part of the generation: with another number here, what an older version
+// built is built anew. 2: recipients' ids follow from their addresses.
+constexpr absl::string_view kMeaning = "/2";
+
 absl::StatusOr<std::string> RedisQueue::State::RunIdOf(redis::Connection& connection,
                                                        absl::Time deadline) {
   {
@@ -99,6 +103,7 @@ absl::StatusOr<std::string> RedisQueue::State::RunIdOf(redis::Connection& connec
     run_ids.erase(&connection);
   }
   KABAR_ASSIGN_OR_RETURN(std::string id, redis::RunId(connection, deadline));
+  absl::StrAppend(&id, kMeaning);
   std::lock_guard lock(mutex);
   run_ids[&connection] = {connection.times_connected(), id};
   return id;
