@@ -3,8 +3,12 @@
 //
 // File: {"rules": [{"codes": "131049", "action": "FINAL_NO_RETRY_24H", "alert": false,
 //                   "fallback": true, "note": "..."},
+//                  {"codes": "80007", "action": "RETRY_BACKOFF_SLOW_SENDER", "signal": "RATE",
+//                   "first_wait_s": 30, "longest_wait_s": 600, "costs_try": false},
 //                  {"codes": "200-299", "action": "STOP_SENDER"}],
+//        "unknown_by_status": [{"status": 429, "action": "RETRY_BACKOFF_SLOW_SENDER"}],
 //        "unknown": {"action": "FINAL", "alert": true}}
+// What a rule leaves out is as its action has it by itself.
 //
 // Thread safety: immutable after it was made. Blocks: LoadFile() reads a file.
 // Errors: NOT_FOUND (file), INVALID_ARGUMENT naming the entry and the field, or for bad JSON the
@@ -38,14 +42,32 @@ enum class ErrorAction {
   kRequestWrong,            // failed; our request is wrong
   kAmbiguous,               // nobody knows: UNKNOWN
 };
+// What a person who gets its alert should do, a sentence; empty for those that alert nobody.
+absl::string_view ErrorActionAdvice(ErrorAction action);
 absl::string_view ErrorActionName(ErrorAction action);  // "RETRY_BACKOFF_SLOW_SENDER"
 std::optional<ErrorAction> ParseErrorAction(absl::string_view name);
+
+// What the refusal says of the number.
+enum class ErrorSignal {
+  kNone,    // nothing: it works
+  kRate,    // it sends too much: slow it down
+  kOutage,  // the provider is in trouble: with enough of them in a row, stop and probe
+};
+absl::string_view ErrorSignalName(ErrorSignal signal);  // "RATE"
 
 struct ErrorDecision {
   ErrorAction action = ErrorAction::kFinal;
   bool alert = false;     // tell a person
   bool fallback = false;  // another channel may be tried
   bool known = false;     // the table names this code
+  ErrorSignal signal = ErrorSignal::kNone;
+  // Before the next try, if the action has one: from the first, doubled each time with jitter up to
+  // the longest. (RETRY_RECIPIENT waits 4^n s instead.)
+  absl::Duration first_wait = absl::ZeroDuration();
+  absl::Duration longest_wait = absl::ZeroDuration();
+  // The try counts against the lane's max_attempts. Not where the message is not to blame: it is
+  // tried until its lane ends.
+  bool costs_try = true;
 };
 
 class ErrorPolicy {
@@ -55,9 +77,12 @@ class ErrorPolicy {
   static absl::StatusOr<ErrorPolicy> Parse(absl::string_view json, absl::string_view source);
   static absl::StatusOr<ErrorPolicy> LoadFile(const std::string& path);
 
-  // A code nobody has named is FINAL with an alert: repeating what is not understood could double
-  // a message or harm the number's quality, and a person sees it and adds the code.
-  ErrorDecision For(int code) const;
+  // A code nobody has named is judged by the answer's HTTP status (0: none, from a webhook), always
+  // with an alert, so that a person sees it and adds the code: 429 slows the number and tries
+  // again, 401 stops the number and 403 pauses it (every other message would fare alike), anything
+  // else is FINAL: repeating what is not understood could harm the number's quality. (5xx with an
+  // unknown code is no answer at all: ParseSendResponse.)
+  ErrorDecision For(int code, int http_status = 0) const;
   bool IsKnown(int code) const { return For(code).known; }
 
  private:
@@ -65,12 +90,13 @@ class ErrorPolicy {
     int first = 0, last = 0;
     ErrorDecision decision;
   };
-  std::vector<Rule> rules_;  // the first that matches decides; the file's come first
+  std::vector<Rule> rules_;      // the first that matches decides; the file's come first
+  std::vector<Rule> by_status_;  // unknown codes, by HTTP status
   ErrorDecision unknown_;
 };
 
-// 4^attempt seconds after the attempt-th refusal by the pair limit (attempt from 1), at most 1 h.
-absl::Duration PairRetryDelay(int attempt);
+// 4^n seconds after the n-th refusal by the pair limit in a row (n from 1), at most 1 h.
+absl::Duration PairRetryDelay(int n);
 
 }  // namespace kabar::whatsapp
 

@@ -44,12 +44,66 @@ TEST_CASE("ErrorPolicy: the built-in table says what the provider's page says", 
       CHECK(ErrorActionName(decision.action) == ErrorActionName(row.action));
       CHECK(decision.alert == row.alert);
       CHECK(decision.fallback == row.fallback);
+      const bool retry = row.action == ErrorAction::kRetryBackoffSlowSender;
+      CHECK((decision.signal != ErrorSignal::kNone) == retry);
+      if (retry) CHECK(decision.longest_wait > decision.first_wait);
+      if (retry) CHECK(decision.first_wait > absl::ZeroDuration());
+      if (decision.alert) CHECK_FALSE(ErrorActionAdvice(decision.action).empty());
     }
   }
 }
 
+TEST_CASE(
+    "ErrorPolicy: too much slows the number, trouble at the provider stops it; who pays a try",
+    "[whatsapp]") {
+  const auto of = [](int code) { return ErrorPolicy::BuiltIn().For(code); };
+  for (const int code : {4, 80007, 130429, 131057}) {
+    CAPTURE(code);
+    CHECK(of(code).signal == ErrorSignal::kRate);
+    CHECK_FALSE(of(code).costs_try);
+  }
+  for (const int code : {1, 2, 131000, 131016}) {
+    CAPTURE(code);
+    CHECK(of(code).signal == ErrorSignal::kOutage);
+  }
+  // These two may be the message's own fault, and would be tried for ever.
+  CHECK(of(1).costs_try);
+  CHECK(of(131000).costs_try);
+  CHECK_FALSE(of(131056).costs_try);
+  CHECK_FALSE(of(190).costs_try);
+  CHECK(of(131026).costs_try);
+}
+
+TEST_CASE("ErrorPolicy: an unknown code is judged by the HTTP status, with an alert",
+          "[whatsapp]") {
+  const auto of = [](int status) { return ErrorPolicy::BuiltIn().For(999999, status); };
+  CHECK(of(400).action == ErrorAction::kFinal);
+  CHECK(of(404).action == ErrorAction::kFinal);
+  CHECK(of(401).action == ErrorAction::kStopSender);
+  CHECK(of(403).action == ErrorAction::kPauseSender);
+  CHECK(of(429).action == ErrorAction::kRetryBackoffSlowSender);
+  CHECK(of(429).signal == ErrorSignal::kRate);
+  CHECK_FALSE(of(429).costs_try);
+  for (const int status : {0, 400, 401, 403, 404, 429}) {
+    CAPTURE(status);
+    CHECK(of(status).alert);
+    CHECK_FALSE(of(status).known);
+  }
+  // A known code means the same whatever the status.
+  CHECK(ErrorPolicy::BuiltIn().For(131026, 429).action == ErrorAction::kNotReachable);
+  const auto policy = ErrorPolicy::Parse(
+      R"({"unknown_by_status": [{"status": 404, "action": "STOP_SENDER"},
+                               {"status": 429, "action": "FINAL", "alert": false}]})",
+      "rules.json");
+  REQUIRE_THAT(policy, IsOk());
+  CHECK(policy->For(999999, 404).action == ErrorAction::kStopSender);
+  CHECK(policy->For(999999, 429).action == ErrorAction::kFinal);
+  CHECK_FALSE(policy->For(999999, 429).alert);
+  CHECK(policy->For(999999, 401).action == ErrorAction::kStopSender);
+}
+
 TEST_CASE("ErrorPolicy: an unknown code is final, with an alert", "[whatsapp]") {
-  for (const int code : {5, 101, 199, 300, 131001, 132002, 999999, -1}) {
+  for (const int code : {5, 101, 199, 300, 131001, 132002, 999999, -1}) {  // from a webhook
     CAPTURE(code);
     const ErrorDecision decision = ErrorPolicy::BuiltIn().For(code);
     CHECK_FALSE(decision.known);
@@ -63,6 +117,9 @@ TEST_CASE("ErrorPolicy: a file's rules lie over the built-in table", "[whatsapp]
     "rules": [
       {"codes": "131049", "action": "NOT_REACHABLE", "fallback": false, "note": "until June"},
       {"codes": "240-245, 555", "action": "RETRY_RECIPIENT", "alert": true},
+      {"codes": "556", "action": "RETRY_BACKOFF_SLOW_SENDER", "signal": "OUTAGE",
+       "first_wait_s": 7, "longest_wait_s": 70, "costs_try": false},
+      {"codes": "557", "action": "RETRY_BACKOFF_SLOW_SENDER"},
       {"codes": 131050, "action": "FINAL"}],
     "unknown": {"action": "AMBIGUOUS"}})",
                                          "rules.json");
@@ -71,6 +128,13 @@ TEST_CASE("ErrorPolicy: a file's rules lie over the built-in table", "[whatsapp]
   CHECK_FALSE(policy->For(131049).fallback);
   CHECK(policy->For(240).action == ErrorAction::kRetryRecipient);
   CHECK(policy->For(555).alert);
+  CHECK(policy->For(556).signal == ErrorSignal::kOutage);
+  CHECK(policy->For(556).first_wait == absl::Seconds(7));
+  CHECK(policy->For(556).longest_wait == absl::Seconds(70));
+  CHECK_FALSE(policy->For(556).costs_try);
+  CHECK(policy->For(557).signal == ErrorSignal::kRate);
+  CHECK(policy->For(557).first_wait == absl::Seconds(2));
+  CHECK(policy->For(557).costs_try);
   CHECK(policy->For(246).action == ErrorAction::kStopSender);
   CHECK(policy->For(131050).action == ErrorAction::kFinal);
   CHECK(policy->For(131026).action == ErrorAction::kNotReachable);
@@ -104,6 +168,12 @@ TEST_CASE("ErrorPolicy: a wrong file is refused and says where", "[whatsapp]") {
                                  {"codes": "4, 9", "action": "OPT_OUT"}]})"),
              StatusIs(kInvalid, "rules[1]: codes 4-4 stand in two rules"));
   CHECK_THAT(fault(R"({"unknown": {"action": "NO"}})"), StatusIs(kInvalid, "unknown.action"));
+  CHECK_THAT(fault(R"({"unknown": {"action": "FINAL", "signal": "LOUD"}})"),
+             StatusIs(kInvalid, "unknown.signal: must be"));
+  CHECK_THAT(fault(R"({"unknown": {"action": "FINAL", "first_wait_s": -1}})"),
+             StatusIs(kInvalid, "unknown.first_wait_s: must be whole seconds"));
+  CHECK_THAT(fault(R"({"unknown_by_status": [{"status": 503, "action": "FINAL"}]})"),
+             StatusIs(kInvalid, "unknown_by_status[0].status: must be an HTTP status"));
 }
 
 TEST_CASE("ErrorPolicy: files", "[whatsapp]") {

@@ -71,7 +71,9 @@ absl::string_view SendOutcomeKindName(SendOutcome::Kind kind) {
   return "?";
 }
 
-SendOutcome ParseSendResponse(int http_status, absl::string_view body, const ErrorPolicy& policy) {
+namespace {
+
+SendOutcome Parse(int http_status, absl::string_view body, const ErrorPolicy& policy) {
   JsonObject root;
   if (ThreadParser().parse(body.data(), body.size()).get(root) != simdjson::SUCCESS) {
     return Ambiguous(absl::StrCat("HTTP ", http_status, " whose body is no JSON object"));
@@ -89,6 +91,14 @@ SendOutcome ParseSendResponse(int http_status, absl::string_view body, const Err
   }
   return Ambiguous(absl::StrCat("HTTP ", http_status,
                                 success ? " without a message id" : " without a Graph error"));
+}
+
+}  // namespace
+
+SendOutcome ParseSendResponse(int http_status, absl::string_view body, const ErrorPolicy& policy) {
+  SendOutcome outcome = Parse(http_status, body, policy);
+  outcome.http_status = http_status;
+  return outcome;
 }
 
 }  // namespace kabar::whatsapp

@@ -34,12 +34,14 @@ struct SendOutcome {
     kAmbiguous,  // nobody knows: UNKNOWN
   };
   Kind kind = Kind::kAmbiguous;
-  bool gate_refused = false;  // kNotSent because the caller's own gate said no
-  std::string wamid = {};     // kAccepted
-  std::string wa_id = {};     // kAccepted, may be empty
-  std::string user_id = {};   // kAccepted, the BSUID when the provider names it
-  GraphError error = {};      // kRejected
-  std::string reason = {};    // kNotSent, kAmbiguous: for people
+  bool gate_refused = false;   // kNotSent because the caller's own gate said no
+  std::string wamid = {};      // kAccepted
+  std::string wa_id = {};      // kAccepted, may be empty
+  std::string user_id = {};    // kAccepted, the BSUID when the provider names it
+  GraphError error = {};       // kRejected
+  std::string reason = {};     // kNotSent, kAmbiguous: for people
+  int http_status = 0;         // of the answer, whatever was made of it; 0: none
+  bool no_connection = false;  // kNotSent because the provider could not be reached
   absl::Time written_at = absl::InfinitePast();
   absl::Time completed_at = absl::InfinitePast();
 };

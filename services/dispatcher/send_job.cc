@@ -16,6 +16,8 @@ namespace {
 using whatsapp::ErrorAction;
 using whatsapp::SendOutcome;
 
+constexpr int kTooManyRequests = 429;
+
 whatsapp::Template ToTemplate(const ProviderForm& form) {
   whatsapp::Template t{.name = form.name, .language = form.language};
   for (const auto& parameter : form.parameters) {
@@ -27,16 +29,20 @@ whatsapp::Template ToTemplate(const ProviderForm& form) {
 }
 
 // A refusal proves that the provider did not take the attempt. What the number or the account is to
-// blame for does not count as a try of the message.
-void Refused(const SendJob& job, const whatsapp::ErrorDecision& decision,
-             const base::BackoffPolicy& retry, absl::Time now, Outcome* outcome) {
-  outcome->state = AttemptState::kFailed;
+// blame for costs the message no try.
+void Refused(const SendJob& job, const whatsapp::ErrorDecision& decision, absl::Time now,
+             Outcome* outcome) {
+  outcome->state = decision.costs_try ? AttemptState::kFailed : AttemptState::kReturned;
+  const base::BackoffPolicy backoff = {.initial = decision.first_wait,
+                                       .max = decision.longest_wait,
+                                       .floor = decision.first_wait / 2};
   switch (decision.action) {
     case ErrorAction::kRetryBackoffSlowSender:
       outcome->retry = true;
-      outcome->not_before = now + base::BackoffDelay(retry, job.attempt);
+      outcome->not_before = now + base::BackoffDelay(backoff, job.attempt);
       return;
     case ErrorAction::kRetryRecipient:
+      // Who counts the refusals of the pair says how long (Queue::RefusePair).
       outcome->retry = true;
       outcome->not_before = now + whatsapp::PairRetryDelay(job.attempt);
       return;
@@ -44,21 +50,29 @@ void Refused(const SendJob& job, const whatsapp::ErrorDecision& decision,
     case ErrorAction::kStopSender:
     case ErrorAction::kStopAccount:
       outcome->state = AttemptState::kReturned;
-      outcome->not_before = now + absl::Seconds(10);
+      outcome->not_before = now + decision.first_wait;
       return;
     case ErrorAction::kWindowClosed:
       // The provider knows better than our ledger: the next try goes as a template.
+      outcome->state = AttemptState::kFailed;
       outcome->window_closed = job.free_text;
       outcome->retry = job.free_text && job.has_form;
       outcome->not_before = now;
       return;
     case ErrorAction::kFinalNoRetry24h:
+      outcome->state = AttemptState::kFailed;
       outcome->rest_24h = true;
       return;
     case ErrorAction::kAmbiguous:
       outcome->state = AttemptState::kAmbiguous;
       return;
-    default:
+    case ErrorAction::kFinal:
+    case ErrorAction::kOptOut:
+    case ErrorAction::kNotReachable:
+    case ErrorAction::kPauseCampaign:
+    case ErrorAction::kEndCampaign:
+    case ErrorAction::kRequestWrong:
+      outcome->state = AttemptState::kFailed;
       return;
   }
 }
@@ -116,22 +130,29 @@ Reaction React(const SendJob& job, const SendOutcome& result, const whatsapp::Er
       outcome.reason = result.gate_refused ? "TOO_LATE_FOR_SLOT" : "NOT_CONNECTED";
       outcome.not_before = result.gate_refused ? now : now + base::BackoffDelay(retry, 1);
       outcome.started_at = absl::InfinitePast();
+      if (result.no_connection) reaction.word = SenderWord::kFailed;
       return reaction;
     case SendOutcome::Kind::kAccepted:
       outcome.state = AttemptState::kAccepted;
       outcome.provider_id = result.wamid;
+      reaction.word = SenderWord::kWell;
       return reaction;
     case SendOutcome::Kind::kAmbiguous:
       outcome.state = AttemptState::kAmbiguous;
       outcome.reason = "NO_ANSWER";
+      reaction.word = SenderWord::kFailed;
+      reaction.slow = result.http_status == kTooManyRequests;
       return reaction;
     case SendOutcome::Kind::kRejected: {
-      const whatsapp::ErrorDecision decision = policy.For(result.error.code);
+      const whatsapp::ErrorDecision decision = policy.For(result.error.code, result.http_status);
       outcome.reason = absl::StrCat("GRAPH_", result.error.code);
-      Refused(job, decision, retry, now, &outcome);
+      Refused(job, decision, now, &outcome);
       outcome.action = LedgerAction(decision.action);
       reaction.action = decision.action;
       reaction.alert = decision.alert;
+      reaction.slow = decision.signal == whatsapp::ErrorSignal::kRate;
+      reaction.word = decision.signal == whatsapp::ErrorSignal::kOutage ? SenderWord::kFailed
+                                                                        : SenderWord::kWell;
       return reaction;
     }
   }

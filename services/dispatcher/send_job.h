@@ -40,6 +40,7 @@ struct SendJob {
   std::int64_t start_until_us = 0;  // BOOTTIME: compare-and-set sent + hold
   std::optional<absl::Time> end_time;
   std::int64_t claimed_us = 0;  // BOOTTIME: compare-and-set sent
+  bool probe = false;           // of a number whose circuit is open (Claim::probe)
   int reslots = 0;
   bool started = false;  // the gate let it through
 
@@ -57,13 +58,20 @@ struct SendJob {
 // The request's body; a named fault when neither form can go or the content breaks a limit.
 absl::StatusOr<std::string> BuildBody(const StartedMessage& message, bool* free_text);
 
+// What a result says of the number: nothing (not sent), that it works, or that the provider gives
+// no answer, has trouble of his own or cannot be reached.
+enum class SenderWord { kNone, kWell, kFailed };
+
 // What a result asks for besides its outcome. What concerns the ledger is in the outcome itself.
 struct Reaction {
   Outcome outcome;
   whatsapp::ErrorAction action = whatsapp::ErrorAction::kFinal;  // for kRejected
   bool alert = false;
+  bool slow = false;  // the number sends too much
+  SenderWord word = SenderWord::kNone;
 };
 
+// `retry`: for what could not be written.
 Reaction React(const SendJob& job, const whatsapp::SendOutcome& result,
                const whatsapp::ErrorPolicy& policy, const base::BackoffPolicy& retry,
                absl::Time now);

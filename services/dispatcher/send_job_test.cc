@@ -103,6 +103,10 @@ TEST_CASE("React: accepted, unsent, and nobody knows", "[dispatcher]") {
   result.kind = SendOutcome::Kind::kAmbiguous;
   CHECK(Of(result).outcome.state == AttemptState::kAmbiguous);
   CHECK_FALSE(Of(result).outcome.retry);
+  CHECK(Of(result).word == SenderWord::kFailed);
+  CHECK_FALSE(Of(result).slow);
+  result.http_status = 429;
+  CHECK(Of(result).slow);
 
   result.kind = SendOutcome::Kind::kNotSent;
   result.gate_refused = true;
@@ -111,20 +115,43 @@ TEST_CASE("React: accepted, unsent, and nobody knows", "[dispatcher]") {
   CHECK(Of(result).outcome.not_before == kNow);
   CHECK(Of(result).outcome.started_at == absl::InfinitePast());
   result.gate_refused = false;
+  CHECK(Of(result).word == SenderWord::kNone);  // the client was stopped, say
+  result.no_connection = true;
+  CHECK(Of(result).word == SenderWord::kFailed);
   CHECK(Of(result).outcome.reason == "NOT_CONNECTED");
   CHECK(Of(result).outcome.not_before > kNow);
 }
 
 TEST_CASE("React: each action of the error table", "[dispatcher]") {
   const auto outcome = [](int code) { return Of(Rejected(code)).outcome; };
-  // Throughput of the number: again after a while.
-  CHECK(outcome(130429).state == AttemptState::kFailed);
-  CHECK(outcome(130429).retry);
+  // Throughput of the number: again after a while; it is not the message's fault.
+  CHECK(outcome(130429).state == AttemptState::kReturned);
   CHECK(outcome(130429).not_before > kNow);
   CHECK(Of(Rejected(130429)).action == whatsapp::ErrorAction::kRetryBackoffSlowSender);
+  CHECK(Of(Rejected(130429)).slow);
+  CHECK(Of(Rejected(130429)).word == SenderWord::kWell);  // it answers
+  // Something went wrong, maybe by the message: each costs a try.
+  CHECK(outcome(131000).state == AttemptState::kFailed);
+  CHECK(outcome(131000).retry);
+  CHECK(outcome(131000).not_before > kNow);
+  CHECK_FALSE(Of(Rejected(131000)).slow);
+  CHECK(Of(Rejected(131000)).word == SenderWord::kFailed);
   // The pair: 4^n seconds.
-  CHECK(outcome(131056).retry);
+  CHECK(outcome(131056).state == AttemptState::kReturned);
   CHECK(outcome(131056).not_before == kNow + absl::Seconds(16));
+  CHECK(Of(Rejected(131056)).word == SenderWord::kWell);
+  // A code that nobody knows: by the status.
+  SendOutcome unknown = Rejected(999999);
+  unknown.http_status = 401;
+  CHECK(Of(unknown).outcome.state == AttemptState::kReturned);
+  CHECK(Of(unknown).outcome.action == OutcomeAction::kStopSender);
+  unknown.http_status = 429;
+  CHECK(Of(unknown).outcome.state == AttemptState::kReturned);
+  CHECK(Of(unknown).slow);
+  unknown.http_status = 400;
+  CHECK(Of(unknown).outcome.state == AttemptState::kFailed);
+  CHECK_FALSE(Of(unknown).outcome.retry);
+  CHECK(Of(unknown).alert);
   // What is not the message's fault costs it no try.
   for (const auto& [code, action] : {std::pair{131048, OutcomeAction::kPauseSender},
                                      {190, OutcomeAction::kStopSender},

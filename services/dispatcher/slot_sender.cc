@@ -20,7 +20,8 @@ constexpr int kMaxReslots = 8;
 // A new slot lies at least this far ahead: what asking for it costs, and the queue's own lead.
 constexpr absl::Duration kReslotLead = absl::Milliseconds(25);
 constexpr absl::Duration kSlotTimeout = absl::Milliseconds(200);
-constexpr absl::Duration kRedisTimeout = absl::Seconds(2);
+// Outcomes wait for errands, and their leases run meanwhile.
+constexpr absl::Duration kErrandBudget = absl::Seconds(1);
 
 // One for each attempt, so a series is looked up once.
 metrics::Counter& AttemptsEnded(SendOutcome::Kind kind) {
@@ -50,6 +51,8 @@ SlotSender::SlotSender(Options options, Queue& queue, OutcomeWriter& outcomes, C
       provider_(std::move(provider)),
       policy_(policy),
       clock_(clock),
+      errands_(kErrandBudget, clock),
+      watch_(queue, errands_, clock),
       chores_(clock),
       pacer_(clock) {}
 
@@ -90,7 +93,7 @@ bool SlotSender::MayStart(SendJob& job) {
       "From asking the ledger for the right to send to the first byte; new slots included.", {},
       metrics::LatencyBuckets());
   const std::int64_t now = clock_.BoottimeMicros();
-  job.started = job.MayStart(now, clock_.Now());
+  job.started = job.MayStart(now, clock_.Now()) && !watch_.Refuses(job);
   if (job.started) {
     base::FailPoint("gate-passed");
     wait.Observe(absl::ToDoubleSeconds(absl::Microseconds(now - job.claimed_us)));
@@ -104,6 +107,7 @@ bool SlotSender::MayStart(SendJob& job) {
 void SlotSender::Completed(JobPtr job, SendOutcome result) {
   static auto& latency = metrics::GetHistogram("kabar_dispatcher_request_duration_seconds",
                                                "From the first byte written to the answer.");
+  if (result.gate_refused && watch_.Refuses(*job)) return Return(std::move(job), "CIRCUIT_OPEN");
   const std::int64_t earliest = clock_.BoottimeMicros() + absl::ToInt64Microseconds(kReslotLead);
   if (result.gate_refused && job->reslots < kMaxReslots && earliest < job->start_until_us) {
     ++job->reslots;
@@ -122,11 +126,16 @@ void SlotSender::Completed(JobPtr job, SendOutcome result) {
   AttemptsEnded(result.kind).Increment();
   base::FailPoint("answer-received");
   Reaction reaction = React(*job, result, policy_, options_.retry, clock_.Now());
+  if (reaction.word != SenderWord::kNone) watch_.Ended(*job, reaction.word);
   if (result.kind == SendOutcome::Kind::kNotSent) {
+    if (reaction.word != SenderWord::kNone) job->probe = false;  // its word is told
     return GoBack(std::move(job), std::move(reaction.outcome));
   }
   if (reaction.alert) Alert(*job, reaction);
-  if (reaction.action == ErrorAction::kRetryBackoffSlowSender) SlowDown(*job);
+  if (reaction.slow) SlowDown(*job);
+  if (reaction.action == ErrorAction::kRetryRecipient) {
+    return RefusePair(*job, std::move(reaction.outcome));
+  }
   if (reaction.outcome.window_closed) return CloseWindow(*job, std::move(reaction.outcome));
   Finish(std::move(reaction.outcome), job->started);
 }
@@ -165,32 +174,50 @@ void SlotSender::Reslot() {
 
 // The number recovers by itself, so nothing is lost where Redis cannot be told.
 void SlotSender::SlowDown(const SendJob& job) {
-  chores_.At(0, [this, portfolio = job.portfolio_id, sender = job.sender_id,
-                 slot = job.slot.server_slot_us] {
-    const absl::StatusOr<bool> slowed =
-        queue_.SlowSender(portfolio, sender, slot, clock_.Now() + kRedisTimeout);
+  errands_.Add([this, portfolio = job.portfolio_id, sender = job.sender_id,
+                slot = job.slot.server_slot_us](absl::Time deadline) {
+    static log::Throttle throttle(absl::Seconds(10));
+    const absl::StatusOr<bool> slowed = queue_.SlowSender(portfolio, sender, slot, deadline);
     if (!slowed.ok()) {
-      static log::Throttle throttle(absl::Seconds(10));
       log::Warn(throttle, "a number was not slowed down",
                 {{"sender_id", sender}, {"error", slowed.status()}});
+    } else if (*slowed) {
+      metrics::GetCounter("kabar_dispatcher_slowdowns_total",
+                          "Times that a number was set to half its speed for a refusal.",
+                          {{"sender", sender}})
+          .Increment();
+      log::Warn(throttle,
+                "the provider refused a number's speed: it sends half as fast for a while",
+                {{"sender_id", sender}});
     }
   });
 }
 
 // Redis before the ledger, or the next try, a template, would go out uncounted.
 void SlotSender::CloseWindow(const SendJob& job, Outcome outcome) {
-  chores_.At(
-      0, [this, portfolio = job.portfolio_id, sender = job.sender_id, recipient = job.recipient_id,
-          started = job.started, outcome = std::move(outcome)]() mutable {
-        const absl::Status status =
-            queue_.CloseWindow(portfolio, sender, recipient, clock_.Now() + kRedisTimeout);
-        if (!status.ok()) {
-          static log::Throttle throttle(absl::Seconds(10));
-          log::Warn(throttle, "a window was not closed in Redis; the recipient goes uncounted",
-                    {{"sender_id", sender}, {"error", status}});
-        }
-        Finish(std::move(outcome), started);
-      });
+  errands_.Add([this, portfolio = job.portfolio_id, sender = job.sender_id,
+                recipient = job.recipient_id, started = job.started,
+                outcome = std::move(outcome)](absl::Time deadline) mutable {
+    const absl::Status status = queue_.CloseWindow(portfolio, sender, recipient, deadline);
+    if (!status.ok()) {
+      static log::Throttle throttle(absl::Seconds(10));
+      log::Warn(throttle, "a window was not closed in Redis; the recipient goes uncounted",
+                {{"sender_id", sender}, {"error", status}});
+    }
+    Finish(std::move(outcome), started);
+  });
+}
+
+// Redis first: it counts the refusals of the pair and says how long this message waits too.
+void SlotSender::RefusePair(const SendJob& job, Outcome outcome) {
+  errands_.Add([this, portfolio = job.portfolio_id, sender = job.sender_id,
+                recipient = job.recipient_id, started = job.started,
+                outcome = std::move(outcome)](absl::Time deadline) mutable {
+    const absl::StatusOr<absl::Duration> wait =
+        queue_.RefusePair(portfolio, sender, recipient, deadline);
+    if (wait.ok()) outcome.not_before = clock_.Now() + *wait;
+    Finish(std::move(outcome), started);
+  });
 }
 
 void SlotSender::Alert(const SendJob& job, const Reaction& reaction) {
@@ -198,10 +225,12 @@ void SlotSender::Alert(const SendJob& job, const Reaction& reaction) {
   metrics::GetCounter("kabar_dispatcher_alerts_total", "What a person must look at.",
                       {{"action", action}})
       .Increment();
-  log::Error("provider refused, a person must look", {{"action", action},
-                                                      {"reason", reaction.outcome.reason},
-                                                      {"sender_id", job.sender_id},
-                                                      {"lane_id", job.lane_id}});
+  log::Error("provider refused, a person must look",
+             {{"action", action},
+              {"reason", reaction.outcome.reason},
+              {"sender_id", job.sender_id},
+              {"lane_id", job.lane_id},
+              {"do", whatsapp::ErrorActionAdvice(reaction.action)}});
 }
 
 void SlotSender::Return(JobPtr job, absl::string_view reason, absl::Time not_before) {
@@ -218,6 +247,7 @@ void SlotSender::Return(JobPtr job, absl::string_view reason, absl::Time not_bef
 // Not one byte was written. Redis is told before the ledger, or the message would be claimed again
 // while its recipient still counts as written to.
 void SlotSender::GoBack(JobPtr job, Outcome outcome) {
+  if (job->probe) watch_.Ended(*job, SenderWord::kNone);
   bool first = false;
   {
     std::lock_guard lock(mutex_);
@@ -245,6 +275,7 @@ void SlotSender::GiveBack() {
 }
 
 void SlotSender::Fail(const SendJob& job, absl::string_view reason) {
+  if (job.probe) watch_.Ended(job, SenderWord::kNone);
   Outcome outcome;
   outcome.message_id = job.message_id;
   outcome.lane_id = job.lane_id;

@@ -1,6 +1,7 @@
 // Starts each claimed message in its slot and brings home what came of it: the gate just before the
 // bytes, new slots for what missed its own, the result as an outcome for the ledger. Everything
-// that enters ends in exactly one outcome.
+// that enters ends in exactly one outcome. What a result says of the number is told too: it slows
+// down, or its circuit opens (sender_watch.h), and what is held of it goes back unsent.
 //
 // Thread safety: Enter, Return and Fail from any thread; the provider's gate and completion may run
 // on any. Never blocks: Redis is asked on a thread of its own. Errors: none; they become outcomes.
@@ -21,10 +22,12 @@
 #include "libs/whatsapp/client.h"
 #include "libs/whatsapp/error_policy.h"
 #include "services/dispatcher/claim_turns.h"
+#include "services/dispatcher/errands.h"
 #include "services/dispatcher/outcome_writer.h"
 #include "services/dispatcher/pacer.h"
 #include "services/dispatcher/queue.h"
 #include "services/dispatcher/send_job.h"
+#include "services/dispatcher/sender_watch.h"
 
 namespace kabar::dispatcher {
 
@@ -49,6 +52,8 @@ class SlotSender {
               absl::Time not_before = absl::InfinitePast());
   // Cannot be sent, and will not be.
   void Fail(const SendJob& job, absl::string_view reason);
+  // Of the numbers that it sends for; lives as long as this.
+  SenderWatch& watch() { return watch_; }
 
  private:
   using JobPtr = std::unique_ptr<SendJob>;
@@ -61,6 +66,7 @@ class SlotSender {
   void GiveBack();
   void SlowDown(const SendJob& job);
   void CloseWindow(const SendJob& job, Outcome outcome);
+  void RefusePair(const SendJob& job, Outcome outcome);
   void Alert(const SendJob& job, const Reaction& reaction);
   void Finish(Outcome outcome, bool started);
 
@@ -79,8 +85,10 @@ class SlotSender {
     Outcome outcome;
   };
   std::vector<Unsent> unsent_;  // wait until Redis knows
-  Pacer chores_;                // a second one, whose actions may block on Redis
-  Pacer pacer_;                 // destroyed first: what it has left needs the chores
+  Errands errands_;
+  SenderWatch watch_;
+  Pacer chores_;  // a second one, whose actions may block on Redis
+  Pacer pacer_;   // destroyed first: what it has left needs the chores
 };
 
 }  // namespace kabar::dispatcher

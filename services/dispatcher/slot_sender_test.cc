@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "absl/time/clock.h"
+#include "libs/testing/eventually.h"
 #include "services/dispatcher/testing/worker_fakes.h"
 
 namespace kabar::dispatcher {
@@ -131,7 +132,7 @@ TEST_CASE("SlotSender: what was never written is given back, what was is not", "
   }
   SECTION("too fast for the number: it slows down") {
     CHECK(s.provider.Reject(130429));
-    CHECK(s.One().retry);
+    CHECK(s.One().state == AttemptState::kReturned);
     CHECK(s.queue.WaitForSlowed());
     CHECK(s.queue.GivenBack().empty());
   }
@@ -151,6 +152,33 @@ TEST_CASE("SlotSender: a window that the provider calls closed is closed in Redi
   CHECK(outcome.window_closed);
   CHECK(outcome.retry);
   CHECK(s.queue.Windows() == -1);
+}
+
+TEST_CASE("SlotSender: when the circuit opens what is held goes back unsent", "[dispatcher]") {
+  Sending s;
+  s.EnterAndSend("failing");
+  s.Enter("held");
+  REQUIRE(s.provider.WaitForRequests(2));
+  s.queue.SetHealth({.failures = 10, .open_until = s.clock.Now(), .open = true});
+  CHECK(s.provider.SayNothing());
+  REQUIRE(s.queue.WaitForNews(1));
+  REQUIRE(testing::Eventually([&] { return s.sender->watch().Refuses(*s.Job("x", {})); }));
+  s.queue.OfferSlots({s.Slot("held", absl::ZeroDuration())});  // no new slot is asked for
+  CHECK_FALSE(s.provider.Accept());
+  REQUIRE(s.store.WaitForOutcomes(2));
+  CHECK(s.store.Outcomes()[0].state == AttemptState::kAmbiguous);
+  CHECK(s.store.Outcomes()[1].state == AttemptState::kReturned);
+  CHECK(s.store.Outcomes()[1].reason == "CIRCUIT_OPEN");
+  CHECK(s.queue.GivenBack() == std::vector<std::string>{"held"});
+  CHECK(s.turns.WaitUntilEmpty(absl::Now() + absl::Seconds(10)));
+}
+
+TEST_CASE("SlotSender: a pair that was refused waits as long as the queue says", "[dispatcher]") {
+  Sending s;
+  s.EnterAndSend("m");
+  CHECK(s.provider.Reject(131056));
+  CHECK(s.One().state == AttemptState::kReturned);
+  CHECK(s.One().not_before == s.clock.Now() + absl::Seconds(4));
 }
 
 TEST_CASE("SlotSender: at its end what has not started goes back unsent", "[dispatcher]") {

@@ -12,6 +12,7 @@
 #include "libs/log/log.h"
 #include "libs/metrics/metrics.h"
 #include "prometheus/counter.h"
+#include "services/dispatcher/claim_lead.h"
 #include "services/dispatcher/claim_turns.h"
 #include "services/dispatcher/outcome_writer.h"
 
@@ -24,7 +25,6 @@ constexpr absl::Duration kStoreTimeout = absl::Seconds(5);
 constexpr absl::Duration kRedisTimeout = absl::Seconds(2);
 constexpr absl::Duration kCredentialsPause = absl::Seconds(10);
 constexpr absl::Duration kLedgerPause = absl::Seconds(1);
-constexpr absl::Duration kLead = absl::Milliseconds(15);
 
 }  // namespace
 
@@ -70,6 +70,7 @@ struct Worker::State {
   ClaimTurns turns;
   OutcomeWriter outcomes;
   SlotSender sender;
+  ClaimLead lead;
   std::vector<std::jthread> threads;
 };
 
@@ -114,8 +115,8 @@ void Worker::State::ClaimOnce(const std::string& portfolio, int room) {
   static log::Throttle throttle(absl::Seconds(5));
   static auto& claims =
       metrics::GetCounter("kabar_dispatcher_claims_total", "Claims that brought messages.");
-  auto claim =
-      queue.ClaimNext(portfolio, room, options.claim_ahead, kLead, clock.Now() + kRedisTimeout);
+  auto claim = queue.ClaimNext(portfolio, room, options.claim_ahead, lead.Get(),
+                               clock.Now() + kRedisTimeout);
   const int brought = claim.ok() ? static_cast<int>(claim->entries.size()) : 0;
   turns.NotStarted(room - brought);
   if (!claim.ok()) {
@@ -128,6 +129,7 @@ void Worker::State::ClaimOnce(const std::string& portfolio, int room) {
   turns.ScheduleAt(portfolio, claim->next_claim_us);
   if (brought == 0) return;
   claims.Increment();
+  sender.watch().Claimed(portfolio, *claim);
   StartClaimed(portfolio, *claim);
 }
 
@@ -140,6 +142,7 @@ void Worker::State::StartClaimed(const std::string& portfolio, const Claim& clai
     slots[entry.entry.message_id] = &entry;
   }
   base::FailPoint("ids-popped");
+  const std::int64_t claimed_us = clock.BoottimeMicros();
   const CredentialsOr of_sender = credentials(claim.sender_id);
   const std::string name = absl::StrCat(options.name, "/", base::NewId("clm"));
   const std::int64_t cas_sent_us = clock.BoottimeMicros();
@@ -157,6 +160,7 @@ void Worker::State::StartClaimed(const std::string& portfolio, const Claim& clai
               of_sender);
     }
     again = std::move(result->not_due);
+    lead.Took(absl::Microseconds(clock.BoottimeMicros() - claimed_us));
   } else {
     // Nothing of it is sent. If the commit went through after all, the attempts go back unsent (and
     // until then the ids that are pushed again are refused).
@@ -170,6 +174,7 @@ void Worker::State::StartClaimed(const std::string& portfolio, const Claim& clai
   std::vector<ClaimedEntry> unsent;
   for (const auto& [id, slot] : slots) unsent.push_back(*slot);
   GiveBack(portfolio, claim, unsent);
+  if (claim.probe && started == 0) sender.watch().ProbeUnused(portfolio, claim.sender_id);
   Push(portfolio, claim.lane_id, again);
   const int refused = static_cast<int>(ids.size() - started);
   turns.NotStarted(refused);
@@ -204,6 +209,7 @@ void Worker::State::Prepare(const std::string& portfolio, const Claim& claim,
   job->start_until_us = cas_sent_us + absl::ToInt64Microseconds(options.hold);
   job->end_time = started.end_time;
   job->claimed_us = cas_sent_us;
+  job->probe = claim.probe;
   if (!of_sender.ok()) {
     // Nothing of this number can go until a person has seen to it: not again at once.
     static log::Throttle throttle(absl::Seconds(10));

@@ -176,6 +176,26 @@ class QueueOfSlots : public QueueOfLists {
     changed_.notify_all();
     return true;
   }
+  absl::StatusOr<SenderHealth> TellSender(const std::string&, const std::string&,
+                                          const SenderNews& news, absl::Time) override {
+    std::lock_guard lock(mutex_);
+    news_.push_back(news);
+    changed_.notify_all();
+    return health_;
+  }
+  // What the next ones who tell are answered.
+  void SetHealth(const SenderHealth& health) {
+    std::lock_guard lock(mutex_);
+    health_ = health;
+  }
+  std::vector<SenderNews> News() {
+    std::lock_guard lock(mutex_);
+    return news_;
+  }
+  bool WaitForNews(std::size_t n) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kTestPatience, [&] { return news_.size() >= n; });
+  }
   absl::StatusOr<std::string> WaitForWake(const std::vector<std::string>& ids,
                                           absl::Duration) override {
     std::unique_lock lock(mutex_);
@@ -191,6 +211,8 @@ class QueueOfSlots : public QueueOfLists {
   std::vector<std::string> given_back_;
   std::vector<std::pair<std::string, QueueEntry>> entries_;
   int slowed_ = 0;
+  SenderHealth health_;
+  std::vector<SenderNews> news_;
 };
 
 // Takes requests and lets the test play the connection: the gate, then the answer.
@@ -236,10 +258,13 @@ class HeldProvider {
     result.error.code = code;
     return Answer(std::move(result));
   }
+  // The gate is asked, and then nothing comes.
+  bool SayNothing() { return Answer({}); }
   // No connection: the gate is never asked.
   void FailToConnect() {
     whatsapp::SendOutcome result;
     result.kind = whatsapp::SendOutcome::Kind::kNotSent;
+    result.no_connection = true;
     Take().done(std::move(result));
   }
 
