@@ -74,6 +74,14 @@ void AddWorker(config::Parser& parser, Config& config) {
                   absl::Minutes(5), "of one request to the provider");
   parser.Duration("stop-timeout", &config.stop_timeout, absl::Seconds(1), absl::Minutes(5),
                   "for what is in flight when the process is told to stop");
+  parser.Int(
+      "circuit-failures", &config.circuit_failures, 2, 1000,
+      "timeouts, 5xx and failed connections in a row after which nothing is sent for a number "
+      "but a probe");
+  parser.Duration("circuit-cool-down", &config.circuit_cool_down, absl::Milliseconds(100),
+                  absl::Hours(1), "until the first probe; doubled by each that fails");
+  parser.Duration("circuit-longest-cool-down", &config.circuit_longest_cool_down,
+                  absl::Milliseconds(100), absl::Hours(6), "between two probes at the most");
 }
 
 std::string DefaultWorkerName() {
@@ -110,6 +118,10 @@ absl::Status CheckConfig(const Config& config) {
   if (config.lease < config.hold + config.request_timeout) {
     absl::StrAppend(&faults,
                     "--lease: must be longer than --hold and --request-timeout together\n");
+  }
+  if (config.circuit_longest_cool_down < config.circuit_cool_down) {
+    absl::StrAppend(&faults,
+                    "--circuit-longest-cool-down: must not be shorter than --circuit-cool-down\n");
   }
   if (faults.empty()) return absl::OkStatus();
   return base::Error(absl::StatusCode::kInvalidArgument, "INVALID_CONFIG", faults);

@@ -48,6 +48,9 @@ struct Config {
   absl::Duration lease = absl::Seconds(60);
   absl::Duration request_timeout = absl::Seconds(20);
   absl::Duration stop_timeout = absl::Seconds(25);
+  int circuit_failures = 10;
+  absl::Duration circuit_cool_down = absl::Seconds(5);
+  absl::Duration circuit_longest_cool_down = absl::Minutes(2);
 
   bool HasRole(const std::string& role) const;
 };

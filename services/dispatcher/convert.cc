@@ -171,6 +171,23 @@ void ToProto(const Sender& from, v1::Sender* to) {
   to->set_state_reason(from.state_reason);
 }
 
+void ToProto(const SenderHealth& from, v1::SenderHealth* to) {
+  to->set_speed(from.open ? 0 : from.fraction);
+  to->set_failures(from.failures);
+  to->set_circuit_open(from.open);
+  if (from.open) {
+    SetTime(from.open_until, to->mutable_circuit_probe_time());
+    to->set_reason(
+        absl::StrCat("the provider gave no answer, or errors of its own, ", from.failures,
+                     " times in a row: its messages wait, and one probe is sent from time "
+                     "to time"));
+  } else if (from.fraction < 1) {
+    to->set_reason(absl::StrCat("the provider refused its speed: it sends at ",
+                                static_cast<int>(100 * from.fraction),
+                                "% of its throughput and recovers by itself"));
+  }
+}
+
 void ToProto(const Lane& from, v1::Lane* to) {
   to->set_id(from.id);
   to->set_sender_id(from.sender_id);

@@ -13,12 +13,14 @@
 #include "kabar/dispatcher/v1/dispatcher.pb.h"
 #include "services/dispatcher/admin_store.h"
 #include "services/dispatcher/message.h"
+#include "services/dispatcher/queue.h"
 #include "services/dispatcher/store.h"
 
 namespace kabar::dispatcher {
 
 void ToProto(const Portfolio& from, v1::Portfolio* to);
 void ToProto(const Sender& from, v1::Sender* to);  // never the token
+void ToProto(const SenderHealth& from, v1::SenderHealth* to);
 void ToProto(const Lane& from, v1::Lane* to);
 void ToProto(const LedgerMessage& from, v1::Message* to);
 void ToProto(const DeadLetter& from, v1::DeadLetter* to);

@@ -120,6 +120,7 @@ class Handler : public v1::DispatcherService::Service {
  private:
   // Redis gets what is left of the call's time, but not much: the caller waits.
   absl::Time QueueDeadline(const rpc::Call& call) const;
+  void AddHealth(const std::vector<v1::Sender*>& senders, absl::Time deadline);
   // Answers the lane that a verb returned and tells the queue its state.
   absl::Status AnswerLane(const rpc::Call& call, const absl::StatusOr<Lane>& lane,
                           v1::Lane* response);

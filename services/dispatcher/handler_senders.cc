@@ -1,5 +1,9 @@
 #include <grpcpp/grpcpp.h>
 
+#include <map>
+#include <string>
+#include <vector>
+
 #include "libs/base/clock.h"
 #include "libs/base/status.h"
 #include "libs/rpc/guard.h"
@@ -101,8 +105,23 @@ grpc::Status Handler::GetSender(grpc::ServerContext* context, const v1::GetSende
     KABAR_ASSIGN_OR_RETURN(const Sender sender,
                            store_.GetSender(call.outlet, request->id(), call.deadline));
     ToProto(sender, response);
+    AddHealth({response}, QueueDeadline(call));
     return absl::OkStatus();
   });
+}
+
+// Best effort: Redis may be away.
+void Handler::AddHealth(const std::vector<v1::Sender*>& senders, absl::Time deadline) {
+  std::map<std::string, std::vector<v1::Sender*>> portfolios;
+  for (v1::Sender* sender : senders) portfolios[sender->portfolio_id()].push_back(sender);
+  for (const auto& [portfolio, its] : portfolios) {
+    std::vector<std::string> ids;
+    for (const v1::Sender* sender : its) ids.push_back(sender->id());
+    const auto health = queue_.GetHealth(portfolio, ids, deadline);
+    for (std::size_t i = 0; health.ok() && i < its.size() && i < health->size(); ++i) {
+      ToProto((*health)[i], its[i]->mutable_health());
+    }
+  }
 }
 
 grpc::Status Handler::ListSenders(grpc::ServerContext* context,
@@ -114,7 +133,12 @@ grpc::Status Handler::ListSenders(grpc::ServerContext* context,
                            LastOfPageToken("senders", request->page_token()));
     KABAR_ASSIGN_OR_RETURN(const std::vector<Sender> senders,
                            store_.ListSenders(call.outlet, after, limit, call.deadline));
-    for (const Sender& sender : senders) ToProto(sender, response->add_senders());
+    std::vector<v1::Sender*> told;
+    for (const Sender& sender : senders) {
+      told.push_back(response->add_senders());
+      ToProto(sender, told.back());
+    }
+    AddHealth(told, QueueDeadline(call));
     if (static_cast<int>(senders.size()) == limit) {
       response->set_next_page_token(MakePageToken("senders", senders.back().id));
     }

@@ -42,6 +42,13 @@ pg::PoolOptions DatabaseOptions(const Config& config) {
   return options;
 }
 
+SenderPolicy SenderPolicyOf(const Config& config) {
+  return {.failures = config.circuit_failures,
+          .cool_down = config.circuit_cool_down,
+          .longest_cool_down = config.circuit_longest_cool_down,
+          .probe_for = config.hold + config.request_timeout + absl::Seconds(2)};
+}
+
 // What every role uses.
 struct Core {
   Core(const Config& c, std::optional<SecretBox> box, whatsapp::ErrorPolicy p)
@@ -50,7 +57,10 @@ struct Core {
         policy(std::move(p)),
         pool(DatabaseOptions(c)),
         store(pool),
-        queue({.url = c.redis_url, .max_connections = c.redis_connections}, base::SystemClock()) {}
+        queue({.url = c.redis_url,
+               .max_connections = c.redis_connections,
+               .sender = SenderPolicyOf(c)},
+              base::SystemClock()) {}
 
   const Config& config;
   const std::optional<SecretBox> secrets;  // a keeper alone opens no token and has none

@@ -10,6 +10,7 @@
 #include "libs/log/log.h"
 #include "libs/metrics/metrics.h"
 #include "prometheus/counter.h"
+#include "prometheus/gauge.h"
 
 namespace kabar::dispatcher {
 namespace {
@@ -17,6 +18,19 @@ namespace {
 constexpr absl::Duration kTimeout = absl::Seconds(10);
 constexpr char kHeld[] = "held";
 constexpr absl::Duration kRebuildTimeout = absl::Minutes(5);
+constexpr absl::Duration kShowEvery = absl::Seconds(1);
+
+metrics::Gauge& CircuitOpen(const std::string& sender) {
+  return metrics::GetGauge("kabar_dispatcher_circuit_open",
+                           "1: the number failed so often in a row that only probes are sent.",
+                           {{"sender", sender}});
+}
+
+metrics::Gauge& Speed(const std::string& sender) {
+  return metrics::GetGauge("kabar_dispatcher_sender_speed_ratio",
+                           "Part of its throughput that a number may use now, after refusals.",
+                           {{"sender", sender}});
+}
 
 template <typename T, typename F>
 std::vector<T> Filter(const std::vector<T>& all, F keep) {
@@ -46,6 +60,7 @@ void QueueKeeper::Start() {
 void QueueKeeper::Stop() {
   thread_.request_stop();
   if (thread_.joinable()) thread_.join();
+  ShowNothing();
 }
 
 absl::Status QueueKeeper::Round() {
@@ -74,7 +89,35 @@ absl::Status QueueKeeper::Round() {
   }
   std::erase_if(swept_, [&](const auto& entry) { return !open.contains(entry.first); });
   std::erase_if(told_, [&](const auto& entry) { return !entry.second.wanted; });
+  return ShowHealth(portfolios, senders);
+}
+
+absl::Status QueueKeeper::ShowHealth(const std::vector<Portfolio>& portfolios,
+                                     const std::vector<Sender>& senders) {
+  if (clock_.Now() - shown_ < kShowEvery) return absl::OkStatus();
+  shown_ = clock_.Now();
+  for (const auto& portfolio : portfolios) {
+    std::vector<std::string> ids;
+    for (const auto& sender : senders) {
+      if (sender.portfolio_id == portfolio.id) ids.push_back(sender.id);
+    }
+    if (ids.empty()) continue;
+    KABAR_ASSIGN_OR_RETURN(const auto health,
+                           queue_.GetHealth(portfolio.id, ids, clock_.Now() + kTimeout));
+    for (std::size_t i = 0; i < ids.size() && i < health.size(); ++i) {
+      shown_senders_.insert(ids[i]);
+      CircuitOpen(ids[i]).Set(health[i].open ? 1 : 0);
+      Speed(ids[i]).Set(health[i].open ? 0 : health[i].fraction);
+    }
+  }
   return absl::OkStatus();
+}
+
+void QueueKeeper::ShowNothing() {
+  for (const std::string& id : shown_senders_) {
+    CircuitOpen(id).Set(0);
+    Speed(id).Set(0);
+  }
 }
 
 absl::Status QueueKeeper::Rebuild(const Portfolio& portfolio, const std::vector<Lane>& lanes) {

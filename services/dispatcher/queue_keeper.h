@@ -8,6 +8,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -40,6 +41,10 @@ class QueueKeeper {
  private:
   absl::Status Rebuild(const Portfolio& portfolio, const std::vector<Lane>& lanes);
   absl::Status SweepLane(const Lane& lane);
+  // How the numbers fare, as metrics, each second; zero where no keeper runs.
+  absl::Status ShowHealth(const std::vector<Portfolio>& portfolios,
+                          const std::vector<Sender>& senders);
+  void ShowNothing();
   // Calls `put` unless Redis was told the same of `key` within `sweep`.
   absl::Status Tell(const std::string& key, const std::string& what,
                     absl::FunctionRef<absl::Status()> put);
@@ -55,6 +60,8 @@ class QueueKeeper {
     bool wanted = true;  // seen in this round
   };
   std::map<std::string, Told> told_;  // "lane/<id>", "sender/<id>", "portfolio/<id>"
+  absl::Time shown_ = absl::InfinitePast();
+  std::set<std::string> shown_senders_;
   std::jthread thread_;
 };
 

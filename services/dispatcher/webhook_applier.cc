@@ -3,12 +3,15 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "libs/base/fail_point.h"
 #include "libs/base/status.h"
 #include "libs/log/log.h"
 #include "libs/metrics/metrics.h"
 #include "libs/pg/status.h"
+#include "libs/whatsapp/error_policy.h"
 #include "services/dispatcher/requeue.h"
 #include "services/dispatcher/webhook_reader.h"
 
@@ -34,7 +37,15 @@ bool IsPoison(const absl::Status& failure) {
   return false;
 }
 
-void Count(const WebhookEffects& effects, absl::Duration delay) {
+// The class of a failure's reason, "GRAPH_131042".
+whatsapp::ErrorAction ActionOf(absl::string_view reason, const whatsapp::ErrorPolicy& policy) {
+  int code = -1;
+  if (!absl::ConsumePrefix(&reason, "GRAPH_") || !absl::SimpleAtoi(reason, &code)) code = -1;
+  return policy.For(code).action;
+}
+
+void Count(const WebhookEffects& effects, const whatsapp::ErrorPolicy& policy,
+           absl::Duration delay) {
   static metrics::Counter& inbound = metrics::GetCounter("kabar_dispatcher_inbound_total",
                                                          "Customers' messages, each counted once.");
   static metrics::Counter& dead = metrics::GetCounter(
@@ -46,10 +57,13 @@ void Count(const WebhookEffects& effects, absl::Duration delay) {
   dead.Increment(static_cast<double>(effects.dead_letters));
   latency.Observe(absl::ToDoubleSeconds(delay));
   for (const std::string& reason : effects.alerts) {
+    const whatsapp::ErrorAction action = ActionOf(reason, policy);
+    const std::string name(whatsapp::ErrorActionName(action));
     metrics::GetCounter("kabar_dispatcher_alerts_total", "What a person must look at.",
-                        {{"action", "WEBHOOK"}})
+                        {{"action", name}})
         .Increment();
-    log::Error("provider failed a message, a person must look", {{"reason", reason}});
+    log::Error("provider failed a message, a person must look",
+               {{"action", name}, {"reason", reason}, {"do", whatsapp::ErrorActionAdvice(action)}});
   }
 }
 
@@ -85,7 +99,7 @@ absl::Status WebhookApplier::Apply(const std::vector<JournalEntry>& entries, abs
   KABAR_ASSIGN_OR_RETURN(const WebhookEffects effects,
                          admin_.ApplyWebhooks(ReadWebhooks(entries, policy_), deadline));
   base::FailPoint("webhooks-applied");
-  Count(effects, clock_.Now() - entries.front().received_at);
+  Count(effects, policy_, clock_.Now() - entries.front().received_at);
   Act(effects);
   return absl::OkStatus();
 }
@@ -124,7 +138,7 @@ absl::Status WebhookApplier::Bury(const JournalEntry& entry, const absl::Status&
       "kabar_dispatcher_webhooks_buried_total",
       "Webhooks that the ledger refused for what they hold: see the dead letters.");
   count.Increment();
-  Count(*buried, clock_.Now() - entry.received_at);
+  Count(*buried, policy_, clock_.Now() - entry.received_at);
   log::Error("a webhook could not be applied and is a dead letter now, a person must look",
              {{"journal_id", entry.id}, {"error", why}});
   return absl::OkStatus();
