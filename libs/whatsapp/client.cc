@@ -14,8 +14,8 @@ SendOutcome Read(http::Completion completion, const ErrorPolicy& policy) {
     case http::Outcome::kNotSent:
       outcome.kind = SendOutcome::Kind::kNotSent;
       outcome.gate_refused = completion.reason == http::Reason::kGateRefused;
-      outcome.no_connection = completion.reason == http::Reason::kConnect ||
-                              completion.reason == http::Reason::kClosed;
+      outcome.no_connection =
+          completion.reason == http::Reason::kConnect || completion.reason == http::Reason::kClosed;
       break;
     case http::Outcome::kAmbiguous:
       outcome.kind = SendOutcome::Kind::kAmbiguous;
