@@ -25,25 +25,15 @@ Answer Classify(const PendingAnswer& pending) {
   return ClassifyWords(pending.text);
 }
 
-std::optional<CustomerAnswer> Match(const PendingAnswer& pending, absl::string_view contact_id,
-                                    const std::optional<SentMessage>& newest, absl::Time now) {
-  CustomerAnswer answer{.outlet_id = pending.outlet_id,
-                        .inbound_id = pending.inbound_id,
-                        .message_id = pending.message_id,
-                        .run_id = pending.run_id,
-                        .contact_id = pending.contact_id,
-                        .answer = Classify(pending),
-                        .text = pending.text,
-                        .time = pending.received_at};
-  if (pending.has_context()) return answer;
-  answer.contact_id = std::string(contact_id);
-  if (newest) {
-    answer.message_id = newest->message_id;
-    answer.run_id = newest->run_id;
-    return answer;
-  }
-  if (now < pending.stored_at + kAnswerPatience) return std::nullopt;
-  return answer;
+CustomerAnswer Read(const PendingAnswer& pending, absl::string_view contact_id) {
+  return {.outlet_id = pending.outlet_id,
+          .inbound_id = pending.inbound_id,
+          .message_id = pending.message_id,
+          .run_id = pending.run_id,
+          .contact_id = pending.is_matched() ? pending.contact_id : std::string(contact_id),
+          .answer = Classify(pending),
+          .text = pending.text,
+          .time = pending.received_at};
 }
 
 }  // namespace kabar::triggers

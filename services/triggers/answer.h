@@ -5,7 +5,6 @@
 #define KABAR_SERVICES_TRIGGERS_ANSWER_H_
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -27,19 +26,12 @@ struct PendingAnswer {
   std::string text = {};
   std::string payload = {};
   absl::Time received_at = absl::InfinitePast();
-  absl::Time stored_at = absl::InfinitePast();
-  // From the provider's context; empty without.
+  // What it answers; empty: none of ours.
   std::string message_id = {};
   std::string run_id = {};
   std::string contact_id = {};
 
-  bool has_context() const { return !message_id.empty(); }
-};
-
-// One of our messages that reached the provider.
-struct SentMessage {
-  std::string message_id = {};
-  std::string run_id = {};
+  bool is_matched() const { return !message_id.empty(); }
 };
 
 // What is recorded of an answer; as ListAnswers shows it.
@@ -60,14 +52,8 @@ bool IsAnswer(absl::string_view kind, absl::string_view text);
 // YA, TIDAK or something else: a button by its payload, then by its title, everything by its text.
 Answer Classify(const PendingAnswer& pending);
 
-// How long an answer without match waits for the news of its message: the customer's words may
-// overtake them by some seconds.
-inline constexpr absl::Duration kAnswerPatience = absl::Seconds(10);
-
-// The provider's context comes first, then `newest`: the newest message to `contact_id` within the
-// window. nullopt: look again later.
-std::optional<CustomerAnswer> Match(const PendingAnswer& pending, absl::string_view contact_id,
-                                    const std::optional<SentMessage>& newest, absl::Time now);
+// `contact_id`: who wrote, where no message says it; empty: nobody we know.
+CustomerAnswer Read(const PendingAnswer& pending, absl::string_view contact_id);
 
 }  // namespace kabar::triggers
 

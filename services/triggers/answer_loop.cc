@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <map>
-#include <optional>
 
 #include "absl/time/clock.h"
 #include "libs/base/status.h"
@@ -47,7 +46,7 @@ absl::StatusOr<std::vector<std::string>> AnswerLoop::FindContacts(
   std::vector<std::string> contacts(pending.size());
   std::map<std::string, std::vector<std::size_t>> by_outlet;
   for (std::size_t i = 0; i < pending.size(); ++i) {
-    if (pending[i].has_context()) continue;
+    if (pending[i].is_matched()) continue;
     if (pending[i].phone.empty() && pending[i].bsuid.empty()) continue;
     by_outlet[pending[i].outlet_id].push_back(i);
   }
@@ -77,29 +76,13 @@ absl::StatusOr<std::vector<std::string>> AnswerLoop::FindContacts(
 
 absl::Status AnswerLoop::Settle(absl::Span<const PendingAnswer> pending) {
   KABAR_ASSIGN_OR_RETURN(const std::vector<std::string> contacts, FindContacts(pending));
-  std::vector<AnswerKey> keys;
-  for (std::size_t i = 0; i < pending.size(); ++i) {
-    keys.push_back({.outlet_id = pending[i].outlet_id,
-                    .sender_id = pending[i].sender_id,
-                    .contact_id = contacts[i],
-                    .received_at = pending[i].received_at});
-  }
-  KABAR_ASSIGN_OR_RETURN(const std::vector<std::optional<SentMessage>> newest,
-                         store_.FindSentMessages(keys, options_.window, Soon()));
-  const absl::Time now = clock_.Now();
   std::vector<CustomerAnswer> answers;
-  std::vector<PendingAnswer> later;
   for (std::size_t i = 0; i < pending.size(); ++i) {
-    std::optional<CustomerAnswer> answer = Match(pending[i], contacts[i], newest[i], now);
-    if (answer) {
-      answers.push_back(*std::move(answer));
-    } else {
-      later.push_back(pending[i]);
-    }
+    answers.push_back(Read(pending[i], contacts[i]));
   }
-  KABAR_RETURN_IF_ERROR(store_.RecordAnswers(answers, now, Soon()).status());
+  KABAR_RETURN_IF_ERROR(store_.RecordAnswers(answers, clock_.Now(), Soon()).status());
   for (const CustomerAnswer& answer : answers) Count(answer);
-  return store_.PostponeAnswers(later, now + options_.again, Soon());
+  return absl::OkStatus();
 }
 
 absl::StatusOr<int> AnswerLoop::RunOnce() {

@@ -1,6 +1,6 @@
-// Turns customers' messages into answers: finds out whom each is from (contacts) and which of our
-// messages it answers, reads what it says, and records it with its event in one transaction, each
-// once. What came without match waits a little for the news of its message (answer.h).
+// Turns customers' messages into answers: finds out whom one is from that answers no message of
+// ours (contacts), reads what each says, and records it with its event in one transaction, each
+// once.
 //
 // Thread safety: made, started and stopped by one thread; works in a thread of its own; Wake from
 // any thread. Blocks: Stop until the batch at work is done. Errors: logged; everything is tried
@@ -33,9 +33,8 @@ class AnswerLoop {
  public:
   struct Options {
     int batch = 200;
-    absl::Duration window = absl::Hours(24);  // a message is answered within it
     absl::Duration lease = absl::Seconds(15);
-    absl::Duration again = absl::Seconds(1);  // until what found no match is looked at again
+    absl::Duration again = absl::Seconds(1);  // until what failed is tried again
     absl::Duration poll = absl::Milliseconds(500);
   };
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "libs/events/consumer.h"
 #include "libs/testing/eventually.h"
+#include "libs/testing/private_postgres.h"
 #include "services/triggers/answer_loop.h"
 #include "services/triggers/sweep.h"
 #include "services/triggers/testing/dispatcher_events.h"
@@ -17,7 +18,6 @@ namespace kabar::triggers {
 namespace {
 
 using testing::At;
-using testing::Changed;
 using testing::InboundFrom;
 using testing::IsOk;
 using testing::kA;
@@ -26,7 +26,7 @@ using testing::Soon;
 using testing::StatusIs;
 
 struct AnswerFixture : testing::LoopFixture {
-  std::unique_ptr<events::Sink> sink = store.MakeDispatcherSink(clock);
+  std::unique_ptr<events::Sink> sink = store.MakeDispatcherSink(clock, absl::Hours(24));
   std::int64_t number = 0;
   std::string budi = fakes.contacts.Add(kA, "+6281200000001", "Budi");
 
@@ -37,20 +37,26 @@ struct AnswerFixture : testing::LoopFixture {
     const std::vector<const events::v1::NumberedBatch*> batches = {&batch};
     REQUIRE_THAT(sink->Apply(batches, Soon()), IsOk());
   }
+  static events::v1::Event AnswerTo(const std::string& message, const std::string& contact,
+                                    const std::string& id, const std::string& text,
+                                    absl::Time time) {
+    events::v1::Event event = InboundFrom(kA, id, "+6281200000001", text, time);
+    auto* inbound = event.mutable_inbound_received();
+    inbound->set_context_message_id(message);
+    inbound->set_context_run_id("run-" + message);
+    inbound->set_context_contact_id(contact);
+    return event;
+  }
   std::vector<CustomerAnswer> Recorded(const std::string& outlet = kA) {
     return *store.ListAnswers(outlet, "", {}, 100, Soon());
   }
 };
 
-TEST_CASE_METHOD(AnswerFixture, "answers: to the newest message of the contact, or by context",
+TEST_CASE_METHOD(AnswerFixture, "answers: to the message that the event names, nobody is asked",
                  "[triggers][pg]") {
-  events::v1::Event by_context = InboundFrom(kA, "wamid.2", "+6281200000001", "Tidak", At(20));
-  by_context.mutable_inbound_received()->set_context_message_id("m1");
-  by_context.mutable_inbound_received()->set_context_run_id("run-m1");
-  by_context.mutable_inbound_received()->set_context_contact_id(budi);
-  Apply({Changed(kA, "m1", budi, events::v1::SENT, At(0)),
-         Changed(kA, "m2", budi, events::v1::SENT, At(10)),
-         InboundFrom(kA, "wamid.1", "+6281200000001", "Yaa 👍", At(20)), by_context});
+  fakes.contacts.faults.Fail(absl::UnavailableError("away"), 1);
+  Apply({AnswerTo("m2", budi, "wamid.1", "Yaa 👍", At(20)),
+         AnswerTo("m1", budi, "wamid.2", "Tidak", At(21))});
   CHECK(*answers.RunOnce() == 2);
   const std::vector<CustomerAnswer> recorded = Recorded();
   REQUIRE(recorded.size() == 2);
@@ -59,77 +65,64 @@ TEST_CASE_METHOD(AnswerFixture, "answers: to the newest message of the contact, 
   CHECK(recorded[0].contact_id == budi);
   CHECK(recorded[0].answer == Answer::kYes);
   CHECK(recorded[1].message_id == "m1");
-  CHECK(recorded[1].run_id == "run-m1");
   CHECK(recorded[1].answer == Answer::kNo);
-}
-
-TEST_CASE_METHOD(AnswerFixture, "answers: one that is faster than its message waits for it",
-                 "[triggers][pg]") {
-  Apply({InboundFrom(kA, "wamid.1", "+6281200000001", "ya", At(0))});
-  CHECK(*answers.RunOnce() == 1);
-  CHECK(Recorded().empty());
-  Apply({Changed(kA, "m1", budi, events::v1::SENT, At(1))});
-  clock.Advance(absl::Seconds(1));
-  CHECK(*answers.RunOnce() == 1);
-  REQUIRE(Recorded().size() == 1);
-  CHECK(Recorded()[0].message_id == "m1");
 }
 
 TEST_CASE_METHOD(AnswerFixture, "answers: to nothing of ours, from nobody we know",
                  "[triggers][pg]") {
   fakes.contacts.Add(kB, "+6281299999999", "Adi");
-  Apply({Changed(kA, "m1", budi, events::v1::SENT, At(0)),
-         InboundFrom(kA, "wamid.1", "+6281299999999", "halo", At(1)),
+  Apply({InboundFrom(kA, "wamid.1", "+6281299999999", "halo", At(1)),
          InboundFrom(kA, "wamid.2", "+0", "ya", At(2)),
          InboundFrom(kB, "wamid.3", "+6281299999999", "ya", At(3)),
          InboundFrom(kA, "wamid.4", "+6281200000001", "ya", At(4))});
-  CHECK(*answers.RunOnce() == 4);
-  REQUIRE(Recorded().size() == 1);  // the one that contacts refuses holds up no other
-  CHECK(Recorded()[0].inbound_id == "wamid.4");
-  clock.Advance(kAnswerPatience);
-  CHECK(*answers.RunOnce() == 3);
+  CHECK(*answers.RunOnce() == 4);  // the one that contacts refuses holds up no other
   REQUIRE(Recorded().size() == 3);
   CHECK(Recorded()[0].message_id.empty());
   CHECK(Recorded()[0].contact_id.empty());
   CHECK(Recorded()[0].answer == Answer::kOther);
   CHECK(Recorded()[1].answer == Answer::kYes);
+  CHECK(Recorded()[2].inbound_id == "wamid.4");
+  CHECK(Recorded()[2].message_id.empty());
+  CHECK(Recorded()[2].contact_id == budi);
   REQUIRE(Recorded(kB).size() == 1);
   CHECK(Recorded(kB)[0].contact_id == "con_toko-b_1");
   CHECK(Recorded(kB)[0].message_id.empty());
 }
 
 TEST_CASE_METHOD(AnswerFixture, "answers: contacts is waited for", "[triggers][pg]") {
-  Apply({Changed(kA, "m1", budi, events::v1::SENT, At(0)),
-         InboundFrom(kA, "wamid.1", "+6281200000001", "ya", At(4))});
+  Apply({InboundFrom(kA, "wamid.1", "+6281200000001", "ya", At(4))});
   fakes.contacts.faults.Fail(absl::UnavailableError("away"), 1);
   CHECK_THAT(answers.RunOnce(), StatusIs(absl::StatusCode::kUnavailable));
   clock.Advance(absl::Hours(1));  // however long
   CHECK(*answers.RunOnce() == 1);
   REQUIRE(Recorded().size() == 1);
-  CHECK(Recorded()[0].message_id == "m1");
+  CHECK(Recorded()[0].contact_id == budi);
 }
 
 TEST_CASE_METHOD(AnswerFixture, "sweep: forgets each hour what nobody asks for", "[triggers][pg]") {
-  const auto newest = [&] {
-    return store.FindSentMessages({{kA, "wa-1", budi, clock.Now()}}, absl::Hours(1000), Soon())
-        ->at(0);
+  const auto sql = [&](const std::string& text) {
+    return kabar::testing::TestPostgres().Sql(pool.options().connection, text);
   };
-  Apply({Changed(kA, "m1", budi, events::v1::SENT, clock.Now())});
-  clock.Advance(absl::Hours(72));
+  const auto kept = [&] { return sql("SELECT count(*) FROM triggers.request_log"); };
+  sql(absl::StrCat(
+      "INSERT INTO triggers.request_log (outlet_id, request_id, method, fingerprint, created_at) "
+      "VALUES ('toko-a', 'r1', 'PublishEvent', '', to_timestamp(",
+      absl::ToUnixSeconds(clock.Now()), "))"));
+  clock.Advance(absl::Hours(24));
   {
-    Sweep sweep(store, clock, absl::Hours(24));
+    Sweep sweep(store, clock);
     REQUIRE(clock.WaitForSleepers(1));
-    CHECK(newest());  // 72 h old exactly: it stays
+    CHECK(kept() == "1");  // 24 h old exactly: it stays
     clock.Advance(absl::Hours(1));
     REQUIRE(clock.WaitForSleepers(1));
   }
-  CHECK_FALSE(newest());
+  CHECK(kept() == "0");
 }
 
 TEST_CASE_METHOD(AnswerFixture, "answers: from the stream of events to the record",
                  "[triggers][pg]") {
   const rpc::Caller caller("service");
-  WakingSink waking(store.MakeDispatcherSink(clock), answers);
+  WakingSink waking(store.MakeDispatcherSink(clock, absl::Hours(24)), answers);
   events::Consumer consumer(
       {.source = "dispatcher", .consumer = "triggers"}, rpc::MakeChannel(fakes.server.address()),
       [&](grpc::ClientContext& context) {
@@ -140,8 +133,8 @@ TEST_CASE_METHOD(AnswerFixture, "answers: from the stream of events to the recor
   consumer.Start();
   for (int i = 0; i < 20; ++i) {
     events::v1::EventBatch batch;
-    *batch.add_events() = Changed(kA, absl::StrCat("m", i), budi, events::v1::SENT, At(i));
-    *batch.add_events() = InboundFrom(kA, absl::StrCat("wamid.", i), "+6281200000001", "ya", At(i));
+    *batch.add_events() =
+        AnswerTo(absl::StrCat("m", i), budi, absl::StrCat("wamid.", i), "ya", At(i));
     fakes.events.Append(batch);
   }
   REQUIRE(kabar::testing::Eventually([&] { return Recorded().size() == 20; }));

@@ -178,46 +178,28 @@ TEST_CASE("IsAnswer: not what WhatsApp says by itself", "[triggers]") {
   CHECK_FALSE(IsAnswer("system", "changed number"));
 }
 
-struct MatchFixture {
-  absl::Time stored = absl::FromUnixSeconds(1795222800);
+TEST_CASE("Read: the message says who wrote; without one the contact found by the phone",
+          "[triggers]") {
   PendingAnswer pending{.outlet_id = "toko-a",
                         .inbound_id = "wamid.1",
                         .text = "ya",
-                        .received_at = stored - absl::Minutes(5),
-                        .stored_at = stored};
-  SentMessage newest{"20261121-new", "run-2"};
-};
-
-TEST_CASE_METHOD(MatchFixture, "Match: the provider's context comes first", "[triggers]") {
-  pending.message_id = "20261121-context";
+                        .received_at = absl::FromUnixSeconds(1795222800)};
+  CustomerAnswer answer = Read(pending, "con_2");
+  CHECK(answer.outlet_id == "toko-a");
+  CHECK(answer.inbound_id == "wamid.1");
+  CHECK(answer.message_id.empty());
+  CHECK(answer.run_id.empty());
+  CHECK(answer.contact_id == "con_2");
+  CHECK(answer.answer == Answer::kYes);
+  CHECK(answer.text == "ya");
+  CHECK(answer.time == pending.received_at);
+  pending.message_id = "20261121-m1";
   pending.run_id = "run-1";
   pending.contact_id = "con_1";
-  const auto answer = Match(pending, "con_2", newest, stored);
-  REQUIRE(answer);
-  CHECK(answer->message_id == "20261121-context");
-  CHECK(answer->run_id == "run-1");
-  CHECK(answer->contact_id == "con_1");
-  CHECK(answer->answer == Answer::kYes);
-  CHECK(answer->time == pending.received_at);
-}
-
-TEST_CASE_METHOD(MatchFixture, "Match: else the newest message to the contact", "[triggers]") {
-  const auto answer = Match(pending, "con_2", newest, stored);
-  REQUIRE(answer);
-  CHECK(answer->message_id == "20261121-new");
-  CHECK(answer->run_id == "run-2");
-  CHECK(answer->contact_id == "con_2");
-}
-
-TEST_CASE_METHOD(MatchFixture, "Match: without one it waits, then it answers none", "[triggers]") {
-  CHECK_FALSE(Match(pending, "con_2", std::nullopt, stored));
-  CHECK_FALSE(Match(pending, "", std::nullopt, stored + kAnswerPatience - absl::Seconds(1)));
-  const auto answer = Match(pending, "con_2", std::nullopt, stored + kAnswerPatience);
-  REQUIRE(answer);
-  CHECK(answer->message_id.empty());
-  CHECK(answer->run_id.empty());
-  CHECK(answer->contact_id == "con_2");
-  CHECK(answer->answer == Answer::kYes);
+  answer = Read(pending, "con_2");
+  CHECK(answer.message_id == "20261121-m1");
+  CHECK(answer.run_id == "run-1");
+  CHECK(answer.contact_id == "con_1");
 }
 
 }  // namespace

@@ -306,7 +306,7 @@ TEST_CASE_METHOD(Fixture, "ListAutomations, ListDueSteps: pages show everything 
 }
 
 TEST_CASE_METHOD(Fixture, "ListAnswers and ReadEvents: what customers said", "[triggers][pg]") {
-  const auto sink = store.MakeDispatcherSink(clock);
+  const auto sink = store.MakeDispatcherSink(clock, absl::Hours(24));
   events::v1::NumberedBatch batch;
   batch.set_number(1);
   std::vector<CustomerAnswer> answers;

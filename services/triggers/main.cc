@@ -60,11 +60,11 @@ int Main(const Config& config) {
   HandOver hand_over(store, peers, clock);
   StepLoop steps(store, hand_over, clock);
   StaleLoop stale(store, peers, hand_over, clock);
-  AnswerLoop answers(store, peers, clock, {.window = config.answer_window});
-  Sweep sweep(store, clock, config.answer_window);
+  AnswerLoop answers(store, peers, clock, {});
+  Sweep sweep(store, clock);
 
   const rpc::Caller caller(config.service_key);
-  WakingSink sink(store.MakeDispatcherSink(clock), answers);
+  WakingSink sink(store.MakeDispatcherSink(clock, config.answer_window), answers);
   events::Consumer dispatcher(
       {.source = "dispatcher", .consumer = "triggers"}, rpc::MakeChannel(config.dispatcher_address),
       [&](grpc::ClientContext& context) {

@@ -1,6 +1,4 @@
-// What comes from the dispatcher's events, and customers' answers.
-#include <map>
-#include <tuple>
+// Customers' answers, out of the dispatcher's events.
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,15 +15,6 @@ namespace {
 
 constexpr std::size_t kMaxTextCharacters = 4096;  // what WhatsApp lets a customer write
 
-// What was sent again after a failure is newer than before.
-constexpr pg::Query kInsertSent{
-    "triggers.insert_sent_messages",
-    "INSERT INTO sent_messages AS m (outlet_id, sender_id, contact_id, message_id, run_id, "
-    "sent_at) "
-    "SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], "
-    "$6::timestamptz[]) "
-    "ON CONFLICT (contact_id, message_id, sender_id, outlet_id) DO UPDATE SET "
-    "sent_at = greatest(m.sent_at, excluded.sent_at)"};
 constexpr pg::Query kInsertPending{
     "triggers.insert_pending_answers",
     "INSERT INTO answers (outlet_id, inbound_id, sender_id, phone, bsuid, kind, body, payload, "
@@ -42,17 +31,7 @@ constexpr pg::Query kTakePending{
     "UPDATE answers a SET ready_at = $2 FROM due d "
     "WHERE a.outlet_id = d.outlet_id AND a.inbound_id = d.inbound_id "
     "RETURNING a.outlet_id, a.inbound_id, a.sender_id, a.phone, a.bsuid, a.kind, a.body, "
-    "a.payload, a.received_at, a.stored_at, a.message_id, a.run_id, a.contact_id"};
-constexpr pg::Query kFindSent{
-    "triggers.find_sent_messages",
-    "SELECT i.n, m.message_id, m.run_id FROM unnest($1::text[], $2::text[], $3::text[], "
-    "$4::timestamptz[]) WITH ORDINALITY AS i(outlet_id, sender_id, contact_id, received_at, n) "
-    "CROSS JOIN LATERAL (SELECT s.message_id, s.run_id FROM sent_messages s "
-    "WHERE s.outlet_id = i.outlet_id AND s.sender_id = i.sender_id "
-    "AND s.contact_id = i.contact_id AND s.contact_id <> '' "
-    "AND s.sent_at <= i.received_at + $5::bigint * interval '1 millisecond' "
-    "AND s.sent_at >= i.received_at - $6::bigint * interval '1 millisecond' "
-    "ORDER BY s.sent_at DESC, s.message_id LIMIT 1) m"};
+    "a.payload, a.received_at, a.message_id, a.run_id, a.contact_id"};
 // Only what is not recorded yet; whoever comes second finds nothing to do.
 constexpr pg::Query kRecord{
     "triggers.record_answers",
@@ -83,12 +62,8 @@ constexpr pg::Query kListAnswers{"triggers.list_answers",
 constexpr pg::Query kListAnswersOfRun{"triggers.list_answers_of_run", KABAR_ANSWER_COLUMNS
                                       "AND run_id = $5 ORDER BY received_at, inbound_id LIMIT $4"};
 
-// The news of a message may be stamped a moment after the answer to it: the outcome of a request is
-// written in batches, a webhook at once.
-constexpr absl::Duration kSentSlack = absl::Seconds(5);
-
-absl::Time TimeOf(const events::v1::Event& event) {
-  return absl::FromUnixSeconds(event.time().seconds()) + absl::Nanoseconds(event.time().nanos());
+absl::Time TimeOf(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
 }
 
 // PostgreSQL holds no zero byte, and a customer may write anything: one text must not stop the
@@ -99,42 +74,10 @@ std::string Storable(absl::string_view text) {
   return kept;
 }
 
-// The effects of some batches, one row for each message and inbound.
-class Effects {
- public:
-  void Add(const events::v1::Event& event) {
-    if (event.has_message_changed()) AddChanged(event);
-    if (event.has_inbound_received()) AddInbound(event);
-  }
-
-  void Write(pg::Transaction& tx, absl::Time now) const {
-    WriteSent(tx);
-    WriteInbound(tx, now);
-  }
-
- private:
-  struct Sent {
-    std::string run_id = {};
-    absl::Time time = absl::InfinitePast();
-  };
-  using SentKey = std::tuple<std::string, std::string, std::string, std::string>;
-
-  // Once for a message, when it is first known that it went out, and when it went out again.
-  void AddChanged(const events::v1::Event& event) {
-    const events::v1::MessageChanged& changed = event.message_changed();
-    const bool reached = changed.to() == events::v1::DELIVERED || changed.to() == events::v1::READ;
-    const bool first = changed.reached_before() == events::v1::MESSAGE_STATE_UNSPECIFIED;
-    if (changed.to() != events::v1::SENT && !(reached && first)) return;
-    if (changed.contact_id().empty()) return;
-    sent_[{Storable(event.outlet_id()), Storable(changed.sender_id()),
-           Storable(changed.contact_id()), Storable(changed.message_id())}] = {
-        Storable(changed.run_id()), TimeOf(event)};
-  }
-
-  void AddInbound(const events::v1::Event& event) {
-    const events::v1::InboundReceived& inbound = event.inbound_received();
-    if (!IsAnswer(inbound.kind(), inbound.text())) return;
-    pending_.push_back({.outlet_id = Storable(event.outlet_id()),
+// The provider's context names the message; else it is the newest one, if it is not too old.
+PendingAnswer ToPending(const events::v1::Event& event, absl::Duration window) {
+  const events::v1::InboundReceived& inbound = event.inbound_received();
+  PendingAnswer pending{.outlet_id = Storable(event.outlet_id()),
                         .inbound_id = Storable(inbound.inbound_id()),
                         .sender_id = Storable(inbound.sender_id()),
                         .phone = Storable(inbound.phone()),
@@ -142,39 +85,33 @@ class Effects {
                         .kind = Storable(inbound.kind()),
                         .text = Storable(inbound.text()),
                         .payload = Storable(inbound.payload()),
-                        .received_at = TimeOf(event),
-                        .message_id = Storable(inbound.context_message_id()),
-                        .run_id = Storable(inbound.context_run_id()),
-                        .contact_id = Storable(inbound.context_contact_id())});
+                        .received_at = TimeOf(event.time())};
+  if (!inbound.context_message_id().empty()) {
+    pending.message_id = Storable(inbound.context_message_id());
+    pending.run_id = Storable(inbound.context_run_id());
+    pending.contact_id = Storable(inbound.context_contact_id());
+  } else if (!inbound.last_message_id().empty() &&
+             TimeOf(inbound.last_claim_time()) >= pending.received_at - window) {
+    pending.message_id = Storable(inbound.last_message_id());
+    pending.run_id = Storable(inbound.last_run_id());
+    pending.contact_id = Storable(inbound.last_contact_id());
   }
+  return pending;
+}
 
-  void WriteSent(pg::Transaction& tx) const {
-    if (sent_.empty()) return;
-    tx.Exec(kInsertSent, pg::ArrayOf(sent_, [](const auto& s) { return std::get<0>(s.first); }),
-            pg::ArrayOf(sent_, [](const auto& s) { return std::get<1>(s.first); }),
-            pg::ArrayOf(sent_, [](const auto& s) { return std::get<2>(s.first); }),
-            pg::ArrayOf(sent_, [](const auto& s) { return std::get<3>(s.first); }),
-            pg::ArrayOf(sent_, [](const auto& s) { return s.second.run_id; }),
-            pg::ArrayOf(sent_, [](const auto& s) { return s.second.time; }));
-  }
-
-  void WriteInbound(pg::Transaction& tx, absl::Time now) const {
-    if (pending_.empty()) return;
-    const auto column = [&](std::string PendingAnswer::*member) {
-      return pg::ArrayOf(pending_, [&](const PendingAnswer& p) { return p.*member; });
-    };
-    tx.Exec(kInsertPending, column(&PendingAnswer::outlet_id), column(&PendingAnswer::inbound_id),
-            column(&PendingAnswer::sender_id), column(&PendingAnswer::phone),
-            column(&PendingAnswer::bsuid), column(&PendingAnswer::kind),
-            column(&PendingAnswer::text), column(&PendingAnswer::payload),
-            pg::ArrayOf(pending_, [](const PendingAnswer& p) { return p.received_at; }),
-            column(&PendingAnswer::message_id), column(&PendingAnswer::run_id),
-            column(&PendingAnswer::contact_id), now);
-  }
-
-  std::map<SentKey, Sent> sent_;
-  std::vector<PendingAnswer> pending_;
-};
+void Insert(pg::Transaction& tx, const std::vector<PendingAnswer>& pending, absl::Time now) {
+  if (pending.empty()) return;
+  const auto column = [&](std::string PendingAnswer::*member) {
+    return pg::ArrayOf(pending, [&](const PendingAnswer& p) { return p.*member; });
+  };
+  tx.Exec(kInsertPending, column(&PendingAnswer::outlet_id), column(&PendingAnswer::inbound_id),
+          column(&PendingAnswer::sender_id), column(&PendingAnswer::phone),
+          column(&PendingAnswer::bsuid), column(&PendingAnswer::kind), column(&PendingAnswer::text),
+          column(&PendingAnswer::payload),
+          pg::ArrayOf(pending, [](const PendingAnswer& p) { return p.received_at; }),
+          column(&PendingAnswer::message_id), column(&PendingAnswer::run_id),
+          column(&PendingAnswer::contact_id), now);
+}
 
 PendingAnswer PendingOf(const pqxx::row& row) {
   return {.outlet_id = pg::TextField(row[0]),
@@ -186,10 +123,9 @@ PendingAnswer PendingOf(const pqxx::row& row) {
           .text = pg::TextField(row[6]),
           .payload = pg::TextField(row[7]),
           .received_at = pg::TimeField(row[8]),
-          .stored_at = pg::TimeField(row[9]),
-          .message_id = pg::TextField(row[10]),
-          .run_id = pg::TextField(row[11]),
-          .contact_id = pg::TextField(row[12])};
+          .message_id = pg::TextField(row[9]),
+          .run_id = pg::TextField(row[10]),
+          .contact_id = pg::TextField(row[11])};
 }
 
 void AddEvent(const pqxx::row& row, absl::Time now, events::v1::EventBatch* batch) {
@@ -208,16 +144,23 @@ void AddEvent(const pqxx::row& row, absl::Time now, events::v1::EventBatch* batc
 
 }  // namespace
 
-std::unique_ptr<events::Sink> PgStore::MakeDispatcherSink(base::Clock& clock) {
+std::unique_ptr<events::Sink> PgStore::MakeDispatcherSink(base::Clock& clock,
+                                                          absl::Duration answer_window) {
   return events::MakePgSink(
       pool_, "dispatcher",
-      [&clock](pg::Transaction& tx,
-               absl::Span<const events::v1::NumberedBatch* const> batches) -> absl::Status {
-        Effects effects;
+      [&clock, answer_window](
+          pg::Transaction& tx,
+          absl::Span<const events::v1::NumberedBatch* const> batches) -> absl::Status {
+        std::vector<PendingAnswer> pending;
         for (const auto* batch : batches) {
-          for (const auto& event : batch->batch().events()) effects.Add(event);
+          for (const auto& event : batch->batch().events()) {
+            if (!event.has_inbound_received()) continue;
+            const events::v1::InboundReceived& inbound = event.inbound_received();
+            if (!IsAnswer(inbound.kind(), inbound.text())) continue;
+            pending.push_back(ToPending(event, answer_window));
+          }
         }
-        effects.Write(tx, clock.Now());
+        Insert(tx, pending, clock.Now());
         return absl::OkStatus();
       });
 }
@@ -237,31 +180,6 @@ absl::StatusOr<std::vector<PendingAnswer>> PgStore::TakePendingAnswers(absl::Tim
                      return absl::OkStatus();
                    }));
   return taken;
-}
-
-absl::StatusOr<std::vector<std::optional<SentMessage>>> PgStore::FindSentMessages(
-    absl::Span<const AnswerKey> keys, absl::Duration window, absl::Time deadline) {
-  std::vector<std::optional<SentMessage>> found(keys.size());
-  if (keys.empty()) return found;
-  const auto column = [&](std::string AnswerKey::*member) {
-    return pg::ArrayOf(keys, [&](const AnswerKey& k) { return k.*member; });
-  };
-  KABAR_RETURN_IF_ERROR(pg::Transact(
-      pool_, "FindSentMessages", {.deadline = deadline, .read_only = true},
-      [&](pg::Transaction& tx) -> absl::Status {
-        found.assign(keys.size(), std::nullopt);
-        const pqxx::result rows =
-            tx.Exec(kFindSent, column(&AnswerKey::outlet_id), column(&AnswerKey::sender_id),
-                    column(&AnswerKey::contact_id),
-                    pg::ArrayOf(keys, [](const AnswerKey& k) { return k.received_at; }),
-                    absl::ToInt64Milliseconds(kSentSlack), absl::ToInt64Milliseconds(window));
-        for (const pqxx::row& row : rows) {
-          found.at(row[0].as<std::size_t>() - 1) =
-              SentMessage{pg::TextField(row[1]), pg::TextField(row[2])};
-        }
-        return absl::OkStatus();
-      }));
-  return found;
 }
 
 absl::StatusOr<std::int64_t> PgStore::RecordAnswers(absl::Span<const CustomerAnswer> answers,

@@ -21,7 +21,6 @@ namespace kabar::triggers {
 namespace {
 
 using testing::At;
-using testing::Changed;
 using testing::InboundFrom;
 using testing::IsOk;
 using testing::kA;
@@ -31,7 +30,7 @@ using testing::StatusIs;
 
 struct Fixture : testing::Database {
   kabar::testing::FakeClock clock;
-  std::unique_ptr<events::Sink> sink = store.MakeDispatcherSink(clock);
+  std::unique_ptr<events::Sink> sink = store.MakeDispatcherSink(clock, absl::Hours(24));
   std::int64_t number = 0;
 
   absl::Status Apply(const std::vector<events::v1::Event>& events) {
@@ -45,12 +44,6 @@ struct Fixture : testing::Database {
     auto taken = store.TakePendingAnswers(now, now + absl::Seconds(15), 100, Soon());
     REQUIRE_THAT(taken, IsOk());
     return *std::move(taken);
-  }
-  std::string Newest(const AnswerKey& key, absl::Duration window = absl::Hours(24)) {
-    const auto found = store.FindSentMessages({key}, window, Soon());
-    REQUIRE_THAT(found, IsOk());
-    REQUIRE(found->size() == 1);
-    return found->at(0) ? found->at(0)->message_id : "none";
   }
   // What other services read of our outbox.
   std::vector<events::v1::Event> Published() {
@@ -106,65 +99,42 @@ TEST_CASE_METHOD(Fixture, "sink: keeps customers' messages as they came", "[trig
   CHECK(pending[0].text == "ya\n😀 \\ {\"");
   CHECK(pending[0].payload == "YA");
   CHECK(pending[0].received_at == At(7));
-  CHECK(pending[0].stored_at == clock.Now());
   CHECK(pending[0].message_id == "m1");
   CHECK(pending[0].run_id == "run-1");
   CHECK(pending[0].contact_id == "con_1");
   CHECK(pending[1].outlet_id == kB);
   CHECK(pending[1].text == "ya");
-  CHECK_FALSE(pending[1].has_context());
+  CHECK_FALSE(pending[1].is_matched());
 }
 
-TEST_CASE_METHOD(Fixture, "FindSentMessages: the newest that was there when the answer came",
+TEST_CASE_METHOD(Fixture, "sink: the newest message within the window, where no context names one",
                  "[triggers][pg]") {
-  using events::v1::DELIVERED;
-  using events::v1::FAILED;
-  using events::v1::QUEUED;
-  using events::v1::READ;
-  using events::v1::SENT;
-  REQUIRE_THAT(
-      Apply({Changed(kA, "m1", "con_1", SENT, At(0)), Changed(kA, "m2", "con_1", SENT, At(100)),
-             Changed(kA, "m2", "con_1", DELIVERED, At(101), SENT),
-             Changed(kA, "m3", "con_1", SENT, At(200)), Changed(kA, "m4", "con_1", QUEUED, At(201)),
-             Changed(kA, "m5", "con_1", FAILED, At(202)),
-             Changed(kA, "m1", "con_1", READ, At(300), DELIVERED),
-             Changed(kB, "m6", "con_1", SENT, At(300)),
-             Changed(kA, "m7", "con_2", DELIVERED, At(400)), Changed(kA, "m8", "", SENT, At(500))}),
-      IsOk());
-  const auto key = [](const std::string& outlet, const std::string& contact, int second) {
-    return AnswerKey{outlet, outlet == kA ? "wa-1" : "wa-2", contact, At(second)};
+  const auto event = [](const std::string& id, int sent, int received) {
+    events::v1::Event written = InboundFrom(kA, id, "+6281", "ya", At(received));
+    auto* inbound = written.mutable_inbound_received();
+    inbound->set_last_message_id("m1");
+    inbound->set_last_run_id("run-1");
+    inbound->set_last_contact_id("con_1");
+    inbound->mutable_last_claim_time()->set_seconds(absl::ToUnixSeconds(At(sent)));
+    return written;
   };
-  CHECK(Newest(key(kA, "con_1", 1000)) == "m3");
-  CHECK(Newest(key(kA, "con_1", 150)) == "m2");  // read late: m3 went out after the answer
-  CHECK(Newest(key(kA, "con_1", 50)) == "m1");
-  CHECK(Newest(key(kA, "con_1", -3)) == "m1");  // an answer a moment before the news
-  CHECK(Newest(key(kA, "con_1", -60)) == "none");
-  CHECK(Newest(key(kB, "con_1", 1000)) == "m6");
-  CHECK(Newest(key(kA, "con_2", 1000)) == "m7");  // DELIVERED before anybody knew it was SENT
-  CHECK(Newest(key(kA, "con_3", 1000)) == "none");
-  CHECK(Newest(key(kA, "", 1000)) == "none");
-  AnswerKey elsewhere = key(kA, "con_1", 1000);
-  elsewhere.sender_id = "wa-9";  // written to another number of the outlet
-  CHECK(Newest(elsewhere) == "none");
-  CHECK(Newest(key(kA, "con_1", 1000), absl::Seconds(800)) == "m3");
-  CHECK(Newest(key(kA, "con_1", 1000), absl::Seconds(799)) == "none");
-
-  const auto several =
-      store.FindSentMessages({key(kA, "con_3", 9), key(kA, "con_2", 1000), key(kB, "con_1", 1000)},
-                             absl::Hours(1), Soon());
-  REQUIRE(several->size() == 3);
-  CHECK_FALSE(several->at(0));
-  CHECK(several->at(1)->message_id == "m7");
-  CHECK(several->at(2)->message_id == "m6");
-  CHECK(several->at(2)->run_id == "run-m6");
-
-  // Sent again after a failure: it is the newest now.
-  REQUIRE_THAT(Apply({Changed(kA, "m2", "con_1", SENT, At(700), DELIVERED)}), IsOk());
-  CHECK(Newest(key(kA, "con_1", 1000)) == "m2");
-
-  CHECK(*store.ForgetSentMessages(At(400), 2, Soon()) == 2);
-  CHECK(*store.ForgetSentMessages(At(400), 10, Soon()) == 1);
-  CHECK(Newest(key(kA, "con_2", 1000)) == "m7");
+  constexpr int kDay = 24 * 3600;
+  events::v1::Event by_context = event("wamid.5", 0, 10);
+  by_context.mutable_inbound_received()->set_context_message_id("m0");
+  by_context.mutable_inbound_received()->set_context_run_id("run-0");
+  by_context.mutable_inbound_received()->set_context_contact_id("con_0");
+  REQUIRE_THAT(Apply({event("wamid.1", 0, 10), event("wamid.2", 10, 7),  // clocks differ a little
+                      event("wamid.3", 0, kDay), event("wamid.4", 0, kDay + 1), by_context}),
+               IsOk());
+  std::map<std::string, std::string> matched;
+  for (const PendingAnswer& p : Pending(clock.Now())) {
+    matched[p.inbound_id] = absl::StrCat(p.message_id, " ", p.run_id, " ", p.contact_id);
+  }
+  CHECK(matched == std::map<std::string, std::string>{{"wamid.1", "m1 run-1 con_1"},
+                                                      {"wamid.2", "m1 run-1 con_1"},
+                                                      {"wamid.3", "m1 run-1 con_1"},
+                                                      {"wamid.4", "  "},
+                                                      {"wamid.5", "m0 run-0 con_0"}});
 }
 
 TEST_CASE_METHOD(Fixture, "RecordAnswers: each once, with its event, whoever comes second",

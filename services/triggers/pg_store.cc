@@ -49,11 +49,6 @@ constexpr pg::Query kForgetRequests{
     "DELETE FROM request_log WHERE (outlet_id, request_id) IN "
     "(SELECT outlet_id, request_id FROM request_log WHERE created_at < $1 LIMIT $2 "
     "FOR UPDATE SKIP LOCKED)"};
-constexpr pg::Query kForgetSent{
-    "triggers.forget_sent_messages",
-    "DELETE FROM sent_messages WHERE ctid = ANY(ARRAY("
-    "SELECT ctid FROM sent_messages WHERE sent_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))"};
-
 Automation AutomationOf(const pqxx::row& row) {
   return {.id = pg::TextField(row[0]),
           .name = pg::TextField(row[1]),
@@ -174,11 +169,6 @@ absl::StatusOr<std::vector<Automation>> PgStore::ListAutomations(const std::stri
 absl::StatusOr<std::int64_t> PgStore::ForgetRequests(absl::Time before, int limit,
                                                      absl::Time deadline) {
   return Forget(pool_, kForgetRequests, before, limit, deadline);
-}
-
-absl::StatusOr<std::int64_t> PgStore::ForgetSentMessages(absl::Time before, int limit,
-                                                         absl::Time deadline) {
-  return Forget(pool_, kForgetSent, before, limit, deadline);
 }
 
 }  // namespace kabar::triggers

@@ -28,7 +28,8 @@ class PgStore : public Store {
 
   // What takes the dispatcher's events: sent messages and pending answers, with the position.
   // `clock` outlives it.
-  std::unique_ptr<events::Sink> MakeDispatcherSink(base::Clock& clock);
+  std::unique_ptr<events::Sink> MakeDispatcherSink(base::Clock& clock,
+                                                   absl::Duration answer_window);
 
   absl::Status Write(const std::string& outlet, absl::string_view operation, absl::Time deadline,
                      absl::FunctionRef<absl::Status(Unit&)> work) override;
@@ -64,8 +65,6 @@ class PgStore : public Store {
   absl::StatusOr<std::vector<PendingAnswer>> TakePendingAnswers(absl::Time now,
                                                                 absl::Time leased_until, int limit,
                                                                 absl::Time deadline) override;
-  absl::StatusOr<std::vector<std::optional<SentMessage>>> FindSentMessages(
-      absl::Span<const AnswerKey> keys, absl::Duration window, absl::Time deadline) override;
   absl::StatusOr<std::int64_t> RecordAnswers(absl::Span<const CustomerAnswer> answers,
                                              absl::Time now, absl::Time deadline) override;
   absl::Status PostponeAnswers(absl::Span<const PendingAnswer> answers, absl::Time ready_at,
@@ -73,8 +72,6 @@ class PgStore : public Store {
 
   absl::StatusOr<std::int64_t> ForgetRequests(absl::Time before, int limit,
                                               absl::Time deadline) override;
-  absl::StatusOr<std::int64_t> ForgetSentMessages(absl::Time before, int limit,
-                                                  absl::Time deadline) override;
 
  private:
   pg::Pool& pool_;

@@ -54,14 +54,6 @@ struct Lane {
   bool operator==(const Lane&) const = default;
 };
 
-// Whom an answer came from and to, to find what it answers.
-struct AnswerKey {
-  std::string outlet_id = {};
-  std::string sender_id = {};
-  std::string contact_id = {};
-  absl::Time received_at = absl::InfinitePast();
-};
-
 class Store {
  public:
   // One transaction, for one outlet. Committed when its function returns OK.
@@ -135,9 +127,6 @@ class Store {
                                                                         absl::Time leased_until,
                                                                         int limit,
                                                                         absl::Time deadline) = 0;
-  // For each key the newest message that was sent to it within `window` before its time.
-  virtual absl::StatusOr<std::vector<std::optional<SentMessage>>> FindSentMessages(
-      absl::Span<const AnswerKey> keys, absl::Duration window, absl::Time deadline) = 0;
   // Answers that are not recorded yet, and their events, in one transaction; how many.
   virtual absl::StatusOr<std::int64_t> RecordAnswers(absl::Span<const CustomerAnswer> answers,
                                                      absl::Time now, absl::Time deadline) = 0;
@@ -149,8 +138,6 @@ class Store {
   // -------------------------------
   virtual absl::StatusOr<std::int64_t> ForgetRequests(absl::Time before, int limit,
                                                       absl::Time deadline) = 0;
-  virtual absl::StatusOr<std::int64_t> ForgetSentMessages(absl::Time before, int limit,
-                                                          absl::Time deadline) = 0;
 };
 
 }  // namespace kabar::triggers

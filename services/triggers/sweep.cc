@@ -14,8 +14,6 @@ namespace {
 
 constexpr absl::Duration kEvery = absl::Hours(1);
 constexpr absl::Duration kRequestsHonoured = absl::Hours(24);
-// Answers that are read late, after an outage, still find their messages.
-constexpr absl::Duration kSentMargin = absl::Hours(48);
 constexpr absl::Duration kTimeout = absl::Seconds(10);
 constexpr int kAtOnce = 1000;  // a long delete would hold up those who write
 
@@ -33,11 +31,8 @@ void ForgetAll(absl::string_view what, std::stop_token stop,
 
 }  // namespace
 
-Sweep::Sweep(Store& store, base::Clock& clock, absl::Duration answer_window)
-    : store_(store),
-      clock_(clock),
-      answer_window_(answer_window),
-      thread_([this](std::stop_token stop) { Run(stop); }) {}
+Sweep::Sweep(Store& store, base::Clock& clock)
+    : store_(store), clock_(clock), thread_([this](std::stop_token stop) { Run(stop); }) {}
 
 void Sweep::Stop() {
   thread_.request_stop();
@@ -50,10 +45,6 @@ void Sweep::Run(std::stop_token stop) {
     // Deadlines are real time whatever the clock of the loop.
     ForgetAll("request ids", stop, [&] {
       return store_.ForgetRequests(now - kRequestsHonoured, kAtOnce, absl::Now() + kTimeout);
-    });
-    ForgetAll("sent messages", stop, [&] {
-      return store_.ForgetSentMessages(now - answer_window_ - kSentMargin, kAtOnce,
-                                       absl::Now() + kTimeout);
     });
   } while (clock_.SleepFor(kEvery, stop));
 }

@@ -1,5 +1,5 @@
 // Forgets, once an hour, what nobody asks for any more: request ids after the 24 hours for which
-// they are honoured, sent messages after the window in which they can be answered.
+// they are honoured.
 //
 // Thread safety: made and destroyed by one thread; works in a thread of its own. Blocks: the
 // destructor and Stop until the statement in hand is done. Errors: logged, tried again the next
@@ -9,8 +9,6 @@
 
 #include <stop_token>
 #include <thread>
-
-#include "absl/time/time.h"
 
 namespace kabar::base {
 class Clock;
@@ -22,8 +20,8 @@ class Store;
 
 class Sweep {
  public:
-  // Both outlive the sweep. `answer_window`: AnswerLoop's.
-  Sweep(Store& store, base::Clock& clock, absl::Duration answer_window);
+  // Both outlive the sweep.
+  Sweep(Store& store, base::Clock& clock);
   ~Sweep() { Stop(); }
   Sweep(const Sweep&) = delete;
   Sweep& operator=(const Sweep&) = delete;
@@ -35,7 +33,6 @@ class Sweep {
 
   Store& store_;
   base::Clock& clock_;
-  const absl::Duration answer_window_;
   std::jthread thread_;
 };
 

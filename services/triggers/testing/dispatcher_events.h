@@ -35,21 +35,6 @@ inline events::v1::Event InboundFrom(const std::string& outlet, const std::strin
   return event;
 }
 
-inline events::v1::Event Changed(
-    const std::string& outlet, const std::string& message_id, const std::string& contact_id,
-    events::v1::MessageState to, absl::Time time,
-    events::v1::MessageState reached_before = events::v1::MESSAGE_STATE_UNSPECIFIED) {
-  events::v1::Event event = EventOf(outlet, time);
-  auto* changed = event.mutable_message_changed();
-  changed->set_message_id(message_id);
-  changed->set_contact_id(contact_id);
-  changed->set_sender_id(SenderOf(outlet));
-  changed->set_run_id("run-" + message_id);
-  changed->set_to(to);
-  changed->set_reached_before(reached_before);
-  return event;
-}
-
 }  // namespace kabar::triggers::testing
 
 #endif  // KABAR_SERVICES_TRIGGERS_TESTING_DISPATCHER_EVENTS_H_
