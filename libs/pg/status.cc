@@ -1,5 +1,6 @@
 #include "libs/pg/status.h"
 
+#include "absl/strings/match.h"
 #include "libs/base/status.h"
 
 namespace kabar::pg {
@@ -7,6 +8,17 @@ namespace kabar::pg {
 std::string SqlState(const absl::Status& status) { return base::GetMeta(status, "sqlstate"); }
 
 std::string Constraint(const absl::Status& status) { return base::GetMeta(status, "constraint"); }
+
+bool IsOfData(const absl::Status& status) {
+  const std::string state = SqlState(status);
+  if (state.empty()) {  // refused on this side: text with a NUL, a value that cannot be read
+    return absl::IsInvalidArgument(status) || absl::IsInternal(status);
+  }
+  for (const absl::string_view of_data : {"21", "22", "23", "54"}) {
+    if (absl::StartsWith(state, of_data)) return true;
+  }
+  return false;
+}
 
 bool IsDuplicate(const absl::Status& status, absl::string_view constraint) {
   return status.code() == absl::StatusCode::kAlreadyExists && Constraint(status) == constraint;

@@ -28,6 +28,10 @@ namespace kabar::pg {
 std::string SqlState(const absl::Status& status);
 // The violated constraint; for a not-null violation the column.
 std::string Constraint(const absl::Status& status);
+// True if the fault is in the values that were to be written, so that no repetition cures it. What
+// ails the database or its schema (connection, conflict, lock, timeout, space, a missing table or
+// right) would befall all values alike and passes.
+bool IsOfData(const absl::Status& status);
 // A unique violation of this constraint.
 bool IsDuplicate(const absl::Status& status, absl::string_view constraint);
 

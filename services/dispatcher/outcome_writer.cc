@@ -8,12 +8,14 @@
 #include "libs/base/fail_point.h"
 #include "libs/log/log.h"
 #include "libs/metrics/metrics.h"
+#include "libs/pg/status.h"
 #include "prometheus/counter.h"
 
 namespace kabar::dispatcher {
 namespace {
 constexpr absl::Duration kWriteTimeout = absl::Seconds(10);
-}
+constexpr int kRefusals = 3;  // of one alone, before it is given up
+}  // namespace
 
 OutcomeWriter::OutcomeWriter(Options options, Store& store, OnRequeued requeued, base::Clock& clock)
     : options_(options), store_(store), requeued_(std::move(requeued)), clock_(clock) {
@@ -86,6 +88,7 @@ void OutcomeWriter::Write(const std::vector<Outcome>& batch, std::stop_token sto
                                               "Batches of outcomes that the ledger did not take.");
   static log::Throttle throttle(absl::Seconds(5));
   base::Backoff backoff({.initial = absl::Milliseconds(20), .max = absl::Seconds(2)});
+  int refused = 0;
   while (true) {
     auto requeued = store_.RecordOutcomes(batch, clock_.Now() + kWriteTimeout);
     if (requeued.ok()) {
@@ -97,8 +100,32 @@ void OutcomeWriter::Write(const std::vector<Outcome>& batch, std::stop_token sto
     failures.Increment();
     log::Warn(throttle, "outcomes not written, trying again",
               {{"outcomes", batch.size()}, {"error", requeued.status()}});
+    if (pg::IsOfData(requeued.status())) {
+      // One of them is to blame: the others go without it.
+      if (batch.size() > 1) {
+        const auto middle = batch.begin() + static_cast<std::ptrdiff_t>(batch.size() / 2);
+        Write({batch.begin(), middle}, stop);
+        return Write({middle, batch.end()}, stop);
+      }
+      if (++refused == kRefusals) return GiveUp(batch.front(), requeued.status());
+    }
     if (!clock_.SleepFor(backoff.Next(), stop)) return;
   }
+}
+
+void OutcomeWriter::GiveUp(const Outcome& outcome, const absl::Status& why) {
+  metrics::GetCounter("kabar_dispatcher_alerts_total", "What a person must look at.",
+                      {{"action", "OUTCOME_REFUSED"}})
+      .Increment();
+  log::Error("the ledger refuses an outcome for what it holds, a person must look",
+             {{"action", "OUTCOME_REFUSED"},
+              {"message_id", outcome.message_id},
+              {"attempt", outcome.attempt},
+              {"state", Name(outcome.state)},
+              {"error", why},
+              {"do",
+               "its lease runs out and the message becomes UNKNOWN: its webhook settles it, or "
+               "ResolveUnknown; tell the developers the error"}});
 }
 
 }  // namespace kabar::dispatcher

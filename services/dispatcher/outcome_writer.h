@@ -1,6 +1,8 @@
 // Collects outcomes and writes them to the ledger in batches; what is QUEUED again goes back to
 // the queue. Keeps trying until the ledger took them: an outcome is never dropped while the process
-// lives (dies it before, the lease runs out and the attempt becomes UNKNOWN).
+// lives (dies it before, the lease runs out and the attempt becomes UNKNOWN). One exception: an
+// outcome that the ledger refuses for what it holds, by itself and again and again, is logged and
+// left to its lease, so that it does not stop the others.
 //
 // Thread safety: Add() from any thread, never blocks on the ledger. Drain() blocks until all that
 // was added is written, or `deadline`. Errors: none; failures are logged, counted and repeated.
@@ -42,6 +44,7 @@ class OutcomeWriter {
   void Run(std::stop_token stop);
   std::vector<Outcome> TakeBatch(std::stop_token stop);
   void Write(const std::vector<Outcome>& batch, std::stop_token stop);
+  void GiveUp(const Outcome& outcome, const absl::Status& why);
 
   const Options options_;
   Store& store_;

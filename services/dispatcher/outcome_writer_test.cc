@@ -47,6 +47,27 @@ TEST_CASE("OutcomeWriter: an outcome is kept until the ledger takes it, and writ
   CHECK(back[0].entry.message_id == "m1");
 }
 
+TEST_CASE("OutcomeWriter: one that the ledger cannot hold is left to its lease and stops no other",
+          "[dispatcher]") {
+  testing::FakeClock clock;
+  GrantingStore store;
+  store.Poison("m5");
+  OutcomeWriter writer(
+      {.max_batch = 12, .linger = absl::Hours(1), .writers = 1}, store,
+      [](std::vector<Store::Requeued>) {}, clock);
+  for (int i = 0; i < 12; ++i) writer.Add(Returned(i));
+  // Alone it is tried again twice.
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(clock.WaitForSleepers(1));
+    clock.Advance(absl::Seconds(3));
+  }
+  REQUIRE(writer.Drain(Soon()));
+  std::set<std::string> written;
+  for (const Outcome& outcome : store.Outcomes()) CHECK(written.insert(outcome.message_id).second);
+  CHECK(written.size() == 11);
+  CHECK_FALSE(written.contains("m5"));
+}
+
 TEST_CASE("OutcomeWriter: a full batch waits for no more company", "[dispatcher]") {
   testing::FakeClock clock;
   GrantingStore store;

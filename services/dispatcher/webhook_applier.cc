@@ -23,20 +23,6 @@ constexpr absl::Duration kTimeout = absl::Seconds(20);
 constexpr absl::Duration kActTimeout = absl::Seconds(5);
 constexpr int kEqualFailures = 3;
 
-// True if the fault is in what the payload holds, so that no repetition cures it. What ails the
-// database or its schema (connection, conflict, lock, timeout, space, a missing table or right)
-// would befall every payload alike and passes.
-bool IsPoison(const absl::Status& failure) {
-  const std::string state = pg::SqlState(failure);
-  if (state.empty()) {  // refused on this side: text with a NUL, a value that cannot be read
-    return absl::IsInvalidArgument(failure) || absl::IsInternal(failure);
-  }
-  for (const absl::string_view of_data : {"21", "22", "23", "54"}) {
-    if (absl::StartsWith(state, of_data)) return true;
-  }
-  return false;
-}
-
 // The class of a failure's reason, "GRAPH_131042".
 whatsapp::ErrorAction ActionOf(absl::string_view reason, const whatsapp::ErrorPolicy& policy) {
   int code = -1;
@@ -89,7 +75,7 @@ absl::StatusOr<bool> WebhookApplier::RunOnce() {
 }
 
 void WebhookApplier::NoteFailure(const JournalEntry& first, const absl::Status& failure) {
-  if (!IsPoison(failure)) return;  // says nothing about the payloads
+  if (!pg::IsOfData(failure)) return;  // says nothing about the payloads
   std::string seen = absl::StrCat(first.id, " ", failure.ToString());
   failures_ = seen == failure_ ? failures_ + 1 : 1;
   failure_ = std::move(seen);
@@ -109,7 +95,7 @@ absl::Status WebhookApplier::ApplyOneByOne(const std::vector<JournalEntry>& entr
                                            absl::Time deadline) {
   for (const JournalEntry& entry : entries) {
     absl::Status applied = Apply({entry}, deadline);
-    if (IsPoison(applied)) applied = Bury(entry, applied, deadline);
+    if (pg::IsOfData(applied)) applied = Bury(entry, applied, deadline);
     KABAR_RETURN_IF_ERROR(applied);
   }
   return absl::OkStatus();
@@ -129,7 +115,7 @@ absl::Status WebhookApplier::Bury(const JournalEntry& entry, const absl::Status&
                      .retried_letters = read.retried_letters,
                      .dead_letters = {std::move(letter)}};
   absl::StatusOr<WebhookEffects> buried = admin_.ApplyWebhooks(grave, deadline);
-  if (IsPoison(buried.status())) {  // the number itself is what the database refuses
+  if (pg::IsOfData(buried.status())) {  // the number itself is what the database refuses
     grave.dead_letters.front().phone_number_id.clear();
     buried = admin_.ApplyWebhooks(grave, deadline);
   }

@@ -37,6 +37,11 @@ class GrantingStore : public testing_store::StoreOfLists {
     std::lock_guard lock(mutex_);
     in_doubt_ = true;
   }
+  // Each batch with an outcome of this message is refused for what it holds.
+  void Poison(const std::string& id) {
+    std::lock_guard lock(mutex_);
+    poison_ = id;
+  }
   void Refuse(const std::string& id) {
     std::lock_guard lock(mutex_);
     refused_.insert(id);
@@ -79,6 +84,11 @@ class GrantingStore : public testing_store::StoreOfLists {
     std::lock_guard lock(mutex_);
     changed_.notify_all();
     if (down_) return Down();
+    for (const auto& outcome : outcomes) {
+      if (outcome.message_id != poison_) continue;
+      ++failures_;
+      return absl::InvalidArgumentError("a value that the ledger cannot hold");
+    }
     std::vector<Requeued> requeued;
     for (const auto& outcome : outcomes) {
       outcomes_.push_back(outcome);
@@ -103,6 +113,7 @@ class GrantingStore : public testing_store::StoreOfLists {
   bool down_ = false;
   bool in_doubt_ = false;
   int failures_ = 0;
+  std::string poison_;
   std::set<std::string> refused_;
   std::vector<Outcome> outcomes_;
 };
