@@ -359,6 +359,7 @@ absl::StatusOr<SenderView> Peers::GetSender(const Campaign& c) {
                                                                  : "STOPPED";
   view.reason = sender.state_reason();
   view.portfolio_id = sender.portfolio_id();
+  if (sender.health().circuit_open()) view.trouble = sender.health().reason();
   return view;
 }
 

@@ -50,6 +50,7 @@ struct SenderView {
   std::string state;  // ACTIVE, PAUSED, STOPPED
   std::string reason;
   std::string portfolio_id;
+  std::string trouble;  // with the provider, so that nothing but probes is sent; empty: none
 };
 
 // The service that a failed call was to ("contacts"); empty: the failure is of no call.

@@ -264,7 +264,7 @@ absl::StatusOr<std::string> Runner::Obstacle(const Campaign& c, const Progress& 
     if (Permanent(sender.status())) return std::string();
     return sender.status();
   }
-  if (!sender->active) return WaitsForSender(c.sender_id, *sender);
+  if (!sender->active || !sender->trouble.empty()) return WaitsForSender(c.sender_id, *sender);
   if (progress.queued() == 0 || !pulse.HasStalled(RateOf(c), clock_.Now())) return std::string();
   KABAR_ASSIGN_OR_RETURN(const std::int64_t limit,
                          peers_.GetMessagingLimit(c, sender->portfolio_id));

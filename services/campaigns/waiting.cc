@@ -44,6 +44,7 @@ std::string WaitsForResume(const std::string& held) {
 }
 
 std::string WaitsForSender(const std::string& sender_id, const SenderView& sender) {
+  if (sender.active) return absl::StrCat("sender ", sender_id, ": ", sender.trouble);
   return absl::StrCat("sender ", sender_id, " is ", sender.state,
                       sender.reason.empty() ? "" : absl::StrCat(" (", sender.reason, ")"),
                       "; nothing is sent until it is ACTIVE again");

@@ -1,6 +1,7 @@
 // How far ahead a worker asks for slots: so long as the way from a claim to its messages' being
 // ready to start takes now, most of the time. A ledger that slows down would else let slots pass
-// unused; a fast one is not waited for.
+// unused. The shortest costs no time: where the limits are free a message starts before its slot
+// (claim.lua).
 //
 // Thread safety: safe for concurrent use. Never blocks. Errors: none.
 #pragma once
@@ -17,7 +18,7 @@ namespace kabar::dispatcher {
 
 class ClaimLead {
  public:
-  static constexpr absl::Duration kShortest = absl::Milliseconds(5);
+  static constexpr absl::Duration kShortest = absl::Milliseconds(15);
   static constexpr absl::Duration kLongest = absl::Milliseconds(250);
   static constexpr absl::Duration kFirst = absl::Milliseconds(15);
 
