@@ -326,6 +326,8 @@ TEST_CASE(
     }
     base::SystemClock().SleepFor(absl::Milliseconds((burst * 13) % 83), {});
   }
+  h.Fill(lane, from, from + 150);  // and then without a pause
+  from += 150;
   for (auto& e : h.ClaimUntil(static_cast<std::size_t>(from) - all.size(), absl::Seconds(5))) {
     all.push_back(e);
   }
@@ -341,11 +343,13 @@ TEST_CASE(
 }
 
 TEST_CASE("ClaimNext: a longer lead is kept, and those who push go by it", "[dispatcher]") {
-  House h(Per(50, absl::Seconds(1)), Per(1, absl::Milliseconds(1)), Quick());
+  RedisQueueOptions options = Quick();
+  options.longest_lead = absl::Milliseconds(60);
+  House h(Per(50, absl::Seconds(1)), Per(1, absl::Milliseconds(1)), options);
   const Lane lane = h.MakeLane("l1");
   h.Build({lane});
   h.Settle();
-  h.lead = absl::Milliseconds(200);  // cut to the longest, 20 ms
+  h.lead = absl::Milliseconds(200);  // cut to the longest
   h.Fill(lane, 0, 1);
   h.ClaimUntil(1, absl::Seconds(5));
   auto& clock = base::SystemClock();
