@@ -3,6 +3,7 @@
   tools/bench campaign    a whole campaign: messages/s, CPU a message, peak memory
   tools/bench loop        the same with sent, delivered and read of every message coming back
   tools/bench peers       the same job beside BullMQ in one run: the ratio
+  tools/bench idle        what nothing to do costs, and how soon an enqueued message starts
   tools/bench throttle    limits on the wire: the most in any window, how much of a limit is used
   tools/bench cloudsim    the simulator alone: is it ever the bottleneck?
 
@@ -15,11 +16,12 @@ import sys
 
 import campaign
 import cloudsim
+import idle
 import loop
 import peers
 import throttle
 
-BENCHES = {"campaign": campaign, "loop": loop, "peers": peers, "throttle": throttle,
+BENCHES = {"campaign": campaign, "loop": loop, "peers": peers, "idle": idle, "throttle": throttle,
            "cloudsim": cloudsim}
 
 

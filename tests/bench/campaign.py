@@ -114,7 +114,7 @@ def await_ended(client, campaign_id):
     return pb.CampaignState.Name(now.state)
 
 
-def _starts(stack):
+def starts(stack):
     """First and last request's arrival by the simulator's record, in seconds since 1970."""
     query = urllib.parse.urlencode({"window_us": 1 << 60, "accepted": 1})
     window = demo.sim_get(stack, f"/_sim/max_in_window?{query}")
@@ -178,7 +178,7 @@ def figures(args, stack):
     cpu, others = counter.so_far()
     state = await_ended(client, created.id)
     wrong = inexact(args, stats, state, demo.sim_get(stack, "/_sim/summary"))
-    first_request, last_request = _starts(stack)
+    first_request, last_request = starts(stack)
     seconds = stats.last_sent_time.ToNanoseconds() / 1e9 - started
     return {
         "recipients": args.recipients,

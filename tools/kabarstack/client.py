@@ -37,9 +37,12 @@ def stubs(build_dir):
 class Client:
     """One outlet's client: `client.campaigns.GetCampaign(client.pb.campaigns.GetCampaignRequest(...))`."""
 
-    def __init__(self, addresses, key, build_dir):
+    def __init__(self, addresses, key, build_dir, outlet=None):
+        """`outlet`: for whom, where the key is a service's."""
         stubs(build_dir)
         self._metadata = (("authorization", f"Bearer {key}"),)
+        if outlet:
+            self._metadata += (("x-kabar-outlet", outlet),)
         self.pb = type("Protos", (), {})()
         self._channels = []
         for area in AREAS:
