@@ -58,6 +58,7 @@ struct Sending {
 struct PortfolioChange {
   std::optional<std::string> name = {};
   std::optional<std::int64_t> messaging_limit = {};
+  std::optional<std::optional<std::int64_t>> trigger_reserve = {};  // to none: the default again
 };
 
 struct SenderChange {

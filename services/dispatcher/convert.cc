@@ -143,6 +143,15 @@ bool Masked(const Request& request, absl::string_view path, bool set) {
   return false;
 }
 
+std::optional<std::int64_t> ReserveFromProto(const v1::Portfolio& from, Faults& faults) {
+  if (!from.has_trigger_reserve()) return std::nullopt;
+  if (from.trigger_reserve() < 0) {
+    faults.Add("portfolio.trigger_reserve",
+               "must be 0 (campaigns may use the whole messaging limit) or more");
+  }
+  return from.trigger_reserve();
+}
+
 template <typename Request>
 void CheckMask(const Request& request, const std::set<std::string>& known, Faults& faults) {
   for (const std::string& path : request.update_mask().paths()) {
@@ -158,6 +167,7 @@ void ToProto(const Portfolio& from, v1::Portfolio* to) {
   to->set_id(from.id);
   to->set_name(from.name);
   to->set_messaging_limit(from.messaging_limit);
+  to->set_trigger_reserve(ReserveOf(from));
 }
 
 void ToProto(const Sender& from, v1::Sender* to) {
@@ -248,7 +258,8 @@ absl::StatusOr<Portfolio> FromProto(const v1::Portfolio& from, const std::string
   Portfolio portfolio{.id = from.id().empty() ? base::NewId("pf") : from.id(),
                       .outlet_id = outlet,
                       .name = from.name(),
-                      .messaging_limit = from.messaging_limit()};
+                      .messaging_limit = from.messaging_limit(),
+                      .trigger_reserve = ReserveFromProto(from, faults)};
   faults.Id("portfolio.id", portfolio.id);
   if (from.name().empty()) faults.Add("portfolio.name", "must be set");
   faults.Text("portfolio.name", from.name(), 256);
@@ -324,7 +335,7 @@ absl::StatusOr<Lane> FromProto(const v1::Lane& from, const std::string& outlet) 
 
 absl::StatusOr<PortfolioChange> ChangeFromProto(const v1::UpdatePortfolioRequest& request) {
   Faults faults;
-  CheckMask(request, {"name", "messaging_limit"}, faults);
+  CheckMask(request, {"name", "messaging_limit", "trigger_reserve"}, faults);
   PortfolioChange change;
   const v1::Portfolio& from = request.portfolio();
   if (Masked(request, "name", !from.name().empty())) {
@@ -337,6 +348,9 @@ absl::StatusOr<PortfolioChange> ChangeFromProto(const v1::UpdatePortfolioRequest
       faults.Add("portfolio.messaging_limit", "must be 0 (unlimited) or more");
     }
     change.messaging_limit = from.messaging_limit();
+  }
+  if (Masked(request, "trigger_reserve", from.has_trigger_reserve())) {
+    change.trigger_reserve = ReserveFromProto(from, faults);
   }
   KABAR_RETURN_IF_ERROR(faults.status());
   return change;

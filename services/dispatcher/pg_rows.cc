@@ -88,7 +88,8 @@ Portfolio ReadPortfolio(const pqxx::row& row) {
   return {.id = pg::TextField(row[0]),
           .outlet_id = pg::TextField(row[1]),
           .name = pg::TextField(row[2]),
-          .messaging_limit = row[3].as<std::int64_t>()};
+          .messaging_limit = row[3].as<std::int64_t>(),
+          .trigger_reserve = pg::OptIntField(row[4])};
 }
 
 std::optional<LaneRow> LockLaneForShare(pg::Transaction& tx, const std::string& id) {

@@ -43,7 +43,7 @@ struct LaneRow {
 
 LaneRow ReadLane(const pqxx::row& row);
 Sender ReadSender(const pqxx::row& row);
-Portfolio ReadPortfolio(const pqxx::row& row);  // id, outlet_id, name, messaging_limit
+Portfolio ReadPortfolio(const pqxx::row& row);  // KABAR_PORTFOLIO_COLUMNS
 
 // The lane locked FOR SHARE or FOR UPDATE; nullopt: not there (or another outlet's, if given).
 std::optional<LaneRow> LockLaneForShare(pg::Transaction& tx, const std::string& id);

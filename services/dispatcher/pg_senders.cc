@@ -11,7 +11,7 @@
 namespace kabar::dispatcher {
 namespace {
 
-#define KABAR_PORTFOLIO_COLUMNS "id, outlet_id, name, messaging_limit"
+#define KABAR_PORTFOLIO_COLUMNS "id, outlet_id, name, messaging_limit, trigger_reserve"
 
 constexpr pg::Query kAllPortfolios{
     "dispatcher.all_portfolios", "SELECT " KABAR_PORTFOLIO_COLUMNS " FROM portfolios ORDER BY id"};
@@ -29,11 +29,14 @@ constexpr pg::Query kLockPortfolio{"dispatcher.lock_portfolio",
                                    " FROM portfolios WHERE outlet_id = $1 AND id = $2 FOR UPDATE"};
 constexpr pg::Query kInsertPortfolio{
     "dispatcher.insert_portfolio",
-    "INSERT INTO portfolios (id, outlet_id, name, messaging_limit) VALUES ($1, $2, $3, $4)"};
+    "INSERT INTO portfolios (id, outlet_id, name, messaging_limit, trigger_reserve)"
+    " VALUES ($1, $2, $3, $4, $5::bigint)"};
 constexpr pg::Query kUpdatePortfolio{
     "dispatcher.update_portfolio",
     "UPDATE portfolios SET name = COALESCE($3, name),"
-    " messaging_limit = COALESCE($4::bigint, messaging_limit) WHERE outlet_id = $1 AND id = $2"};
+    " messaging_limit = COALESCE($4::bigint, messaging_limit),"
+    " trigger_reserve = CASE WHEN $5 THEN $6::bigint ELSE trigger_reserve END"
+    " WHERE outlet_id = $1 AND id = $2"};
 
 constexpr pg::Query kListSenders{
     "dispatcher.list_senders",
@@ -117,7 +120,9 @@ audit::Fields FieldsOf(const Sender& sender) {
 }
 
 audit::Fields FieldsOf(const Portfolio& portfolio) {
-  return {{"name", portfolio.name}, {"messaging_limit", absl::StrCat(portfolio.messaging_limit)}};
+  return {{"name", portfolio.name},
+          {"messaging_limit", absl::StrCat(portfolio.messaging_limit)},
+          {"trigger_reserve", absl::StrCat(ReserveOf(portfolio))}};
 }
 
 // Of two lists of the same fields: what differs.
@@ -198,7 +203,7 @@ absl::StatusOr<Portfolio> PgStore::CreatePortfolio(const Portfolio& portfolio,
       pool_, "CreatePortfolio", portfolio.outlet_id, portfolio.id, request, deadline,
       [&](pg::Transaction& tx) {
         tx.Exec(kInsertPortfolio, portfolio.id, portfolio.outlet_id, portfolio.name,
-                portfolio.messaging_limit);
+                portfolio.messaging_limit, portfolio.trigger_reserve);
         audit::Append(tx, request.by,
                       {.outlet = portfolio.outlet_id,
                        .action = "CreatePortfolio",
@@ -217,7 +222,8 @@ absl::StatusOr<Portfolio> PgStore::UpdatePortfolio(const std::string& outlet, co
       [&](pg::Transaction& tx) -> absl::Status {
         const auto before = tx.ExecMaybe(kLockPortfolio, outlet, id);
         if (!before) return PortfolioNotFound();
-        tx.Exec(kUpdatePortfolio, outlet, id, change.name, change.messaging_limit);
+        tx.Exec(kUpdatePortfolio, outlet, id, change.name, change.messaging_limit,
+                change.trigger_reserve.has_value(), change.trigger_reserve.value_or(std::nullopt));
         KABAR_ASSIGN_OR_RETURN(const Portfolio after, FindPortfolio(tx, outlet, id));
         audit::Append(
             tx, request.by,

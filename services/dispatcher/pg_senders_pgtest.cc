@@ -60,6 +60,24 @@ TEST_CASE("SetSenderState: stopped is not softened to paused", "[dispatcher]") {
   CHECK(f.store.GetSender("toko-a", "snd", f.Deadline())->state_reason == "GRAPH_190");
 }
 
+TEST_CASE("UpdatePortfolio: the triggers' reserve, a tenth unless it is set",
+          "[dispatcher][quota]") {
+  LedgerFixture f;
+  Portfolio portfolio{.id = "pf-r", .outlet_id = "toko-a", .name = "Satu", .messaging_limit = 2000};
+  REQUIRE_THAT(f.store.CreatePortfolio(portfolio, {}, f.Deadline()), IsOk());
+  const auto change = [&](const PortfolioChange& to) {
+    const auto changed = f.store.UpdatePortfolio("toko-a", "pf-r", to, {}, f.Deadline());
+    REQUIRE_THAT(changed, IsOk());
+    return ReserveOf(*changed);
+  };
+  CHECK(change({.messaging_limit = 1000}) == 100);
+  CHECK(change({.trigger_reserve = std::optional<std::int64_t>(7)}) == 7);
+  CHECK(change({.name = "Dua"}) == 7);
+  CHECK(change({.trigger_reserve = std::optional<std::int64_t>(5000)}) == 1000);  // all of it
+  CHECK(change({.trigger_reserve = std::optional<std::int64_t>()}) == 100);
+  CHECK(change({.messaging_limit = 0}) == 0);
+}
+
 TEST_CASE("Request ids: the same request again changes nothing", "[dispatcher]") {
   LedgerFixture f;
   const RequestKey key{"req-1", "CreatePortfolio", "print-1"};

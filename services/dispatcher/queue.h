@@ -119,7 +119,7 @@ class Queue {
   virtual absl::StatusOr<std::vector<SenderHealth>> GetHealth(
       const std::string& portfolio_id, const std::vector<std::string>& sender_ids,
       absl::Time deadline) = 0;
-  // How many ids the lane holds in Redis (list and delayed).
+  // How many ids the lane holds in Redis (list, delayed, waiting for a place of the portfolio's).
   virtual absl::StatusOr<std::int64_t> LaneLength(const Lane& lane, absl::Time deadline) = 0;
   // Replaces the lane's list by `entries` in one step (sweeper, rebuild).
   virtual absl::Status ReplaceLane(const Lane& lane, const std::vector<QueueEntry>& entries,

@@ -72,7 +72,8 @@ absl::Status QueueKeeper::Round() {
     KABAR_ASSIGN_OR_RETURN(const bool built, queue_.IsBuilt(portfolio.id, clock_.Now() + kTimeout));
     if (!built) KABAR_RETURN_IF_ERROR(Rebuild(portfolio, lanes));
     KABAR_RETURN_IF_ERROR(
-        Tell("portfolio/" + portfolio.id, absl::StrCat(portfolio.messaging_limit),
+        Tell("portfolio/" + portfolio.id,
+             absl::StrCat(portfolio.messaging_limit, " ", ReserveOf(portfolio)),
              [&] { return queue_.PutPortfolio(portfolio, clock_.Now() + kTimeout); }));
   }
   for (const auto& sender : senders) {

@@ -125,19 +125,22 @@ absl::Status RedisQueue::PutSender(const Sender& sender, absl::Time deadline) {
 }
 
 absl::Status RedisQueue::PutPortfolio(const Portfolio& portfolio, absl::Time deadline) {
-  const std::string key = RedisPrefix(portfolio.id) + "p";
-  return state_->pool
-      .Command({"HSET", key, "limit", absl::StrCat(portfolio.messaging_limit)}, deadline)
+  return state_
+      ->Run(state_->put_portfolio, portfolio.id,
+            {absl::StrCat(portfolio.messaging_limit), absl::StrCat(ReserveOf(portfolio)),
+             Micros(state_->early)},
+            deadline)
       .status();
 }
 
 absl::Status RedisQueue::OpenWindow(const std::string& portfolio_id, const std::string& sender_id,
                                     std::int64_t recipient_id, absl::Time last_inbound,
                                     absl::Time deadline) {
-  const std::string key = absl::StrCat(RedisPrefix(portfolio_id), "win:", sender_id);
   // The ledger closes a window a minute early; here too, so that both count it alike.
   const std::string end = absl::StrCat(absl::ToUnixMicros(last_inbound + kDay - absl::Minutes(1)));
-  return state_->pool.Command({"ZADD", key, "GT", end, absl::StrCat(recipient_id)}, deadline)
+  return state_
+      ->Run(state_->open_window, portfolio_id,
+            {sender_id, absl::StrCat(recipient_id), end, Micros(state_->early)}, deadline)
       .status();
 }
 
@@ -151,9 +154,11 @@ absl::StatusOr<std::int64_t> RedisQueue::LaneLength(const Lane& lane, absl::Time
   const std::string prefix = RedisPrefix(lane.portfolio_id);
   const std::string list = absl::StrCat(prefix, "q:", lane.id);
   const std::string delayed = absl::StrCat(prefix, "d:", lane.id);
+  const std::string waiting = absl::StrCat(prefix, "w:", lane.id);
   KABAR_ASSIGN_OR_RETURN(const redis::Reply a, state_->pool.Command({"LLEN", list}, deadline));
   KABAR_ASSIGN_OR_RETURN(const redis::Reply b, state_->pool.Command({"ZCARD", delayed}, deadline));
-  return a.integer + b.integer;
+  KABAR_ASSIGN_OR_RETURN(const redis::Reply c, state_->pool.Command({"LLEN", waiting}, deadline));
+  return a.integer + b.integer + c.integer;
 }
 
 absl::StatusOr<bool> RedisQueue::IsBuilt(const std::string& portfolio_id, absl::Time deadline) {

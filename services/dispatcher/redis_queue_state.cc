@@ -85,6 +85,8 @@ RedisQueue::State::State(RedisQueueOptions o, base::Clock& c)
       refuse_pair("refuse_pair", absl::StrCat(PreludeLua(), RefusePairLua())),
       tell_sender("tell_sender", absl::StrCat(PreludeLua(), TellSenderLua())),
       health("health", absl::StrCat(PreludeLua(), HealthLua())),
+      put_portfolio("put_portfolio", absl::StrCat(PreludeLua(), PutPortfolioLua())),
+      open_window("open_window", absl::StrCat(PreludeLua(), OpenWindowLua())),
       wake_connection(MakeConnectionOptions(options)) {}
 
 // What the keys mean, as part of the generation: with another number here, what an older version

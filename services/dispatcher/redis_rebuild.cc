@@ -108,7 +108,8 @@ absl::Status RedisQueue::Rebuild(const Portfolio& portfolio, const std::vector<S
     }
     // Nobody was written to within a day, inside a window or out of it: no pair to be kept apart.
     const bool fresh = recent.empty() && windows.empty();
-    batch.Add({"HSET", prefix + "p", "limit", absl::StrCat(portfolio.messaging_limit), "pair_block",
+    batch.Add({"HSET", prefix + "p", "limit", absl::StrCat(portfolio.messaging_limit), "reserve",
+               absl::StrCat(ReserveOf(portfolio)), "pair_block",
                micros(fresh ? now : last + absl::Microseconds(longest_pair))});
     KABAR_RETURN_IF_ERROR(batch.Run(*lease, deadline));
     base::FailPoint("limits-rebuilt");

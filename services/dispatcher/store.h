@@ -6,6 +6,7 @@
 // commit in doubt: look up or repeat, every method is idempotent), others with a named reason.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,7 +26,15 @@ struct Portfolio {
   std::string outlet_id;
   std::string name;
   std::int64_t messaging_limit = 0;  // unique recipients in 24 h; 0: unlimited
+  // Of the limit, kept for lanes of a priority before the campaigns' (10). None: a tenth.
+  std::optional<std::int64_t> trigger_reserve = {};
 };
+
+// What is kept in fact: campaigns stop at the limit less this.
+inline std::int64_t ReserveOf(const Portfolio& portfolio) {
+  return std::min(portfolio.trigger_reserve.value_or(portfolio.messaging_limit / 10),
+                  portfolio.messaging_limit);
+}
 
 enum class SenderState : std::int16_t { kActive = 1, kPaused = 2, kStopped = 3 };
 

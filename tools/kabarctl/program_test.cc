@@ -82,6 +82,7 @@ TEST_CASE("AllCommands: each once, each option described and named once", "[kaba
                            "automations list",
                            "portfolios create",
                            "portfolios list",
+                           "portfolios update",
                            "senders add",
                            "senders list",
                            "messages list",

@@ -13,6 +13,7 @@ local hold, lead, early = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]
 if not built(run_id) then return {'REBUILD'} end
 local now = clock()
 local portfolio = hash(P .. 'p')
+forget_uses(now)
 local blocked = num(portfolio.pair_block)
 if blocked > now then return {'OK', int(now), int(blocked), '', '', '0', '0', ''} end
 -- Whoever else writes the agenda goes by the longest early of the last seconds.
@@ -45,8 +46,38 @@ local function best_lane(s)
   return nil
 end
 
-local function claim_from(s, lane, answer)
-  local sh, lh = hash(P .. 's:' .. s), hash(P .. 'l:' .. lane)
+-- Lanes whose ids wait for a place get their turn again, one lane a place.
+local function move_full(s)
+  local any = false
+  for _, class in ipairs({'first', 'late'}) do
+    local key = P .. 'full:' .. s .. ':' .. class
+    if redis.call('EXISTS', key) == 1 then
+      any = true
+      local places = places_of(portfolio, class) or 20
+      local lanes = places > 0 and redis.call('ZRANGE', key, 0, math.min(places, 20) - 1) or {}
+      for _, lane in ipairs(lanes) do
+        local l = redis.call('HMGET', P .. 'l:' .. lane, 'prio', 'tat')
+        redis.call('ZREM', key, lane)
+        redis.call('ZADD', P .. 'ready:' .. s .. ':' .. l[1], int(math.max(now, num(l[2]) - early)), lane)
+        redis.call('ZADD', P .. 'prios:' .. s, l[1], l[1])
+      end
+    end
+  end
+  if not any then redis.call('HDEL', P .. 's:' .. s, 'full') end
+end
+
+-- The next id that the lane may look at: those that waited for a place first, while there are any.
+local function take(lane, places)
+  local item = (not places or places > 0) and redis.call('LPOP', P .. 'w:' .. lane)
+  if item then
+    left_waiting(1)
+    return item
+  end
+  return redis.call('LPOP', P .. 'q:' .. lane)
+end
+
+local function claim_from(s, sh, lane, answer)
+  local lh = hash(P .. 'l:' .. lane)
   local pair_iv, lane_iv, allowance = num(sh.pair_iv), num(lh.iv), allowance_of(sh, lh)
   answer[6] = int(allowance)
   local s_tat, l_tat = num(sh.tat), num(lh.tat)
@@ -58,25 +89,38 @@ local function claim_from(s, lane, answer)
   answer[7] = int(ahead)
   answer[8] = probing and 'probe' or num(sh.fails) > 0 and 'suspect' or ''
   local max = probing and 1 or max
+  local places = places_of(portfolio, class_of(lh.prio))
+  local some_wait = num(portfolio.waiting) > 0
   local taken, looked = 0, 0
   while taken < max and looked < max + 200 do
     local t = math.max(now + lead, s_tat, l_tat - tolerance)
     if t > now + lead + hold then break end
-    local item = redis.call('LPOP', P .. 'q:' .. lane)
+    local item = take(lane, places)
     if not item then break end
     looked = looked + 1
     local id, r = string.match(item, '^(%S+) (%d+)$')
-    local at = wait_of_recipient(s, r, t - ahead, portfolio)
+    local at = wait_of_pair(s, r, t - ahead)
     if at > t - ahead then
       redis.call('ZADD', P .. 'd:' .. lane, int(at), item)
     else
-      spend_recipient(s, r, t, allowance, pair_iv)
-      s_tat = t + sender_interval(sh, t)
-      l_tat = math.max(l_tat, t) + lane_iv
-      taken = taken + 1
-      answer[#answer + 1] = id
-      answer[#answer + 1] = r
-      answer[#answer + 1] = int(t)
+      local outside = is_outside(s, r, t, allowance)
+      local new = places and outside and not redis.call('ZSCORE', P .. 'uniq', r)
+      if new and places <= 0 then
+        wait_for_place(lane, id, r)
+        some_wait = true
+      else
+        spend_recipient(s, r, t, allowance, pair_iv, outside)
+        if new then
+          places = places - 1
+          if some_wait then release(r, now, early) end
+        end
+        s_tat = t + sender_interval(sh, t)
+        l_tat = math.max(l_tat, t) + lane_iv
+        taken = taken + 1
+        answer[#answer + 1] = id
+        answer[#answer + 1] = r
+        answer[#answer + 1] = int(t)
+      end
     end
   end
   redis.call('HSET', P .. 's:' .. s, 'tat', int(s_tat))
@@ -88,12 +132,8 @@ local function claim_from(s, lane, answer)
   redis.call('ZREMRANGEBYSCORE', P .. 'win:' .. s, '-inf', int(now))
   set_later(lane, s)
   -- Its next turn: after everybody who waits already.
-  local ready_at = math.max(now, l_tat - tolerance - early)
-  if redis.call('LLEN', P .. 'q:' .. lane) > 0 then
-    redis.call('ZADD', P .. 'ready:' .. s .. ':' .. lh.prio, int(ready_at), lane)
-  else
-    redis.call('ZREM', P .. 'ready:' .. s .. ':' .. lh.prio, lane)
-  end
+  place_lane(lane, s, lh.prio, true, math.max(now, l_tat - tolerance - early), now,
+    not places or places > 0)
   return taken
 end
 
@@ -101,10 +141,12 @@ for _ = 1, 8 do
   local due = redis.call('ZRANGEBYSCORE', P .. 'agenda', '-inf', int(now), 'LIMIT', 0, 1)
   local s = due[1]
   if not s then break end
+  local sh = hash(P .. 's:' .. s)
   move_due(s)
+  if sh.full then move_full(s) end
   local lane = best_lane(s)
   local answer, taken = {'OK', int(now), '0', lane or '', s, '0', '0', ''}, 0
-  if lane then taken = claim_from(s, lane, answer) end
+  if lane then taken = claim_from(s, sh, lane, answer) end
   local at = set_agenda(s, early)
   if taken > 0 then
     local first = redis.call('ZRANGE', P .. 'agenda', 0, 0, 'WITHSCORES')

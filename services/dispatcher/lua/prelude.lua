@@ -3,20 +3,26 @@
 -- of the server's clock. Nothing here is a right to send, and nothing here is personal data.
 --
 --   gen               run id of the Redis process that was built from the ledger
---   p                 hash: early, early_at, limit (unique recipients in 24 h, 0 unlimited), pair_block (us): after
---                     a rebuild nobody knows who got a message last, so all wait until then
+--   p                 hash: early, early_at, limit (unique recipients in 24 h, 0 unlimited), reserve
+--                     (of them, for lanes before the campaigns), waiting (ids in all w lists),
+--                     pair_block (us): after a rebuild nobody knows who got a message last, so all
+--                     wait until then
 --   agenda            zset: sender -> when it may have something to send
---   s:<sender>        hash: iv, j, tat, pair_iv, active; of a number that was refused: frac (part of
---                     its throughput), frac_at (the slot from which it recovers), cut_at (slots
---                     before it were handed out before frac), step (us); of its circuit: fails
---                     (consecutive), and once it is open opens, open_until, probe (until when one
---                     is out), probe_for
+--   s:<sender>        hash: iv, j, tat, pair_iv, active, full (1: look at the full sets); of a
+--                     number that was refused: frac (part of its throughput), frac_at (the slot
+--                     from which it recovers), cut_at (slots before it were handed out before
+--                     frac), step (us); of its circuit: fails (consecutive), and once it is open
+--                     opens, open_until, probe (until when one is out), probe_for
 --   prios:<sender>    zset of the priorities in use
 --   ready:<sender>:<priority>  zset: running lanes with ids -> next turn
 --   later:<sender>    zset: lane -> earliest time in its delayed set
 --   l:<lane>          hash: sender, prio, iv, j, burst, tat, running
 --   q:<lane>          list of "<message id> <recipient>"
 --   d:<lane>          zset: the same, by the time until which each must wait
+--   w:<lane>          list of the same: new recipients for whom the portfolio has no place
+--   who               hash: recipient -> "<message id> <lane>" of his ids in w lists, a line each
+--                     (and stale ones, harmless, until nobody waits)
+--   full:<sender>:<class>  zset: running lanes that have ids in w alone -> since when
 --   pair:<sender>     zset: recipient -> when he may get the next message of that number
 --   uniq              zset: recipient -> last use outside a window, of the last 24 h
 --   win:<sender>      zset: recipient -> end of his 24-hour window
@@ -24,6 +30,9 @@
 --   wake              list of at most one token, for which an idle worker waits (BLPOP)
 local P = KEYS[1]
 local DAY = 86400000000
+-- Lanes from this priority on leave the portfolio's reserve to those before them.
+local CAMPAIGNS = 10
+local NEVER = 4000000000000000
 
 local function clock()
   local t = redis.call('TIME')
@@ -43,24 +52,62 @@ local function early_of(text)
   return math.max(tonumber(text), num(redis.call('HGET', P .. 'p', 'early')))
 end
 
+local function class_of(prio) return tonumber(prio) >= CAMPAIGNS and 'late' or 'first' end
+
+-- How many places lanes of the class have to leave free.
+local function limit_of(limit, reserve, class)
+  return class == 'late' and limit - reserve or limit
+end
+
+-- A use counts until `now` is a day past it, though slots lie later: of two numbers' claims the
+-- later one may give the earlier slot.
+local function forget_uses(now)
+  redis.call('ZREMRANGEBYSCORE', P .. 'uniq', '-inf', int(now - DAY))
+end
+
+-- How many places for new recipients the class has; nil: any number.
+local function places_of(portfolio, class)
+  local limit = num(portfolio.limit)
+  if limit == 0 then return nil end
+  return limit_of(limit, num(portfolio.reserve), class) - redis.call('ZCARD', P .. 'uniq')
+end
+
+-- When the class has a place.
+local function place_at(class)
+  local p = redis.call('HMGET', P .. 'p', 'limit', 'reserve')
+  local limit = num(p[1])
+  if limit == 0 then return 0 end
+  local over = redis.call('ZCARD', P .. 'uniq') - limit_of(limit, num(p[2]), class)
+  if over < 0 then return 0 end
+  local use = redis.call('ZRANGE', P .. 'uniq', over, over, 'WITHSCORES')
+  return use[2] and tonumber(use[2]) + DAY or NEVER
+end
+
 -- When the sender may next have something to send, from its lanes; nil: nothing at all.
-local function next_of_sender(s, early)
+local function next_of_sender(s, early, tat, full)
   local first
+  local function not_after(at)
+    if at and (not first or at < first) then first = at end
+  end
   for _, prio in ipairs(redis.call('ZRANGE', P .. 'prios:' .. s, 0, -1)) do
     local r = redis.call('ZRANGE', P .. 'ready:' .. s .. ':' .. prio, 0, 0, 'WITHSCORES')
-    if r[2] and (not first or tonumber(r[2]) < first) then first = tonumber(r[2]) end
+    not_after(tonumber(r[2]))
   end
-  local d = redis.call('ZRANGE', P .. 'later:' .. s, 0, 0, 'WITHSCORES')
-  if d[2] and (not first or tonumber(d[2]) < first) then first = tonumber(d[2]) end
+  not_after(tonumber(redis.call('ZRANGE', P .. 'later:' .. s, 0, 0, 'WITHSCORES')[2]))
+  if full then
+    for _, class in ipairs({'first', 'late'}) do
+      if redis.call('EXISTS', P .. 'full:' .. s .. ':' .. class) == 1 then not_after(place_at(class)) end
+    end
+  end
   if not first then return nil end
-  return math.max(first, num(redis.call('HGET', P .. 's:' .. s, 'tat')) - early)
+  return math.max(first, tat - early)
 end
 
 local function set_agenda(s, early)
   local at
-  local c = redis.call('HMGET', P .. 's:' .. s, 'active', 'open_until', 'probe')
-  if c[1] == '1' then at = next_of_sender(s, early) end
-  if at and c[2] then at = math.max(at, num(c[2]), num(c[3])) end
+  local h = redis.call('HMGET', P .. 's:' .. s, 'active', 'tat', 'full', 'open_until', 'probe')
+  if h[1] == '1' then at = next_of_sender(s, early, num(h[2]), h[3]) end
+  if at and h[4] then at = math.max(at, num(h[4]), num(h[5])) end
   if at then
     redis.call('ZADD', P .. 'agenda', int(at), s)
   else
@@ -69,17 +116,30 @@ local function set_agenda(s, early)
   return at
 end
 
--- Puts a running lane that has ids among those that wait for their turn; else takes it out.
+-- Puts a lane where it belongs: running with ids that it may look at among those that wait for their
+-- turn; with none but those that wait for a place among those, unless there are places; else nowhere.
+local function place_lane(lane, s, prio, running, at, now, places)
+  local ready, full = P .. 'ready:' .. s .. ':' .. prio, P .. 'full:' .. s .. ':' .. class_of(prio)
+  if running and (redis.call('LLEN', P .. 'q:' .. lane) > 0 or
+      places and redis.call('EXISTS', P .. 'w:' .. lane) == 1) then
+    redis.call('ZADD', ready, int(at), lane)
+    redis.call('ZADD', P .. 'prios:' .. s, prio, prio)
+    return
+  end
+  redis.call('ZREM', ready, lane)
+  if running and redis.call('EXISTS', P .. 'w:' .. lane) == 1 then
+    redis.call('ZADD', full, 'NX', int(now), lane)
+    redis.call('HSET', P .. 's:' .. s, 'full', '1')
+  else
+    redis.call('ZREM', full, lane)
+  end
+end
+
 local function set_ready(lane, now, early)
   local l = redis.call('HMGET', P .. 'l:' .. lane, 'sender', 'prio', 'tat', 'running')
-  if not l[1] then return end
-  local key = P .. 'ready:' .. l[1] .. ':' .. l[2]
-  if l[4] == '1' and redis.call('LLEN', P .. 'q:' .. lane) > 0 then
-    redis.call('ZADD', key, int(math.max(now, num(l[3]) - early)), lane)
-    redis.call('ZADD', P .. 'prios:' .. l[1], l[2], l[2])
-  else
-    redis.call('ZREM', key, lane)
-  end
+  if not l[1] then return nil end
+  place_lane(lane, l[1], l[2], l[4] == '1', math.max(now, num(l[3]) - early), now)
+  return l[1]
 end
 
 -- The lane's earliest delayed id tells its sender when to look.
@@ -133,30 +193,56 @@ local function hash(key)
   return h
 end
 
--- When the recipient may get a message of this number, looking from t: t itself if now.
--- Spends nothing.
-local function wait_of_recipient(s, r, t, portfolio)
-  local pair = num(redis.call('ZSCORE', P .. 'pair:' .. s, r))
-  if pair > t then return pair end
-  local limit = num(portfolio.limit)
-  if limit > 0 and num(redis.call('ZSCORE', P .. 'win:' .. s, r)) <= t then
-    local used = redis.call('ZSCORE', P .. 'uniq', r)
-    if not used or tonumber(used) <= t - DAY then
-      redis.call('ZREMRANGEBYSCORE', P .. 'uniq', '-inf', int(t - DAY))
-      if redis.call('ZCARD', P .. 'uniq') >= limit then
-        local oldest = redis.call('ZRANGE', P .. 'uniq', 0, 0, 'WITHSCORES')
-        return tonumber(oldest[2]) + DAY + 1
-      end
-    end
-  end
-  return t
+-- When the recipient may get a message of this number, looking from t: t itself if now. Spends
+-- nothing.
+local function wait_of_pair(s, r, t)
+  return math.max(t, num(redis.call('ZSCORE', P .. 'pair:' .. s, r)))
 end
 
--- Spends the recipient's limits for a start within [t, t + allowance].
-local function spend_recipient(s, r, t, allowance, pair_iv)
+-- Whether a start within [t, t + allowance] is outside the recipient's window on this number.
+local function is_outside(s, r, t, allowance)
+  return num(redis.call('ZSCORE', P .. 'win:' .. s, r)) <= t + allowance
+end
+
+-- Spends the recipient's limits for a start within [t, t + allowance]. A use never moves back: of
+-- two numbers' claims the later one may give the earlier slot.
+local function spend_recipient(s, r, t, allowance, pair_iv, outside)
   redis.call('ZADD', P .. 'pair:' .. s, int(t + pair_iv), r)
-  if num(redis.call('ZSCORE', P .. 'win:' .. s, r)) <= t + allowance then
-    redis.call('ZADD', P .. 'uniq', int(t + allowance), r)
+  if outside then redis.call('ZADD', P .. 'uniq', 'GT', int(t + allowance), r) end
+end
+
+local function left_waiting(n)
+  if n > 0 and redis.call('HINCRBY', P .. 'p', 'waiting', -n) <= 0 then
+    redis.call('DEL', P .. 'who')
+    redis.call('HSET', P .. 'p', 'waiting', '0')
+  end
+end
+
+local function wait_for_place(lane, id, r)
+  redis.call('RPUSH', P .. 'w:' .. lane, id .. ' ' .. r)
+  local others = redis.call('HGET', P .. 'who', r)
+  redis.call('HSET', P .. 'who', r, (others and others .. '\n' or '') .. id .. ' ' .. lane)
+  redis.call('HINCRBY', P .. 'p', 'waiting', '1')
+end
+
+local function forget_waiting(lane)
+  left_waiting(redis.call('LLEN', P .. 'w:' .. lane))
+  redis.call('UNLINK', P .. 'w:' .. lane)
+end
+
+-- A message to him takes no new place any more: what waits for one goes to the front of its lane.
+local function release(r, now, early)
+  local lines = redis.call('HGET', P .. 'who', r)
+  if not lines then return end
+  redis.call('HDEL', P .. 'who', r)
+  for id, lane in string.gmatch(lines, '(%S+) ([^\n]+)') do
+    local item = id .. ' ' .. r
+    if redis.call('LREM', P .. 'w:' .. lane, 1, item) > 0 then
+      redis.call('LPUSH', P .. 'q:' .. lane, item)
+      left_waiting(1)
+      local s = set_ready(lane, now, early)
+      if s then set_agenda(s, early) end
+    end
   end
 end
 

@@ -6,10 +6,15 @@ if not built(run_id) then return {'REBUILD'} end
 local now = clock()
 local s = redis.call('HGET', P .. 'l:' .. lane, 'sender')
 if not s then return {'NO_LANE'} end
-if ARGV[4] == '1' then redis.call('DEL', P .. 'q:' .. lane, P .. 'd:' .. lane) end
+if ARGV[4] == '1' then
+  redis.call('DEL', P .. 'q:' .. lane, P .. 'd:' .. lane)
+  forget_waiting(lane)
+end
 local there = {}
 if ARGV[4] == '2' then
-  for _, item in ipairs(redis.call('LRANGE', P .. 'q:' .. lane, 0, -1)) do there[item] = true end
+  for _, list in ipairs({'q:', 'w:'}) do
+    for _, item in ipairs(redis.call('LRANGE', P .. list .. lane, 0, -1)) do there[item] = true end
+  end
 end
 for i = 5, #ARGV, 3 do
   local item = ARGV[i] .. ' ' .. ARGV[i + 1]

@@ -9,10 +9,12 @@ local old = redis.call('HMGET', key, 'sender', 'prio')
 if old[1] and (old[1] ~= sender or old[2] ~= prio or ARGV[9] == '1') then
   redis.call('ZREM', P .. 'ready:' .. old[1] .. ':' .. old[2], lane)
   redis.call('ZREM', P .. 'later:' .. old[1], lane)
+  redis.call('ZREM', P .. 'full:' .. old[1] .. ':' .. class_of(old[2]), lane)
 end
 if ARGV[9] == '1' then
   -- What it has spent stays for a day: a retry may open the lane again within its window.
   redis.call('DEL', P .. 'q:' .. lane, P .. 'd:' .. lane)
+  forget_waiting(lane)
   redis.call('HSET', key, 'running', '0')
   redis.call('EXPIRE', key, 86400)
 else

@@ -24,7 +24,8 @@ local tolerance = (math.max(1, num(lh.burst)) - 1) * num(lh.iv)
 for i = 6, #ARGV, 2 do
   local t = math.max(now + lead, s_tat, l_tat - tolerance)
   if t > now + lead + hold then break end
-  spend_recipient(s, ARGV[i + 1], t, allowance, num(sh.pair_iv))
+  spend_recipient(s, ARGV[i + 1], t, allowance, num(sh.pair_iv),
+    is_outside(s, ARGV[i + 1], t, allowance))
   s_tat = t + sender_interval(sh, t)
   l_tat = math.max(l_tat, t) + num(lh.iv)
   answer[#answer + 1] = ARGV[i]
