@@ -224,6 +224,10 @@ bool RunIsOver(const Campaign& c, const Progress& p, absl::Time now) {
          open == 0;
 }
 
+std::int64_t MessagesLeft(const Campaign& c, const Progress& p) {
+  return std::max<std::int64_t>(0, *c.asked - (p.total() - p.queued()));
+}
+
 std::int64_t RoomAhead(const Campaign& c, const Progress& p, double rate_per_s) {
   const std::int64_t waiting = c.cursor - (p.total() - p.queued());
   const auto limit =

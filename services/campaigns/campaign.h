@@ -101,6 +101,9 @@ void Fail(Campaign& campaign, absl::string_view reason, absl::Time now);
 // True when every message of the run has its last word and the events have told all of it.
 bool RunIsOver(const Campaign& campaign, const Progress& progress, absl::Time now);
 
+// Of a run that has been opened: queued or not handed over yet.
+std::int64_t MessagesLeft(const Campaign& campaign, const Progress& progress);
+
 // How many more messages may be handed over now: the run is at most 60 s of its rate ahead, so that
 // a text is of this minute and memory does not grow with the audience.
 std::int64_t RoomAhead(const Campaign& campaign, const Progress& progress, double rate_per_s);

@@ -77,6 +77,33 @@ void ToProto(const Campaign& c, v1::Campaign* p) {
   if (c.finished_at) Set(*c.finished_at, p->mutable_finish_time());
 }
 
+void ToProto(const Campaign& c, std::int64_t messages, const QuotaView& plan,
+             v1::PlanCampaignResponse* p) {
+  p->set_messages(messages);
+  if (c.start_at) Set(*c.start_at, p->mutable_start_time());
+  if (c.end_at) Set(*c.end_at, p->mutable_end_time());
+  p->set_messaging_limit(plan.limit);
+  p->set_trigger_reserve(plan.reserve);
+  p->set_used(plan.used);
+  p->set_others(plan.others);
+  p->set_fits_now(plan.fits_now);
+  for (const QuotaView::Day& day : plan.days) {
+    v1::PlanCampaignResponse::Day& told = *p->add_days();
+    Set(day.start, told.mutable_start_time());
+    told.set_messages(day.messages);
+  }
+  if (plan.finish) Set(*plan.finish, p->mutable_finish_time());
+  p->set_left_over(plan.left_over);
+  if (plan.next_place) Set(*plan.next_place, p->mutable_next_place_time());
+  for (const QuotaView::OtherNumber& number : plan.other_numbers) {
+    v1::PlanCampaignResponse::OtherNumber& told = *p->add_other_numbers();
+    told.set_sender_id(number.sender_id);
+    told.set_display_phone(number.phone);
+    told.set_free(number.free);
+    told.set_unlimited(number.unlimited);
+  }
+}
+
 Campaign FromProto(const v1::Campaign& proto) {
   Campaign campaign;
   for (const auto& [name, set] : Setters()) set(proto, &campaign);

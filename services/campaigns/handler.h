@@ -46,6 +46,9 @@ class Handler : public v1::CampaignsService::Service {
   grpc::Status UpdateCampaign(grpc::ServerContext* context,
                               const v1::UpdateCampaignRequest* request,
                               v1::Campaign* response) override;
+  // handler_plan.cc
+  grpc::Status PlanCampaign(grpc::ServerContext* context, const v1::PlanCampaignRequest* request,
+                            v1::PlanCampaignResponse* response) override;
   grpc::Status ScheduleCampaign(grpc::ServerContext* context,
                                 const v1::ScheduleCampaignRequest* request,
                                 v1::Campaign* response) override;

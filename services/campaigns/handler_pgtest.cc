@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "kabar/contacts/v1/contacts.grpc.pb.h"
 #include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
 #include "kabar/events/v1/events.pb.h"
 #include "libs/base/clock.h"
@@ -19,6 +20,16 @@ namespace kabar::campaigns {
 namespace {
 
 using kabar::testing::IsOk;
+
+class FakeContacts : public contacts::v1::ContactsService::Service {
+ public:
+  grpc::Status CountSegment(grpc::ServerContext*, const contacts::v1::CountSegmentRequest*,
+                            contacts::v1::CountSegmentResponse* response) override {
+    response->set_contacts(700);
+    response->set_shipments(900);
+    return grpc::Status::OK;
+  }
+};
 
 // Answers every lane verb with the same.
 class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
@@ -43,6 +54,17 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
                           dispatcher::v1::Lane*) override {
     return rpc::ToGrpc(answer);
   }
+  grpc::Status PlanQuota(grpc::ServerContext*, const dispatcher::v1::PlanQuotaRequest* request,
+                         dispatcher::v1::PlanQuotaResponse* response) override {
+    planned = *request;
+    response->set_messaging_limit(250);
+    response->set_fits_now(225);
+    response->add_days()->set_recipients(225);
+    response->set_left_over(request->recipients() - 225);
+    response->add_other_numbers()->set_sender_id("snd_2");
+    return rpc::ToGrpc(answer);
+  }
+  dispatcher::v1::PlanQuotaRequest planned;
   // Two messages go back whenever it is asked.
   grpc::Status RetryFailed(grpc::ServerContext*, const dispatcher::v1::RetryFailedRequest*,
                            dispatcher::v1::RetryFailedResponse* response) override {
@@ -95,9 +117,10 @@ struct Verbs : testing::CampaignFixture {
     REQUIRE_THAT(store.MakeSink(nullptr)->Apply(views, absl::Now() + absl::Seconds(5)), IsOk());
   }
 
+  FakeContacts contacts;
   FakeDispatcher dispatcher;
   rpc::Guard guard{{.service = "campaigns"}, rpc::testing::TestKeys()};
-  rpc::testing::LocalServer peer{guard, {&dispatcher}};
+  rpc::testing::LocalServer peer{guard, {&contacts, &dispatcher}};
   Peers peers{
       {.contacts = peer.address(), .templates = peer.address(), .dispatcher = peer.address()},
       "service"};
@@ -132,6 +155,52 @@ TEST_CASE("CancelCampaign: what the lane holds counts as handed over", "[campaig
   REQUIRE_THAT(answer, IsOk());
   CHECK(answer->not_expanded() == 50);
   CHECK(f.Get().not_expanded() == 50);
+}
+
+TEST_CASE("PlanCampaign: a draft by its segment, a run by what is left", "[campaigns]") {
+  Verbs f("");
+  const auto plan = [&]() -> absl::StatusOr<v1::PlanCampaignResponse> {
+    v1::PlanCampaignRequest request;
+    request.set_id("cmp_1");
+    v1::PlanCampaignResponse answer;
+    grpc::ClientContext context;
+    rpc::testing::As(context, "viewer-a");
+    const absl::Status status = rpc::ToAbsl(f.stub->PlanCampaign(&context, request, &answer));
+    if (!status.ok()) return status;
+    return answer;
+  };
+  Campaign campaign = f.Put(State::kDraft);
+  campaign.run_id.clear();
+  campaign.run_day.reset();
+  campaign.end_at.reset();
+  campaign.asked.reset();
+  campaign.cursor = 0;
+  f.Save(campaign);
+  const auto draft = plan();
+  REQUIRE_THAT(draft, IsOk());
+  CHECK(draft->messages() == 900);  // one a shipment
+  CHECK(draft->fits_now() == 225);
+  CHECK(draft->left_over() == 675);
+  CHECK(draft->days(0).messages() == 225);
+  CHECK(draft->other_numbers(0).sender_id() == "snd_2");
+  CHECK(draft->has_start_time());
+  CHECK(draft->end_time().seconds() - draft->start_time().seconds() == 24 * 3600);
+  CHECK(f.dispatcher.planned.rate() == f.Get().rate);
+  CHECK(f.Get().state == State::kDraft);  // nothing is started by a plan
+
+  campaign.state = State::kRunning;
+  campaign.run_id = "run_1";
+  campaign.run_day = absl::CivilDay(2026, 3, 1);
+  campaign.asked = 250;
+  f.Save(campaign);
+  const auto run = plan();
+  REQUIRE_THAT(run, IsOk());
+  CHECK(run->messages() == 250);
+  CHECK(f.dispatcher.planned.lane_id() == "run_1");
+  campaign.state = State::kCancelled;
+  campaign.finished_at = absl::Now();
+  f.Save(campaign);
+  CHECK(base::GetReason(plan().status()) == "WRONG_CAMPAIGN_STATE");
 }
 
 // Else the run would wait for ever for events of retries that there never were.

@@ -32,6 +32,10 @@ void Set(absl::Time time, google::protobuf::Timestamp* proto) {
   proto->set_nanos(static_cast<std::int32_t>(micros % 1000000) * 1000);
 }
 
+absl::Time Get(const google::protobuf::Timestamp& proto) {
+  return absl::FromUnixSeconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
+}
+
 std::string PurposeName(const Campaign& c) {
   return contacts::v1::ConsentPurpose_Name(static_cast<contacts::v1::ConsentPurpose>(c.purpose));
 }
@@ -358,25 +362,46 @@ absl::StatusOr<SenderView> Peers::GetSender(const Campaign& c) {
                : sender.state() == dispatcher::v1::SENDER_PAUSED ? "PAUSED"
                                                                  : "STOPPED";
   view.reason = sender.state_reason();
-  view.portfolio_id = sender.portfolio_id();
   if (sender.health().circuit_open()) view.trouble = sender.health().reason();
   return view;
 }
 
-absl::StatusOr<std::int64_t> Peers::GetMessagingLimit(const Campaign& c,
-                                                      const std::string& portfolio_id) {
-  dispatcher::v1::ListPortfoliosRequest request;
-  while (true) {
-    dispatcher::v1::ListPortfoliosResponse page;
-    KABAR_RETURN_IF_ERROR(state_->Call(*state_->dispatcher,
-                                       &DispatcherService::Stub::ListPortfolios, c.outlet_id,
-                                       request, &page));
-    for (const auto& portfolio : page.portfolios()) {
-      if (portfolio.id() == portfolio_id) return portfolio.messaging_limit();
-    }
-    if (page.next_page_token().empty()) return 0;
-    request.set_page_token(page.next_page_token());
+absl::StatusOr<std::int64_t> Peers::CountAudience(const Campaign& c) {
+  contacts::v1::CountSegmentRequest request;
+  request.set_segment_id(c.segment_id);
+  contacts::v1::CountSegmentResponse answer;
+  KABAR_RETURN_IF_ERROR(state_->Call(*state_->contacts, &ContactsService::Stub::CountSegment,
+                                     c.outlet_id, request, &answer));
+  return c.subject == contacts::v1::CONTACT ? answer.contacts() : answer.shipments();
+}
+
+absl::StatusOr<QuotaView> Peers::PlanQuota(const Campaign& c, std::int64_t messages) {
+  dispatcher::v1::PlanQuotaRequest request;
+  request.set_sender_id(c.sender_id);
+  request.set_recipients(messages);
+  request.set_rate(c.rate);
+  request.set_lane_id(c.run_id);
+  if (c.start_at) Set(*c.start_at, request.mutable_start_time());
+  if (c.end_at) Set(*c.end_at, request.mutable_end_time());
+  dispatcher::v1::PlanQuotaResponse plan;
+  KABAR_RETURN_IF_ERROR(state_->Call(*state_->dispatcher, &DispatcherService::Stub::PlanQuota,
+                                     c.outlet_id, request, &plan));
+  QuotaView view{.limit = plan.messaging_limit(),
+                 .reserve = plan.trigger_reserve(),
+                 .used = plan.used(),
+                 .others = plan.others(),
+                 .fits_now = plan.fits_now(),
+                 .left_over = plan.left_over()};
+  for (const auto& day : plan.days()) {
+    view.days.push_back({Get(day.start_time()), day.recipients()});
   }
+  if (plan.has_finish_time()) view.finish = Get(plan.finish_time());
+  if (plan.has_next_place_time()) view.next_place = Get(plan.next_place_time());
+  for (const auto& number : plan.other_numbers()) {
+    view.other_numbers.push_back(
+        {number.sender_id(), number.display_phone(), number.free(), number.unlimited()});
+  }
+  return view;
 }
 
 }  // namespace kabar::campaigns

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,8 +50,32 @@ struct SenderView {
   bool active = true;
   std::string state;  // ACTIVE, PAUSED, STOPPED
   std::string reason;
-  std::string portfolio_id;
   std::string trouble;  // with the provider, so that nothing but probes is sent; empty: none
+};
+
+// What the messaging limit of the sender's portfolio and the rate make of a run, as the dispatcher
+// plans it.
+struct QuotaView {
+  struct Day {
+    absl::Time start;
+    std::int64_t messages = 0;
+  };
+  struct OtherNumber {
+    std::string sender_id;
+    std::string phone;
+    std::int64_t free = 0;
+    bool unlimited = false;
+  };
+  std::int64_t limit = 0;  // 0: unlimited
+  std::int64_t reserve = 0;
+  std::int64_t used = 0;
+  std::int64_t others = 0;
+  std::int64_t fits_now = 0;
+  std::int64_t left_over = 0;
+  std::vector<Day> days = {};
+  std::optional<absl::Time> finish = {};
+  std::optional<absl::Time> next_place = {};
+  std::vector<OtherNumber> other_numbers = {};
 };
 
 // The service that a failed call was to ("contacts"); empty: the failure is of no call.
@@ -91,9 +116,10 @@ class Peers {
 
   absl::StatusOr<LaneView> GetLane(const Campaign& campaign);
   absl::StatusOr<SenderView> GetSender(const Campaign& campaign);
-  // Unique recipients in 24 h; 0: unlimited.
-  absl::StatusOr<std::int64_t> GetMessagingLimit(const Campaign& campaign,
-                                                 const std::string& portfolio_id);
+  // How many messages the audience would be now.
+  absl::StatusOr<std::int64_t> CountAudience(const Campaign& campaign);
+  // `messages` more of it, from its start time on (now, if past).
+  absl::StatusOr<QuotaView> PlanQuota(const Campaign& campaign, std::int64_t messages);
 
  private:
   struct State;

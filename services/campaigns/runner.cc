@@ -266,9 +266,8 @@ absl::StatusOr<std::string> Runner::Obstacle(const Campaign& c, const Progress& 
   }
   if (!sender->active || !sender->trouble.empty()) return WaitsForSender(c.sender_id, *sender);
   if (progress.queued() == 0 || !pulse.HasStalled(RateOf(c), clock_.Now())) return std::string();
-  KABAR_ASSIGN_OR_RETURN(const std::int64_t limit,
-                         peers_.GetMessagingLimit(c, sender->portfolio_id));
-  return WaitsForLimit(progress, pulse.last_beat(), limit);
+  KABAR_ASSIGN_OR_RETURN(const QuotaView plan, peers_.PlanQuota(c, MessagesLeft(c, progress)));
+  return WaitsForLimit(progress, pulse.last_beat(), plan);
 }
 
 // The lane is what sends, so its state counts; events of its pauses may come late and out of step

@@ -268,7 +268,10 @@ TEST_CASE("Runner: a campaign under an operator's pause says who paused what and
 
 TEST_CASE("Runner: names the messaging limit when queued messages do not go", "[campaigns]") {
   Run f;
-  f.dispatcher.messaging_limit = 200;
+  f.dispatcher.plan.set_messaging_limit(220);
+  f.dispatcher.plan.set_trigger_reserve(20);
+  f.dispatcher.plan.set_left_over(7);
+  f.dispatcher.plan.mutable_next_place_time()->set_seconds(1800000000);
   f.Steps(4);
   f.Events({}, events::v1::QUEUED, 250);
   f.Events(events::v1::QUEUED, events::v1::SENT, 200);
@@ -276,7 +279,10 @@ TEST_CASE("Runner: names the messaging limit when queued messages do not go", "[
   CHECK(f.Get().state_reason.empty());
   f.Steps(3, absl::Seconds(5));
   CHECK_THAT(f.Get().state_reason, Contains("50 messages queued, but none has gone out since"));
-  CHECK_THAT(f.Get().state_reason, Contains("(200 recipients in 24 h)"));
+  CHECK_THAT(f.Get().state_reason, Contains("limit (220 recipients in 24 h, 20 of them kept"));
+  CHECK_THAT(f.Get().state_reason, Contains("goes on by itself at 2027-01-15 08:00 UTC, but 7"));
+  CHECK(f.dispatcher.planned.recipients() == 50);
+  CHECK(f.dispatcher.planned.lane_id() == f.Get().run_id);
   f.Events(events::v1::QUEUED, events::v1::SENT, 1);
   f.Steps(1);
   CHECK(f.Get().state_reason.empty());

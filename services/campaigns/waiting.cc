@@ -13,6 +13,12 @@ constexpr double kMissedTurns = 5;  // of a slow lane
 
 std::string Messages(std::int64_t n) { return n == 1 ? "1 message" : absl::StrCat(n, " messages"); }
 
+constexpr char kMinute[] = "%Y-%m-%d %H:%M UTC";
+
+std::string TimeText(const char* format, absl::Time time) {
+  return absl::FormatTime(format, time, absl::UTCTimeZone());
+}
+
 }  // namespace
 
 void Pulse::Feel(const Progress& progress, absl::Time now) {
@@ -56,17 +62,25 @@ std::string WaitsForWord(std::int64_t unknown) {
                       "campaigns resolve-unknown");
 }
 
-std::string WaitsForLimit(const Progress& progress, absl::Time since, std::int64_t limit) {
+std::string WaitsForLimit(const Progress& progress, absl::Time since, const QuotaView& plan) {
   const std::string fact =
       absl::StrCat(Messages(progress.queued()), " queued, but none has gone out since ",
-                   absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", since, absl::UTCTimeZone()));
-  if (limit > 0) {
-    return absl::StrCat(fact, ": most likely the portfolio's messaging limit (", limit,
-                        " recipients in 24 h) is used up; it goes on by itself as they pass");
+                   TimeText("%Y-%m-%d %H:%M:%S UTC", since));
+  if (plan.limit == 0 || plan.fits_now > 0) {
+    return absl::StrCat(fact,
+                        ": they wait for their next try, or the dispatcher's workers are busy or "
+                        "away; it goes on by itself");
   }
-  return absl::StrCat(fact,
-                      ": they wait for their next try, or the dispatcher's workers are busy or "
-                      "away; it goes on by itself");
+  std::string text =
+      absl::StrCat(fact, ": the portfolio's messaging limit (", plan.limit, " recipients in 24 h, ",
+                   plan.reserve, " of them kept for triggers) is used up; it goes on by itself");
+  if (plan.next_place) absl::StrAppend(&text, " at ", TimeText(kMinute, *plan.next_place));
+  if (plan.left_over > 0) {
+    absl::StrAppend(&text, ", but ", Messages(plan.left_over), " will not go before its end");
+  } else if (plan.finish) {
+    absl::StrAppend(&text, " and is done about ", TimeText(kMinute, *plan.finish));
+  }
+  return text;
 }
 
 }  // namespace kabar::campaigns

@@ -214,6 +214,9 @@ class AdminStore {
   // Of any outlet; those that are there.
   virtual absl::StatusOr<std::vector<Lane>> GetLanes(const std::vector<std::string>& ids,
                                                      absl::Time deadline) = 0;
+  // RUNNING and PAUSED lanes of the portfolio's numbers, with how many rows each has in the ledger.
+  virtual absl::StatusOr<std::vector<Lane>> ListOpenLanesOf(const std::string& portfolio_id,
+                                                            absl::Time deadline) = 0;
   // In the state asked for already: the lane as it is. `by`: for the audit log.
   virtual absl::StatusOr<Lane> PauseLane(const std::string& outlet, const std::string& id,
                                          const std::string& reason, absl::Time deadline,

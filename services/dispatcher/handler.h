@@ -82,6 +82,10 @@ class Handler : public v1::DispatcherService::Service {
   grpc::Status RecountLane(grpc::ServerContext* context, const v1::RecountLaneRequest* request,
                            v1::RecountLaneResponse* response) override;
 
+  // handler_quota.cc
+  grpc::Status PlanQuota(grpc::ServerContext* context, const v1::PlanQuotaRequest* request,
+                         v1::PlanQuotaResponse* response) override;
+
   // handler_sending.cc
   grpc::Status PauseSending(grpc::ServerContext* context, const v1::PauseSendingRequest* request,
                             v1::Sending* response) override;
@@ -124,6 +128,13 @@ class Handler : public v1::DispatcherService::Service {
   // Answers the lane that a verb returned and tells the queue its state.
   absl::Status AnswerLane(const rpc::Call& call, const absl::StatusOr<Lane>& lane,
                           v1::Lane* response);
+
+  // The plan within the number's own portfolio.
+  absl::Status PlanIn(const rpc::Call& call, const Portfolio& portfolio, const QuotaClaim& ours,
+                      v1::PlanQuotaResponse* response);
+  absl::StatusOr<std::vector<Portfolio>> AllPortfolios(const rpc::Call& call);
+  absl::Status FindOtherNumbers(const rpc::Call& call, const std::vector<Portfolio>& portfolios,
+                                const std::string& own, v1::PlanQuotaResponse* response);
 
   // Tells the queue of a pause or of its end.
   void TellSending(const rpc::Call& call, const SendingTarget& target, bool resumed);

@@ -153,6 +153,55 @@ TEST_CASE("ResolveUnknown: an operator decides; ledger, queue and audit hear of 
   CHECK(f.State(2) == MessageState::kFailed);
 }
 
+TEST_CASE("PlanQuota: what others want, what is used, which other number has places",
+          "[dispatcher][quota]") {
+  Api f;
+  v1::UpdatePortfolioRequest update;
+  update.mutable_portfolio()->set_id("pf");
+  update.mutable_portfolio()->set_messaging_limit(2000);
+  REQUIRE_THAT(f.Call(&Stub::UpdatePortfolio, update), IsOk());
+  Portfolio other{.id = "pf-2", .outlet_id = "toko-a", .name = "Dua", .messaging_limit = 250};
+  REQUIRE_THAT(f.store.CreatePortfolio(other, {}, f.Deadline()), IsOk());
+  Sender sender = *f.store.GetSender("toko-a", "snd", f.Deadline());
+  sender.id = "snd-2";
+  sender.portfolio_id = "pf-2";
+  sender.phone_number_id = "2002";
+  REQUIRE_THAT(f.store.CreateSender(sender, {}, f.Deadline()), IsOk());
+  // The lane asks for 1,000: of them 3 are enqueued, and 3 stand in Redis.
+  REQUIRE_THAT(f.Call(&Stub::Enqueue, f.Batch(1, 3)), IsOk());
+  f.queue.SetQuotaUses({{absl::Now() + absl::Hours(1), 100}});
+
+  v1::PlanQuotaRequest request;
+  request.set_sender_id("snd");
+  request.set_recipients(2400);
+  auto plan = f.Call(&Stub::PlanQuota, request, "viewer-a");
+  REQUIRE_THAT(plan, IsOk());
+  CHECK(plan->messaging_limit() == 2000);
+  CHECK(plan->trigger_reserve() == 200);
+  CHECK(plan->used() == 100);
+  CHECK(plan->fits_now() == 1700);
+  CHECK(plan->others() == 1000);
+  REQUIRE(plan->days_size() == 2);
+  CHECK(plan->days(0).recipients() + plan->days(1).recipients() == 2400);
+  CHECK(plan->left_over() == 0);
+  CHECK(plan->has_finish_time());
+  REQUIRE(plan->other_numbers_size() == 1);
+  CHECK(plan->other_numbers(0).sender_id() == "snd-2");
+  CHECK(plan->other_numbers(0).free() == 125);  // 250 less a tenth less what the fake says is used
+
+  request.set_lane_id("lane");  // itself
+  CHECK(f.Call(&Stub::PlanQuota, request)->others() == 0);
+  *request.mutable_end_time() = plan->days(1).start_time();
+  CHECK(f.Call(&Stub::PlanQuota, request)->left_over() == 600);
+
+  request.set_rate("45/mim");
+  CHECK_THAT(f.Call(&Stub::PlanQuota, request), HasFieldViolation("rate"));
+  request.clear_rate();
+  CHECK_THAT(f.Call(&Stub::PlanQuota, request, "service", "toko-b"), ReasonIs("SENDER_NOT_FOUND"));
+  f.queue.SetDown(true);
+  CHECK_THAT(f.Call(&Stub::PlanQuota, request), StatusIs(absl::StatusCode::kUnavailable));
+}
+
 TEST_CASE("Senders: the token is sealed and never told", "[dispatcher]") {
   Api f;
   v1::CreatePortfolioRequest portfolio;

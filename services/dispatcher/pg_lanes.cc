@@ -20,6 +20,12 @@ constexpr pg::Query kGetLanes{"dispatcher.get_lanes",
                               KABAR_LANE_QUERY "WHERE l.id = ANY($1::text[]) ORDER BY l.id"};
 constexpr pg::Query kOpenLanes{"dispatcher.open_lanes",
                                KABAR_LANE_QUERY "WHERE l.state IN (1, 2) ORDER BY l.id"};
+constexpr pg::Query kOpenLanesOf{
+    "dispatcher.open_lanes_of",
+    "SELECT " KABAR_LANE_COLUMNS
+    ", (SELECT COALESCE(sum(d.enqueued), 0)::bigint FROM lane_days d WHERE d.lane_id = l.id)"
+    " FROM lanes l JOIN senders s ON s.id = l.sender_id"
+    " WHERE s.portfolio_id = $1 AND l.state IN (1, 2) ORDER BY l.id"};
 constexpr pg::Query kCountEnqueued{
     "dispatcher.count_enqueued",
     "SELECT COALESCE(sum(enqueued), 0)::bigint FROM lane_days WHERE lane_id = $1"};
@@ -130,6 +136,22 @@ absl::StatusOr<Lane> PgStore::CreateLane(const Lane& lane, absl::Time deadline) 
         return events.Append(tx);
       }));
   return created;
+}
+
+absl::StatusOr<std::vector<Lane>> PgStore::ListOpenLanesOf(const std::string& portfolio_id,
+                                                           absl::Time deadline) {
+  std::vector<Lane> lanes;
+  KABAR_RETURN_IF_ERROR(
+      pg::Transact(pool_, "ListOpenLanesOf", {.deadline = deadline, .read_only = true},
+                   [&](pg::Transaction& tx) -> absl::Status {
+                     lanes.clear();
+                     for (const pqxx::row& row : tx.Exec(kOpenLanesOf, portfolio_id)) {
+                       lanes.push_back(ReadLane(row).lane);
+                       lanes.back().enqueued = row[row.size() - 1].as<std::int64_t>();
+                     }
+                     return absl::OkStatus();
+                   }));
+  return lanes;
 }
 
 absl::StatusOr<Lane> PgStore::GetLane(const std::string& outlet, const std::string& id,

@@ -97,6 +97,8 @@ class PgStore : public Store, public AdminStore {
                                absl::Time deadline) override;
   absl::StatusOr<std::vector<Lane>> GetLanes(const std::vector<std::string>& ids,
                                              absl::Time deadline) override;
+  absl::StatusOr<std::vector<Lane>> ListOpenLanesOf(const std::string& portfolio_id,
+                                                    absl::Time deadline) override;
   absl::StatusOr<Lane> PauseLane(const std::string& outlet, const std::string& id,
                                  const std::string& reason, absl::Time deadline,
                                  const audit::Actor& by = {}) override;

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/dispatcher/quota_plan.h"
 #include "services/dispatcher/store.h"
 
 namespace kabar::dispatcher {
@@ -124,6 +125,16 @@ class Queue {
   // Replaces the lane's list by `entries` in one step (sweeper, rebuild).
   virtual absl::Status ReplaceLane(const Lane& lane, const std::vector<QueueEntry>& entries,
                                    absl::Time deadline) = 0;
+  // Who counts of the portfolio's 24 hours until when, in steps of kQuotaStep (at the end of each),
+  // and how many ids each of these lanes holds, all at one moment.
+  struct Quota {
+    absl::Time now;  // the server's
+    std::vector<QuotaUse> uses;
+    std::vector<std::int64_t> queued;
+  };
+  virtual absl::StatusOr<Quota> ReadQuota(const std::string& portfolio_id,
+                                          const std::vector<std::string>& lane_ids,
+                                          absl::Time deadline) = 0;
   // True if this Redis process was built from the ledger and has not been emptied since.
   virtual absl::StatusOr<bool> IsBuilt(const std::string& portfolio_id, absl::Time deadline) = 0;
   // Blocks until something was pushed for one of the portfolios (its id) or `timeout` passed

@@ -410,6 +410,24 @@ TEST_CASE("Quota: a lane's end, pause and resume while it waits", "[dispatcher][
   }
 }
 
+TEST_CASE("ReadQuota: who counts until when, and what each lane holds", "[dispatcher][quota]") {
+  TwoNumbers h(3);
+  h.UsedUntil(1001, absl::Minutes(12));
+  h.UsedUntil(1002, absl::Hours(20));
+  const Lane a = h.LaneOf(h.sender, "a"), b = h.LaneOf(h.other, "b");
+  h.Build({a, b});
+  h.Push(a, {1, 2, 3});
+  CHECK(h.Drain().size() == 1);
+  const auto quota = h.queue.ReadQuota("p1", {"a", "b", "none"}, In(absl::Seconds(5)));
+  REQUIRE(quota.ok());
+  CHECK(quota->queued == std::vector<std::int64_t>{2, 0, 0});
+  std::vector<std::pair<std::int64_t, std::int64_t>> uses;
+  for (const QuotaUse& use : quota->uses) {
+    uses.emplace_back(absl::ToInt64Minutes(use.until - quota->now), use.recipients);
+  }
+  CHECK(uses == std::vector<std::pair<std::int64_t, std::int64_t>>{{15, 1}, {1205, 1}, {1440, 1}});
+}
+
 TEST_CASE("Quota: an id that waits and is pushed again stays there once", "[dispatcher][quota]") {
   TwoNumbers h(1);
   h.UsedUntil(101, absl::Hours(1));

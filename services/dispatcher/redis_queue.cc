@@ -161,6 +161,27 @@ absl::StatusOr<std::int64_t> RedisQueue::LaneLength(const Lane& lane, absl::Time
   return a.integer + b.integer + c.integer;
 }
 
+absl::StatusOr<Queue::Quota> RedisQueue::ReadQuota(const std::string& portfolio_id,
+                                                   const std::vector<std::string>& lane_ids,
+                                                   absl::Time deadline) {
+  constexpr std::int64_t kSteps = absl::Hours(24) / kQuotaStep;
+  RedisArgs args = {Micros(kQuotaStep), absl::StrCat(kSteps)};
+  args.insert(args.end(), lane_ids.begin(), lane_ids.end());
+  KABAR_ASSIGN_OR_RETURN(auto answer,
+                         state_->Run(state_->read_quota, portfolio_id, args, deadline));
+  const auto& e = answer.reply.elements;
+  if (e.size() != 2 + kSteps + lane_ids.size()) {
+    return absl::InternalError("script read_quota answered another number of figures");
+  }
+  Quota quota{.now = absl::FromUnixMicros(ToInt(e[1]))};
+  for (std::int64_t i = 0; i < kSteps; ++i) {
+    const std::int64_t leave = ToInt(e[2 + static_cast<std::size_t>(i)]);
+    if (leave > 0) quota.uses.push_back({quota.now + (i + 1) * kQuotaStep, leave});
+  }
+  for (std::size_t i = 2 + kSteps; i < e.size(); ++i) quota.queued.push_back(ToInt(e[i]));
+  return quota;
+}
+
 absl::StatusOr<bool> RedisQueue::IsBuilt(const std::string& portfolio_id, absl::Time deadline) {
   KABAR_ASSIGN_OR_RETURN(auto lease, state_->pool.Acquire(deadline));
   KABAR_ASSIGN_OR_RETURN(const std::string run_id, state_->RunIdOf(*lease, deadline));

@@ -87,6 +87,7 @@ RedisQueue::State::State(RedisQueueOptions o, base::Clock& c)
       health("health", absl::StrCat(PreludeLua(), HealthLua())),
       put_portfolio("put_portfolio", absl::StrCat(PreludeLua(), PutPortfolioLua())),
       open_window("open_window", absl::StrCat(PreludeLua(), OpenWindowLua())),
+      read_quota("read_quota", absl::StrCat(PreludeLua(), ReadQuotaLua())),
       wake_connection(MakeConnectionOptions(options)) {}
 
 // What the keys mean, as part of the generation: with another number here, what an older version

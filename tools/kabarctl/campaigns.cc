@@ -6,6 +6,7 @@
 #include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
 #include "kabar/templates/v1/templates.pb.h"
 #include "tools/kabarctl/api.h"
+#include "tools/kabarctl/campaigns_plan.h"
 #include "tools/kabarctl/campaigns_watch.h"
 #include "tools/kabarctl/command.h"
 #include "tools/kabarctl/enum_option.h"
@@ -136,10 +137,12 @@ absl::StatusOr<int> Verb(Session& session, const Arguments& arguments,
 }
 
 absl::StatusOr<int> Schedule(Session& session, const Arguments& arguments) {
+  WarnOfPlan(session, arguments.Get("ID"));
   return Verb<campaigns::v1::ScheduleCampaignRequest>(session, arguments,
                                                       &CampaignsService::Stub::ScheduleCampaign);
 }
 absl::StatusOr<int> Start(Session& session, const Arguments& arguments) {
+  WarnOfPlan(session, arguments.Get("ID"));
   return Verb<campaigns::v1::StartCampaignRequest>(session, arguments,
                                                    &CampaignsService::Stub::StartCampaign);
 }
@@ -292,6 +295,13 @@ Commands CampaignCommands() {
   watch.options = {{.name = "interval",
                     .value = "TIME",
                     .help = "at most one update in this time (default 500ms)"}};
+  Command plan =
+      VerbCommand("plan", "Says how long a campaign takes with its rate and the messaging limit.",
+                  PlanCampaign);
+  plan.details =
+      "Before the start by the segment as it is now, of a run what is left. It supposes that "
+      "every\n"
+      "recipient is new within 24 h; start and schedule warn if not all can go before the end.";
   Command report = VerbCommand("report", "Shows a run's figures; they add up.", ReportCampaign);
   report.details = "Exit code 1 if the figures do not add up (a fault of the suite: report it).";
   Command resolve = VerbCommand(
@@ -326,6 +336,7 @@ Commands CampaignCommands() {
              .field = "state"}}),
        .run = List},
       VerbCommand("get", "Shows one campaign.", Get),
+      plan,
       VerbCommand("schedule", "Lets a draft start by itself at its start time.", Schedule),
       VerbCommand("start", "Starts a draft or scheduled campaign now.", Start),
       VerbCommand("pause", "Stops sending within a second; nothing is lost.", Pause),

@@ -69,6 +69,7 @@ TEST_CASE("AllCommands: each once, each option described and named once", "[kaba
                            "campaigns create",
                            "campaigns list",
                            "campaigns get",
+                           "campaigns plan",
                            "campaigns schedule",
                            "campaigns start",
                            "campaigns pause",

@@ -91,7 +91,8 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
   absl::Status enqueue_answer;       // what the caller then gets
   dispatcher::v1::Lane lane;         // id empty: not created
   dispatcher::v1::Sender sender;
-  std::int64_t messaging_limit = 0;
+  dispatcher::v1::PlanQuotaResponse plan;
+  dispatcher::v1::PlanQuotaRequest planned;             // the last one asked for
   std::vector<dispatcher::v1::OutgoingMessage> ledger;  // each id once
 
   FakeDispatcher() {
@@ -158,11 +159,10 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
     *answer = sender;
     return rpc::ToGrpc(fault);
   }
-  grpc::Status ListPortfolios(grpc::ServerContext*, const dispatcher::v1::ListPortfoliosRequest*,
-                              dispatcher::v1::ListPortfoliosResponse* answer) override {
-    auto* portfolio = answer->add_portfolios();
-    portfolio->set_id("pf");
-    portfolio->set_messaging_limit(messaging_limit);
+  grpc::Status PlanQuota(grpc::ServerContext*, const dispatcher::v1::PlanQuotaRequest* request,
+                         dispatcher::v1::PlanQuotaResponse* answer) override {
+    planned = *request;
+    *answer = plan;
     return rpc::ToGrpc(fault);
   }
 

@@ -109,6 +109,20 @@ class QueueOfLists : public Queue {
     KABAR_RETURN_IF_ERROR(Tell([] {}));
     return std::vector<SenderHealth>(senders.size());
   }
+  absl::StatusOr<Quota> ReadQuota(const std::string&, const std::vector<std::string>& lanes,
+                                  absl::Time) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (down_) return absl::UnavailableError("down");
+    Quota quota{.now = absl::Now(), .uses = quota_uses_};
+    for (const auto& lane : lanes) {
+      quota.queued.push_back(static_cast<std::int64_t>(pushed_[lane].size()));
+    }
+    return quota;
+  }
+  void SetQuotaUses(std::vector<QuotaUse> uses) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    quota_uses_ = std::move(uses);
+  }
   absl::StatusOr<std::int64_t> LaneLength(const Lane& lane, absl::Time) override {
     std::lock_guard<std::mutex> lock(mutex_);
     return static_cast<std::int64_t>(pushed_[lane.id].size());
@@ -158,6 +172,7 @@ class QueueOfLists : public Queue {
   std::map<std::string, LaneState> lanes_;
   std::map<std::string, SenderState> senders_;
   int windows_ = 0;
+  std::vector<QuotaUse> quota_uses_;
 };
 
 }  // namespace kabar::dispatcher

@@ -46,6 +46,7 @@ struct World {
   std::vector<std::string> create_request_ids;  // of every attempt
   // What GetCampaign answers, one after the other; the last one again and again.
   std::vector<campaigns::v1::Campaign> campaign_states;
+  campaigns::v1::PlanCampaignResponse plan;
   // How WatchCampaignStats ends at once, one call after the other, before it streams.
   std::vector<absl::Status> stream_faults;
   // What it then streams before it waits for its end.
@@ -191,6 +192,23 @@ class FakeCampaigns : public campaigns::v1::CampaignsService::Service {
       if (world_.campaign_states.size() > 1) {
         world_.campaign_states.erase(world_.campaign_states.begin());
       }
+      return absl::OkStatus();
+    });
+  }
+  grpc::Status PlanCampaign(grpc::ServerContext* context, const campaigns::v1::PlanCampaignRequest*,
+                            campaigns::v1::PlanCampaignResponse* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      *response = world_.plan;
+      return absl::OkStatus();
+    });
+  }
+  grpc::Status StartCampaign(grpc::ServerContext* context,
+                             const campaigns::v1::StartCampaignRequest* request,
+                             campaigns::v1::Campaign* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call&) -> absl::Status {
+      response->set_id(request->id());
+      response->set_state(campaigns::v1::RUNNING);
       return absl::OkStatus();
     });
   }

@@ -1,0 +1,90 @@
+#include "services/dispatcher/quota_plan.h"
+
+#include <catch2/catch.hpp>
+
+namespace kabar::dispatcher {
+namespace {
+
+const absl::Time kNow =
+    absl::FromCivil(absl::CivilSecond(2026, 11, 22, 1, 0, 0), absl::UTCTimeZone());
+
+std::vector<std::int64_t> Counts(const QuotaPlan& plan) {
+  std::vector<std::int64_t> counts;
+  for (const auto& day : plan.days) counts.push_back(day.recipients);
+  return counts;
+}
+
+TEST_CASE("PlanQuota: without a limit the rate alone counts", "[dispatcher][quota]") {
+  const auto plan = PlanQuota(std::nullopt, {}, {}, {.recipients = 900, .rate_per_s = 0.75}, kNow);
+  CHECK(Counts(plan) == std::vector<std::int64_t>{900});
+  REQUIRE(plan.finish);
+  CHECK(*plan.finish - kNow == absl::Minutes(20));
+  CHECK(plan.left_over == 0);
+  CHECK_FALSE(plan.waits_to);
+}
+
+TEST_CASE("PlanQuota: what does not fit goes on the following days, as the first leave",
+          "[dispatcher][quota]") {
+  const auto plan = PlanQuota(2000, {}, {}, {.recipients = 5000, .rate_per_s = 10}, kNow);
+  CHECK(plan.free == 2000);
+  CHECK(Counts(plan) == std::vector<std::int64_t>{2000, 2000, 1000});
+  REQUIRE(plan.finish);
+  CHECK(*plan.finish > kNow + absl::Hours(48));
+  CHECK(*plan.finish < kNow + absl::Hours(48) + absl::Minutes(15));
+  REQUIRE(plan.waits_to);
+  CHECK(*plan.waits_to - kNow == absl::Hours(24) + kQuotaStep);
+}
+
+TEST_CASE("PlanQuota: what is used now leaves in its time", "[dispatcher][quota]") {
+  const std::vector<QuotaUse> uses = {{kNow + absl::Hours(5), 600}, {kNow + absl::Hours(2), 400}};
+  const auto plan = PlanQuota(1000, uses, {}, {.recipients = 700, .rate_per_s = 100}, kNow);
+  CHECK(plan.used == 1000);
+  CHECK(plan.free == 0);
+  REQUIRE(plan.waits_to);
+  CHECK(*plan.waits_to == kNow + absl::Hours(2));
+  CHECK(Counts(plan) == std::vector<std::int64_t>{700});
+  REQUIRE(plan.finish);
+  CHECK(*plan.finish >= kNow + absl::Hours(5));
+  CHECK(*plan.finish < kNow + absl::Hours(5) + absl::Minutes(6));
+}
+
+TEST_CASE("PlanQuota: campaigns that want the same places share them evenly",
+          "[dispatcher][quota]") {
+  const std::vector<QuotaClaim> others = {{.lane_id = "a", .recipients = 3000, .rate_per_s = 50},
+                                          {.lane_id = "b", .recipients = 100, .rate_per_s = 50}};
+  const auto plan = PlanQuota(1000, {}, others, {.recipients = 900, .rate_per_s = 50}, kNow);
+  CHECK(plan.others == 3100);
+  CHECK(Counts(plan) == std::vector<std::int64_t>{450, 450});
+}
+
+TEST_CASE("PlanQuota: what does not go before the end is left over", "[dispatcher][quota]") {
+  const QuotaClaim ours{.recipients = 3000,
+                        .rate_per_s = 10,
+                        .start = kNow + absl::Hours(1),
+                        .end = kNow + absl::Hours(25)};
+  const auto plan = PlanQuota(1000, {{kNow + absl::Minutes(30), 1000}}, {}, ours, kNow);
+  CHECK(Counts(plan) == std::vector<std::int64_t>{1000, 1000, 1000});
+  CHECK(plan.days[0].start == kNow + absl::Hours(1));
+  CHECK(plan.left_over == 2000);
+  REQUIRE(plan.finish);
+  CHECK(*plan.finish > kNow + absl::Hours(49));
+}
+
+TEST_CASE("PlanQuota: nothing is left to campaigns if triggers keep it all",
+          "[dispatcher][quota]") {
+  const auto plan = PlanQuota(0, {}, {}, {.recipients = 5, .rate_per_s = 1}, kNow);
+  CHECK(plan.left_over == 5);
+  CHECK(plan.days.empty());
+  CHECK_FALSE(plan.finish);
+  CHECK_FALSE(plan.waits_to);
+}
+
+TEST_CASE("PlanQuota: a slow rate goes by it, whole recipients", "[dispatcher][quota]") {
+  const auto plan = PlanQuota(1000, {}, {}, {.recipients = 10, .rate_per_s = 1.0 / 600}, kNow);
+  REQUIRE(plan.finish);
+  CHECK(*plan.finish - kNow > absl::Minutes(90));
+  CHECK(*plan.finish - kNow <= absl::Minutes(105));
+}
+
+}  // namespace
+}  // namespace kabar::dispatcher
