@@ -128,9 +128,9 @@ class Queue {
   // Who counts of the portfolio's 24 hours until when, in steps of kQuotaStep (at the end of each),
   // and how many ids each of these lanes holds, all at one moment.
   struct Quota {
-    absl::Time now;  // the server's
-    std::vector<QuotaUse> uses;
-    std::vector<std::int64_t> queued;
+    absl::Time now = {};  // the server's
+    std::vector<QuotaUse> uses = {};
+    std::vector<std::int64_t> queued = {};
   };
   virtual absl::StatusOr<Quota> ReadQuota(const std::string& portfolio_id,
                                           const std::vector<std::string>& lane_ids,

@@ -164,21 +164,22 @@ absl::StatusOr<std::int64_t> RedisQueue::LaneLength(const Lane& lane, absl::Time
 absl::StatusOr<Queue::Quota> RedisQueue::ReadQuota(const std::string& portfolio_id,
                                                    const std::vector<std::string>& lane_ids,
                                                    absl::Time deadline) {
-  constexpr std::int64_t kSteps = absl::Hours(24) / kQuotaStep;
-  RedisArgs args = {Micros(kQuotaStep), absl::StrCat(kSteps)};
+  const std::int64_t steps = absl::Hours(24) / kQuotaStep;
+  RedisArgs args = {Micros(kQuotaStep), absl::StrCat(steps)};
   args.insert(args.end(), lane_ids.begin(), lane_ids.end());
   KABAR_ASSIGN_OR_RETURN(auto answer,
                          state_->Run(state_->read_quota, portfolio_id, args, deadline));
   const auto& e = answer.reply.elements;
-  if (e.size() != 2 + kSteps + lane_ids.size()) {
+  if (e.size() != 2 + static_cast<std::size_t>(steps) + lane_ids.size()) {
     return absl::InternalError("script read_quota answered another number of figures");
   }
   Quota quota{.now = absl::FromUnixMicros(ToInt(e[1]))};
-  for (std::int64_t i = 0; i < kSteps; ++i) {
+  for (std::int64_t i = 0; i < steps; ++i) {
     const std::int64_t leave = ToInt(e[2 + static_cast<std::size_t>(i)]);
     if (leave > 0) quota.uses.push_back({quota.now + (i + 1) * kQuotaStep, leave});
   }
-  for (std::size_t i = 2 + kSteps; i < e.size(); ++i) quota.queued.push_back(ToInt(e[i]));
+  for (std::size_t i = 2 + static_cast<std::size_t>(steps); i < e.size(); ++i)
+    quota.queued.push_back(ToInt(e[i]));
   return quota;
 }
 

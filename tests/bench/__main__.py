@@ -5,6 +5,8 @@
   tools/bench peers       the same job beside BullMQ in one run: the ratio
   tools/bench idle        what nothing to do costs, and how soon an enqueued message starts
   tools/bench throttle    limits on the wire: the most in any window, how much of a limit is used
+  tools/bench fairness    a trigger beside a large campaign, two campaigns of one number
+  tools/bench claims      what a claim costs Redis with 5, 1,000 and 5,000 lanes
   tools/bench cloudsim    the simulator alone: is it ever the bottleneck?
 
 Each prints a small table; --json FILE writes the same for programs. Exit code 1 when a run was not
@@ -15,13 +17,16 @@ import argparse
 import sys
 
 import campaign
+import claims
 import cloudsim
+import fairness
 import idle
 import loop
 import peers
 import throttle
 
 BENCHES = {"campaign": campaign, "loop": loop, "peers": peers, "idle": idle, "throttle": throttle,
+           "fairness": fairness, "claims": claims,
            "cloudsim": cloudsim}
 
 

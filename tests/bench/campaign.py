@@ -50,26 +50,27 @@ def arguments(parser):
                         help="leave the stack up until Ctrl-C, to look around")
 
 
-def make_stack(folder, workers=1, scenario=None, flags=(), webhook=None):
+def make_stack(folder, workers=1, scenario=None, flags=(), webhook=None, numbers=1,
+               record="summary", limits=None):
     """Numbers that never refuse for being too fast: what holds a limit is the suite itself."""
     wabas = [{"id": f"10200{i}", "name": outlet, "portfolio": outlet, "templates": PROVIDER_TEMPLATES,
-              "phone_numbers": [{"id": f"20200{i}0", "display_phone_number": f"+62 811-1000-{i}00",
-                                 "throughput": 1_000_000_000}]}
+              "phone_numbers": [{"id": f"20200{i}{n}", "display_phone_number": f"+62 811-1000-{i}0{n}",
+                                 "throughput": 1_000_000_000} for n in range(numbers)]}
              for i, outlet in enumerate(OUTLETS)]
     return Stack(folder, os.path.join(demo.BUILD, "bin"), workers=workers,
                  options={"postgres": flags},
                  scenario=scenario or {"statuses": {"enabled": False}},
-                 sim_flags=["--record=summary"],
-                 sim_setup={"wabas": wabas, "webhook": webhook or {}})
+                 sim_flags=[f"--record={record}"],
+                 sim_setup={"wabas": wabas, "webhook": webhook or {}, "limits": limits or {}})
 
 
-def make_sender(client, stack, throughput=NEVER_BINDS):
+def make_sender(client, stack, throughput=NEVER_BINDS, number=NUMBER):
     pb = client.pb.dispatcher
     # A limit that is checked for each recipient, and that nobody reaches.
     portfolio = client.dispatcher.CreatePortfolio(pb.CreatePortfolioRequest(
         portfolio=pb.Portfolio(name="Toko A", messaging_limit=100_000_000)))
     return client.dispatcher.CreateSender(pb.CreateSenderRequest(sender=pb.Sender(
-        portfolio_id=portfolio.id, phone_number_id=NUMBER, display_phone="+628111000000",
+        portfolio_id=portfolio.id, phone_number_id=number, display_phone="+628111000000",
         throughput=throughput, access_token=stack.settings["access_tokens"][demo.OUTLET])))
 
 
