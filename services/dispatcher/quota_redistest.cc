@@ -425,7 +425,7 @@ TEST_CASE("ReadQuota: who counts until when, and what each lane holds", "[dispat
   for (const QuotaUse& use : quota->uses) {
     uses.emplace_back(absl::ToInt64Minutes(use.until - quota->now), use.recipients);
   }
-  CHECK(uses == std::vector<std::pair<std::int64_t, std::int64_t>>{{15, 1}, {1205, 1}, {1440, 1}});
+  CHECK(uses == std::vector<std::pair<std::int64_t, std::int64_t>>{{15, 1}, {1200, 1}, {1440, 1}});
 }
 
 TEST_CASE("Quota: an id that waits and is pushed again stays there once", "[dispatcher][quota]") {

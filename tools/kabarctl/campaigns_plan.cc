@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "kabar/campaigns/v1/campaigns.grpc.pb.h"
 #include "tools/kabarctl/api.h"
+#include "tools/kabarctl/command.h"
 #include "tools/kabarctl/output.h"
 
 namespace kabar::kabarctl {
