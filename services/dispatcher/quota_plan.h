@@ -36,12 +36,12 @@ struct QuotaPlan {
     absl::Time start;
     std::int64_t recipients = 0;
   };
-  std::int64_t used = 0;               // of the limit, now
-  std::int64_t free = 0;               // places now, for campaigns
-  std::int64_t others = 0;             // recipients whom other campaigns still want
+  std::int64_t used = 0;    // of the limit, now
+  std::int64_t free = 0;    // places now, for campaigns
+  std::int64_t others = 0;  // recipients whom other campaigns still want
   // Of the campaign asked for, whatever its end says; those without any are left out.
   std::vector<Day> days = {};
-  std::int64_t left_over = 0;  // who do not go before its end, or within the horizon
+  std::int64_t left_over = 0;          // who do not go before its end, or within the horizon
   std::optional<absl::Time> finish;    // when the last one goes; unset: not within the horizon
   std::optional<absl::Time> waits_to;  // if it has to wait: when places come free next
 };
