@@ -162,8 +162,7 @@ absl::Status RedisQueue::State::PushAll(const Lane& lane, const std::vector<Queu
     RedisArgs args = {lane.id, Micros(early), mode};
     for (std::size_t k = i; k < std::min(entries.size(), i + kMaxPush); ++k) {
       const absl::Duration wait = std::max(entries[k].not_before - now, absl::ZeroDuration());
-      args.push_back(entries[k].message_id);
-      args.push_back(absl::StrCat(entries[k].recipient_id));
+      args.push_back(absl::StrCat(entries[k].message_id, " ", entries[k].recipient_id));
       args.push_back(wait == absl::InfiniteDuration() ? Micros(kDay) : Micros(wait));
     }
     KABAR_RETURN_IF_ERROR(Run(push, lane.portfolio_id, args, deadline).status());

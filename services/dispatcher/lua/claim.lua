@@ -66,14 +66,26 @@ local function move_full(s)
   if not any then redis.call('HDEL', P .. 's:' .. s, 'full') end
 end
 
--- The next id that the lane may look at: those that waited for a place first, while there are any.
-local function take(lane, places)
-  local item = (not places or places > 0) and redis.call('LPOP', P .. 'w:' .. lane)
+-- The next ids that the lane may look at, at most n: those that waited for a place first (one at a
+-- time), while there are any.
+local function take(lane, places, n)
+  local item = num(portfolio.waiting) > 0 and (not places or places > 0) and
+    redis.call('LPOP', P .. 'w:' .. lane)
   if item then
     left_waiting(1)
-    return item
+    return {item}
   end
-  return redis.call('LPOP', P .. 'q:' .. lane)
+  return redis.call('LPOP', P .. 'q:' .. lane, n) or {}
+end
+
+-- The scores of the recipients in a set, and where a spend of this claim is written until it is
+-- told to Redis with all others.
+local function scores(key, recipients)
+  local of = {}
+  for i, score in ipairs(redis.call('ZMSCORE', key, unpack(recipients))) do
+    if score then of[recipients[i]] = tonumber(score) end
+  end
+  return of
 end
 
 local function claim_from(s, sh, lane, answer)
@@ -91,37 +103,68 @@ local function claim_from(s, sh, lane, answer)
   local max = probing and 1 or max
   local places = places_of(portfolio, class_of(lh.prio))
   local some_wait = num(portfolio.waiting) > 0
+  local last = now + lead + hold
   local taken, looked = 0, 0
-  while taken < max and looked < max + 200 do
-    local t = math.max(now + lead, s_tat, l_tat - tolerance)
-    if t > now + lead + hold then break end
-    local item = take(lane, places)
-    if not item then break end
-    looked = looked + 1
-    local id, r = string.match(item, '^(%S+) (%d+)$')
-    local at = wait_of_pair(s, r, t - ahead)
-    if at > t - ahead then
-      redis.call('ZADD', P .. 'd:' .. lane, int(at), item)
-    else
-      local outside = is_outside(s, r, t, allowance)
-      local new = places and outside and not redis.call('ZSCORE', P .. 'uniq', r)
-      if new and places <= 0 then
-        wait_for_place(lane, id, r)
-        some_wait = true
+  local function slot() return math.max(now + lead, s_tat, l_tat - tolerance) end
+  -- One command for all that is popped, asked and spent. No more is popped than there are slots for;
+  -- what is left of them after all (a number that is slowed down) goes back to the front.
+  while taken < max and looked < max + 200 and slot() <= last do
+    local n = math.min(max - taken, 1000)
+    if num(sh.iv) > 0 then n = math.min(n, math.floor((last - slot()) / num(sh.iv)) + 1) end
+    if lane_iv > 0 then
+      n = math.min(n, math.floor((last + tolerance - math.max(l_tat, now + lead)) / lane_iv) + 1)
+    end
+    local items = take(lane, places, math.max(1, n))
+    if #items == 0 then break end
+    local ids, recipients = {}, {}
+    for i, item in ipairs(items) do
+      local space = string.find(item, ' ', 1, true)
+      ids[i], recipients[i] = string.sub(item, 1, space - 1), string.sub(item, space + 1)
+    end
+    local pair = scores(P .. 'pair:' .. s, recipients)
+    local window = scores(P .. 'win:' .. s, recipients)
+    local used = places and scores(P .. 'uniq', recipients)
+    local pairs_spent, uses = {}, {}
+    for i, item in ipairs(items) do
+      local t = slot()
+      if t > last or taken == max then
+        for k = #items, i, -1 do redis.call('LPUSH', P .. 'q:' .. lane, items[k]) end
+        break
+      end
+      looked = looked + 1
+      local r = recipients[i]
+      if (pair[r] or 0) > t - ahead then
+        redis.call('ZADD', P .. 'd:' .. lane, int(pair[r]), item)
       else
-        spend_recipient(s, r, t, allowance, pair_iv, outside)
-        if new then
-          places = places - 1
-          if some_wait then release(r, now, early) end
+        local outside = (window[r] or 0) <= t + allowance
+        local new = places and outside and not used[r]
+        if new and places <= 0 then
+          wait_for_place(lane, ids[i], r)
+          some_wait = true
+        else
+          pair[r] = t + pair_iv
+          pairs_spent[#pairs_spent + 1] = int(pair[r])
+          pairs_spent[#pairs_spent + 1] = r
+          if outside then
+            uses[#uses + 1] = int(t + allowance)
+            uses[#uses + 1] = r
+            if used then used[r] = t + allowance end
+          end
+          if new then
+            places = places - 1
+            if some_wait then release(r, now, early) end
+          end
+          s_tat = t + sender_interval(sh, t)
+          l_tat = math.max(l_tat, t) + lane_iv
+          taken = taken + 1
+          answer[#answer + 1] = ids[i]
+          answer[#answer + 1] = r
+          answer[#answer + 1] = t
         end
-        s_tat = t + sender_interval(sh, t)
-        l_tat = math.max(l_tat, t) + lane_iv
-        taken = taken + 1
-        answer[#answer + 1] = id
-        answer[#answer + 1] = r
-        answer[#answer + 1] = int(t)
       end
     end
+    if #pairs_spent > 0 then redis.call('ZADD', P .. 'pair:' .. s, unpack(pairs_spent)) end
+    if #uses > 0 then redis.call('ZADD', P .. 'uniq', 'GT', unpack(uses)) end
   end
   redis.call('HSET', P .. 's:' .. s, 'tat', int(s_tat))
   if probing and taken > 0 then

@@ -193,12 +193,6 @@ local function hash(key)
   return h
 end
 
--- When the recipient may get a message of this number, looking from t: t itself if now. Spends
--- nothing.
-local function wait_of_pair(s, r, t)
-  return math.max(t, num(redis.call('ZSCORE', P .. 'pair:' .. s, r)))
-end
-
 -- Whether a start within [t, t + allowance] is outside the recipient's window on this number.
 local function is_outside(s, r, t, allowance)
   return num(redis.call('ZSCORE', P .. 'win:' .. s, r)) <= t + allowance
