@@ -13,6 +13,7 @@ The campaign of 1 need not end: it runs as long as the triggers do.
 """
 
 import json
+import math
 import statistics
 import sys
 import threading
@@ -155,7 +156,7 @@ def triggers_beside_a_campaign(args, house):
 def per_second(lines, begin, seconds):
     counts = [0] * seconds
     for line in lines:
-        at = int(line["time_us"] / 1e6 - begin)
+        at = math.floor(line["time_us"] / 1e6 - begin)
         if 0 <= at < seconds:
             counts[at] += 1
     return counts
