@@ -56,7 +56,7 @@ const std::shared_ptr<prometheus::Registry>& ProcessRegistry() {
 
 const std::vector<std::shared_ptr<prometheus::Collectable>>& AllCollectables() {
   static auto* const collectables = new std::vector<std::shared_ptr<prometheus::Collectable>>{
-      ProcessRegistry(), std::make_shared<ProcessMetrics>()};
+      ProcessRegistry(), FiguresBoard(), std::make_shared<ProcessMetrics>()};
   return *collectables;
 }
 

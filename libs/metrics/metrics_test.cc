@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "libs/metrics/exposer.h"
+#include "libs/metrics/figures.h"
 #include "libs/testing/status_matchers.h"
 
 namespace kabar::metrics {
@@ -138,6 +139,21 @@ TEST_CASE("Exposer: a taken or wrong address is an error that names it", "[metri
   CHECK_THAT(Exposer::Start(taken), ReasonIs("METRICS_BIND_FAILED"));
   CHECK_THAT(Exposer::Start(taken), testing::StatusIs(absl::StatusCode::kUnavailable, taken));
   CHECK_THAT(Exposer::Start("nonsense"), ReasonIs("METRICS_BIND_FAILED"));
+}
+
+TEST_CASE("Figures: shown as a whole, replaced as a whole, gone with their publisher",
+          "[metrics]") {
+  {
+    Figures figures;
+    figures.Publish({{"kabar_test_backlog_rows", "Rows.", {{"sender", "a"}}, 3},
+                     {"kabar_test_backlog_rows", "Rows.", {{"sender", "b"}}, 4}});
+    CHECK(ValueOf("kabar_test_backlog_rows{sender=\"a\"}") == 3);
+    CHECK(ValueOf("kabar_test_backlog_rows{sender=\"b\"}") == 4);
+    figures.Publish({{"kabar_test_backlog_rows", "Rows.", {{"sender", "b"}}, 5}});
+    CHECK(RenderText().find("backlog_rows{sender=\"a\"}") == std::string::npos);
+    CHECK(ValueOf("kabar_test_backlog_rows{sender=\"b\"}") == 5);
+  }
+  CHECK(RenderText().find("kabar_test_backlog_rows") == std::string::npos);
 }
 
 }  // namespace

@@ -13,7 +13,10 @@ namespace kabar::metrics {
 
 const std::shared_ptr<prometheus::Registry>& ProcessRegistry();
 
-// The registry and the process's own figures; they live as long as the process.
+// What every Figures of the process has published (figures.h).
+std::shared_ptr<prometheus::Collectable> FiguresBoard();
+
+// The registry, those figures and the process's own; they live as long as the process.
 const std::vector<std::shared_ptr<prometheus::Collectable>>& AllCollectables();
 
 }  // namespace kabar::metrics

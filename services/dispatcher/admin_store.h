@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -177,6 +178,19 @@ struct LanePass {
   bool more = false;          // call again: not everything was done
 };
 
+// For metrics; counted up to 100,000.
+struct LedgerFigures {
+  std::int64_t unknown = 0;       // and may yet be resent
+  std::int64_t dead_letters = 0;  // open
+  std::int64_t ending_lanes = 0;  // CANCELLED or EXPIRED, with messages QUEUED yet
+  double oldest_due_s = 0;        // of QUEUED messages of lanes that may send
+  std::int64_t journal_waiting = 0;
+  double journal_oldest_s = 0;
+  std::int64_t outbox_unnumbered = 0;
+  double outbox_oldest_s = 0;
+  std::vector<std::pair<std::string, std::int64_t>> consumers_behind = {};
+};
+
 class AdminStore {
  public:
   virtual ~AdminStore() = default;
@@ -320,6 +334,8 @@ class AdminStore {
   virtual absl::StatusOr<LanePass> DrainLanes(absl::Time deadline) = 0;
   // Raises the low-water marks; finished lanes with nothing left become CLOSED.
   virtual absl::StatusOr<LanePass> CloseLanes(absl::Time deadline) = 0;
+  // Costs the same however large the ledger is.
+  virtual absl::StatusOr<LedgerFigures> ReadFigures(absl::Time deadline) = 0;
   // Deletes what nobody needs any more (applied journal, claims, request ids). How many rows.
   virtual absl::StatusOr<std::int64_t> Trim(absl::Duration journal_retention,
                                             absl::Time deadline) = 0;

@@ -13,6 +13,7 @@
 #include "libs/rpc/channel.h"
 #include "services/dispatcher/config.h"
 #include "services/dispatcher/consent_sink.h"
+#include "services/dispatcher/figures.h"
 #include "services/dispatcher/keeper_loop.h"
 #include "services/dispatcher/lane_closer.h"
 #include "services/dispatcher/queue_keeper.h"
@@ -31,6 +32,7 @@ struct Keeper::Parts {
         rescuer(store, queue, config.unknown_window, clock),
         lanes(store, queue, clock),
         queue_keeper({}, queue, store, clock),
+        figures(store, store, queue, clock),
         caller(config.service_key),
         consent_sink(MakeConsentSink(pool)),
         consents(
@@ -46,6 +48,7 @@ struct Keeper::Parts {
         rescue_loop("rescue", absl::Milliseconds(500), clock, [this] { return rescuer.RunOnce(); }),
         end_loop("end_lanes", absl::Milliseconds(200), clock, [this] { return lanes.EndLanes(); }),
         close_loop("close_lanes", absl::Seconds(1), clock, [this] { return lanes.CloseLanes(); }),
+        figures_loop("figures", absl::Seconds(5), clock, [this] { return figures.RunOnce(); }),
         trim_loop("trim", absl::Minutes(1), clock, [&config, &store]() -> absl::StatusOr<bool> {
           KABAR_ASSIGN_OR_RETURN(
               const std::int64_t rows,
@@ -58,13 +61,15 @@ struct Keeper::Parts {
     trimmer.Start();
     queue_keeper.Start();
     consents.Start();
-    for (KeeperLoop* loop : {&apply_loop, &rescue_loop, &end_loop, &close_loop, &trim_loop}) {
+    for (KeeperLoop* loop :
+         {&apply_loop, &rescue_loop, &end_loop, &close_loop, &figures_loop, &trim_loop}) {
       loop->Start();
     }
   }
 
   void Stop() {
-    for (KeeperLoop* loop : {&apply_loop, &rescue_loop, &end_loop, &close_loop, &trim_loop}) {
+    for (KeeperLoop* loop :
+         {&apply_loop, &rescue_loop, &end_loop, &close_loop, &figures_loop, &trim_loop}) {
       loop->Stop();
     }
     consents.Stop();
@@ -89,6 +94,7 @@ struct Keeper::Parts {
   Rescuer rescuer;
   LaneCloser lanes;
   QueueKeeper queue_keeper;
+  FigureKeeper figures;
   rpc::Caller caller;
   std::unique_ptr<events::Sink> consent_sink;
   events::Consumer consents;
@@ -96,6 +102,7 @@ struct Keeper::Parts {
   KeeperLoop rescue_loop;
   KeeperLoop end_loop;
   KeeperLoop close_loop;
+  KeeperLoop figures_loop;
   KeeperLoop trim_loop;
 };
 

@@ -165,6 +165,9 @@ class PgStore : public Store, public AdminStore {
                                             const std::string& reason, const RequestKey& request,
                                             absl::Time deadline) override;
 
+  // pg_figures.cc
+  absl::StatusOr<LedgerFigures> ReadFigures(absl::Time deadline) override;
+
   // pg_recount.cc
   absl::StatusOr<LaneRecount> RecountLane(const std::string& outlet, const std::string& lane_id,
                                           std::int64_t after_event_number,

@@ -95,6 +95,9 @@ class RedisQueue : public Queue {
   absl::StatusOr<Quota> ReadQuota(const std::string& portfolio_id,
                                   const std::vector<std::string>& lane_ids,
                                   absl::Time deadline) override;
+  absl::StatusOr<SenderFigures> LookAt(const Sender& sender,
+                                       const std::vector<std::string>& lane_ids,
+                                       absl::Duration horizon, absl::Time deadline) override;
   absl::StatusOr<bool> IsBuilt(const std::string& portfolio_id, absl::Time deadline) override;
   absl::Status Rebuild(const Portfolio& portfolio, const std::vector<Sender>& senders,
                        const std::vector<Lane>& lanes, Store& store, absl::Time deadline) override;

@@ -88,6 +88,7 @@ RedisQueue::State::State(RedisQueueOptions o, base::Clock& c)
       put_portfolio("put_portfolio", absl::StrCat(PreludeLua(), PutPortfolioLua())),
       open_window("open_window", absl::StrCat(PreludeLua(), OpenWindowLua())),
       read_quota("read_quota", absl::StrCat(PreludeLua(), ReadQuotaLua())),
+      look("look", absl::StrCat(PreludeLua(), LookLua())),
       wake_connection(MakeConnectionOptions(options)) {}
 
 // What the keys mean, as part of the generation: with another number here, what an older version

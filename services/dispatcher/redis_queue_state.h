@@ -77,6 +77,7 @@ struct RedisQueue::State {
   const redis::Script claim, reslot, give_back, push, put_lane, put_sender;
   const redis::Script slow_sender, refuse_pair, tell_sender, health;  // redis_health.cc
   const redis::Script put_portfolio, open_window, read_quota;
+  const redis::Script look;  // redis_look.cc
   std::mutex mutex;
   struct Known {
     std::int64_t times_connected = 0;

@@ -77,7 +77,10 @@ struct Worker::State {
 // New portfolios are rare; the list is read again every second.
 void Worker::State::RefreshPortfolios(std::stop_token stop) {
   static log::Throttle throttle(absl::Seconds(10));
+  static auto& waiting = metrics::GetGauge("kabar_dispatcher_waiting_outcomes",
+                                           "Outcomes that the ledger has not taken yet.");
   do {
+    waiting.Set(static_cast<double>(outcomes.pending()));
     auto portfolios = store.ListAllPortfolios(clock.Now() + kStoreTimeout);
     if (!portfolios.ok()) {
       log::Warn(throttle, "portfolios not read", {{"error", portfolios.status()}});
@@ -149,6 +152,8 @@ void Worker::State::StartClaimed(const std::string& portfolio, const Claim& clai
   auto result =
       store.StartAttempts(claim.lane_id, ids, name, options.lease, clock.Now() + kStoreTimeout);
   base::FailPoint("attempts-started");
+  static auto& retries = metrics::GetCounter("kabar_dispatcher_retries_total",
+                                             "Attempts started after the first of their message.");
   std::vector<QueueEntry> again;
   std::size_t started = 0;
   if (result.ok()) {
@@ -156,6 +161,7 @@ void Worker::State::StartClaimed(const std::string& portfolio, const Claim& clai
       auto slot = slots.extract(message.id);
       if (slot.empty()) continue;
       ++started;
+      if (message.attempt > 1) retries.Increment();
       Prepare(portfolio, claim, *slot.mapped(), std::move(message), *result, cas_sent_us,
               of_sender);
     }

@@ -166,7 +166,7 @@ local function claim_from(s, sh, lane, answer)
     if #pairs_spent > 0 then redis.call('ZADD', P .. 'pair:' .. s, unpack(pairs_spent)) end
     if #uses > 0 then redis.call('ZADD', P .. 'uniq', 'GT', unpack(uses)) end
   end
-  redis.call('HSET', P .. 's:' .. s, 'tat', int(s_tat))
+  redis.call('HSET', P .. 's:' .. s, 'tat', int(s_tat), 'spent', int(num(sh.spent) + taken))
   if probing and taken > 0 then
     redis.call('HSET', P .. 's:' .. s, 'probe', int(now + num(sh.probe_for)))
   end

@@ -8,8 +8,8 @@
 --                     pair_block (us): after a rebuild nobody knows who got a message last, so all
 --                     wait until then
 --   agenda            zset: sender -> when it may have something to send
---   s:<sender>        hash: iv, j, tat, pair_iv, active, full (1: look at the full sets); of a
---                     number that was refused: frac (part of its throughput), frac_at (the slot
+--   s:<sender>        hash: iv, j, tat, pair_iv, active, spent (slots ever given), full (1: look
+--                     at the full sets); of a number that was refused: frac (part of its throughput), frac_at (the slot
 --                     from which it recovers), cut_at (slots before it were handed out before
 --                     frac), step (us); of its circuit: fails (consecutive), and once it is open
 --                     opens, open_until, probe (until when one is out), probe_for

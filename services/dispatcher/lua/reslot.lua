@@ -32,7 +32,8 @@ for i = 6, #ARGV, 2 do
   answer[#answer + 1] = ARGV[i + 1]
   answer[#answer + 1] = int(t)
 end
-redis.call('HSET', P .. 's:' .. s, 'tat', int(s_tat))
+redis.call('HSET', P .. 's:' .. s, 'tat', int(s_tat), 'spent',
+  int(num(sh.spent) + (#answer - 4) / 3))
 redis.call('HSET', P .. 'l:' .. lane, 'tat', int(l_tat))
 set_ready(lane, now, early)
 set_agenda(s, early)
