@@ -45,6 +45,8 @@ Commands PortfolioCommands();
 Commands SenderCommands();
 Commands MessageCommands();
 Commands DeadLetterCommands();
+Commands SendingCommands();
+Commands AuditCommands();
 Commands VerifyCommands();
 
 // All of them, in the order of the help.

@@ -14,7 +14,7 @@ const Commands& AllCommands() {
     for (Commands (*of_noun)() :
          {ContactCommands, SegmentCommands, TemplateCommands, ProviderTemplateCommands,
           CampaignCommands, EventCommands, AutomationCommands, PortfolioCommands, SenderCommands,
-          MessageCommands, DeadLetterCommands, VerifyCommands}) {
+          MessageCommands, DeadLetterCommands, SendingCommands, AuditCommands, VerifyCommands}) {
       Commands some = of_noun();
       std::move(some.begin(), some.end(), std::back_inserter(*all));
     }

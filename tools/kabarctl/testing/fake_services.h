@@ -14,7 +14,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "kabar/analytics/v1/analytics.grpc.pb.h"
+#include "kabar/audit/v1/audit.grpc.pb.h"
 #include "kabar/campaigns/v1/campaigns.grpc.pb.h"
 #include "kabar/contacts/v1/contacts.grpc.pb.h"
 #include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
@@ -29,6 +31,10 @@ namespace kabar::kabarctl::testing {
 
 // What the fakes saw and what they answer.
 struct World {
+  dispatcher::v1::Sending sending;                     // what every call about pauses answers
+  std::vector<std::string> told;                       // those calls
+  std::vector<audit::v1::ListAuditLogResponse> audit;  // of the services, as they are asked
+  audit::v1::ListAuditLogRequest audit_asked;
   std::mutex mutex;
   absl::Status refuse;  // of every call, if not OK
 
@@ -264,6 +270,29 @@ class FakeAnalytics : public analytics::v1::AnalyticsService::Service {
   rpc::Guard& guard_;
 };
 
+class FakeAudit : public audit::v1::AuditService::Service {
+ public:
+  FakeAudit(World& world, rpc::Guard& guard) : world_(world), guard_(guard) {}
+
+  grpc::Status ListAuditLog(grpc::ServerContext* context,
+                            const audit::v1::ListAuditLogRequest* request,
+                            audit::v1::ListAuditLogResponse* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      world_.audit_asked = *request;
+      if (!world_.audit.empty()) {
+        *response = world_.audit.front();
+        world_.audit.erase(world_.audit.begin());
+      }
+      return absl::OkStatus();
+    });
+  }
+
+ private:
+  World& world_;
+  rpc::Guard& guard_;
+};
+
 class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
  public:
   FakeDispatcher(World& world, rpc::Guard& guard) : world_(world), guard_(guard) {}
@@ -276,6 +305,40 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
       world_.sender = *request;
       *response = request->sender();  // a service that forgets to take the token out
       response->set_id("snd_1");
+      return absl::OkStatus();
+    });
+  }
+
+  grpc::Status PauseSending(grpc::ServerContext* context,
+                            const dispatcher::v1::PauseSendingRequest* request,
+                            dispatcher::v1::Sending* response) override {
+    return Sending(context, *request, response, "pause");
+  }
+  grpc::Status ResumeSending(grpc::ServerContext* context,
+                             const dispatcher::v1::ResumeSendingRequest* request,
+                             dispatcher::v1::Sending* response) override {
+    return Sending(context, *request, response, "resume");
+  }
+  // Each look finds one message less in flight.
+  grpc::Status GetSending(grpc::ServerContext* context,
+                          const dispatcher::v1::GetSendingRequest* request,
+                          dispatcher::v1::Sending* response) override {
+    {
+      const std::lock_guard lock(world_.mutex);
+      if (world_.sending.in_flight() > 0) {
+        world_.sending.set_in_flight(world_.sending.in_flight() - 1);
+      }
+      world_.sending.set_drained(world_.sending.in_flight() == 0);
+    }
+    return Sending(context, *request, response, "get");
+  }
+  grpc::Status DropDeadLetter(grpc::ServerContext* context,
+                              const dispatcher::v1::DropDeadLetterRequest* request,
+                              dispatcher::v1::DeadLetter* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call&) -> absl::Status {
+      response->set_id(request->id());
+      response->set_state(dispatcher::v1::DeadLetter::DROPPED);
+      response->set_handled_reason(request->reason());
       return absl::OkStatus();
     });
   }
@@ -307,6 +370,23 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
   }
 
  private:
+  template <typename Request>
+  grpc::Status Sending(grpc::ServerContext* context, const Request& request,
+                       dispatcher::v1::Sending* response, const std::string& verb) {
+    const bool all = request.target().scope() == dispatcher::v1::SendingTarget::ALL;
+    const auto access = all ? rpc::Access::kService : rpc::Access::kWrite;
+    return rpc::Serve(
+        context, guard_, access,
+        [&](const rpc::Call&) -> absl::Status {
+          const std::lock_guard lock(world_.mutex);
+          world_.told.push_back(absl::StrCat(verb, " ", request.target().ShortDebugString()));
+          *response = world_.sending;
+          *response->mutable_target() = request.target();
+          return absl::OkStatus();
+        },
+        verb.c_str());
+  }
+
   World& world_;
   rpc::Guard& guard_;
 };
@@ -352,8 +432,9 @@ class Services {
   FakeCampaigns campaigns_{world, guard_};
   FakeAnalytics analytics_{world, guard_};
   FakeDispatcher dispatcher_{world, guard_};
+  FakeAudit audit_{world, guard_};
   rpc::testing::LocalServer server_{
-      guard_, {&contacts_, &templates_, &campaigns_, &analytics_, &dispatcher_}};
+      guard_, {&contacts_, &templates_, &campaigns_, &analytics_, &dispatcher_, &audit_}};
 };
 
 }  // namespace kabar::kabarctl::testing
