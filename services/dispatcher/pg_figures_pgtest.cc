@@ -98,5 +98,25 @@ TEST_CASE("FigureKeeper: shows lanes by state and every number while it is there
   CHECK_THAT(metrics::RenderText(), !Catch::Contains("kabar_dispatcher_lanes"));
 }
 
+// Run by hand.
+TEST_CASE("ReadFigures: cost with 5,000 open lanes", "[.cost]") {
+  Figured f;
+  f.Sql(
+      "INSERT INTO lanes (id, outlet_id, sender_id, priority, rate, run_id, asked, fresh_for_s,"
+      " max_attempts, unknown_policy, purpose, state) SELECT 'l' || i, 'toko-a', 'snd', 10, '',"
+      " 'r' || i, 1, 600, 3, 1, 'DELIVERY_UPDATES', 1 FROM generate_series(1, 5000) i");
+  f.Enqueue(f.Messages(1, 1000));
+  f.Sql(
+      "INSERT INTO lane_days (lane_id, day) SELECT 'l' || i, (SELECT day FROM lane_days LIMIT 1)"
+      " FROM generate_series(1, 5000) i");
+  f.Read();
+  absl::Time began = absl::Now();
+  for (int i = 0; i < 10; ++i) f.Read();
+  WARN("ReadFigures: " << (absl::Now() - began) / 10);
+  began = absl::Now();
+  for (int i = 0; i < 10; ++i) REQUIRE_THAT(f.store.ListOpenLanes(f.Deadline()), IsOk());
+  WARN("ListOpenLanes: " << (absl::Now() - began) / 10);
+}
+
 }  // namespace
 }  // namespace kabar::dispatcher
