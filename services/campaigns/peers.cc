@@ -3,6 +3,8 @@
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
+#include <map>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -284,6 +286,17 @@ absl::StatusOr<std::int64_t> Peers::RenderStale(const Campaign& c, const PinnedT
                                      c.outlet_id, request, &page));
   dispatcher::v1::EnqueueRequest enqueue;
   KABAR_RETURN_IF_ERROR(state_->Render(c, pinned, page, &enqueue));
+  // The ledger's own ids: what an older version enqueued may have been named otherwise, and under
+  // another id it would be sent a second time.
+  std::map<std::int64_t, std::string> ids;
+  for (const auto& message : stale.messages()) ids[message.ordinal()] = message.id();
+  for (auto& message : *enqueue.mutable_messages()) {
+    const auto id = ids.find(message.ordinal());
+    if (id == ids.end()) {
+      return absl::InternalError("contacts answered a member who was not asked for");
+    }
+    message.set_id(id->second);
+  }
   dispatcher::v1::EnqueueResponse answer;
   KABAR_RETURN_IF_ERROR(state_->Call(*state_->dispatcher, &DispatcherService::Stub::Enqueue,
                                      c.outlet_id, enqueue, &answer));

@@ -266,8 +266,14 @@ absl::StatusOr<std::string> Runner::Obstacle(const Campaign& c, const Progress& 
   }
   if (!sender->active || !sender->trouble.empty()) return WaitsForSender(c.sender_id, *sender);
   if (progress.queued() == 0 || !pulse.HasStalled(RateOf(c), clock_.Now())) return std::string();
-  KABAR_ASSIGN_OR_RETURN(const QuotaView plan, peers_.PlanQuota(c, MessagesLeft(c, progress)));
-  return WaitsForLimit(progress, pulse.last_beat(), plan);
+  const absl::StatusOr<QuotaView> plan = peers_.PlanQuota(c, MessagesLeft(c, progress));
+  if (!plan.ok()) {
+    // Only an explanation is missing; while Redis is rebuilt there is none.
+    static log::Throttle throttle(absl::Seconds(10));
+    log::Warn(throttle, "no plan of the messaging limit", {{"error", plan.status()}});
+    return WaitsForTurn(progress, pulse.last_beat());
+  }
+  return WaitsForLimit(progress, pulse.last_beat(), *plan);
 }
 
 // The lane is what sends, so its state counts; events of its pauses may come late and out of step

@@ -288,6 +288,48 @@ TEST_CASE("Runner: names the messaging limit when queued messages do not go", "[
   CHECK(f.Get().state_reason.empty());
 }
 
+TEST_CASE("Runner: a plan that cannot be had does not end the campaign", "[campaigns]") {
+  Run f(5000);  // 600/min
+  f.Steps(20);
+  f.Events({}, events::v1::QUEUED, 600);
+  f.Events(events::v1::QUEUED, events::v1::SENT, 50);
+  f.Steps(1);
+  REQUIRE(f.Get().cursor == 650);
+  SECTION("its Redis is not built yet") {
+    f.dispatcher.plan_fault =
+        base::Error(absl::StatusCode::kFailedPrecondition, "QUEUE_NOT_BUILT", "not built");
+  }
+  SECTION("its Redis is away") { f.dispatcher.plan_fault = testing::Away(); }
+  f.Steps(8, absl::Seconds(5));
+  REQUIRE(f.dispatcher.planned.recipients() > 0);
+  CHECK(f.Get().state == State::kRunning);
+  CHECK(f.dispatcher.lane.state() == events::v1::RUNNING);
+  CHECK_THAT(f.Get().state_reason, Contains("550 messages queued, but none has gone out since"));
+  CHECK_THAT(f.Get().state_reason, Contains("it goes on by itself"));
+}
+
+TEST_CASE("Runner: a message whose text is old is rendered anew under the id that the ledger has",
+          "[campaigns]") {
+  Run f;
+  f.Steps(4);
+  REQUIRE(f.InLedger() == 250);
+  f.Events({}, events::v1::QUEUED, 250);
+  // Of a version that made ids otherwise; each is in the ledger.
+  f.dispatcher.ledger.clear();
+  for (const int ordinal : {3, 200}) {
+    auto& old = f.dispatcher.stale.emplace_back();
+    old.set_id(absl::StrCat("20260301-formerformerformerform", ordinal));
+    old.set_ordinal(ordinal);
+  }
+  f.Steps(3, absl::Minutes(5));
+  REQUIRE(f.InLedger() == 2);
+  CHECK(f.dispatcher.ledger[0].id() == "20260301-formerformerformerform3");
+  CHECK(f.dispatcher.ledger[0].ordinal() == 3);
+  CHECK(f.dispatcher.ledger[0].text() == "Halo Budi 3");
+  CHECK(f.dispatcher.ledger[1].id() == "20260301-formerformerformerform200");
+  CHECK(f.dispatcher.stale.empty());
+}
+
 TEST_CASE("Runner: says that the last messages wait for WhatsApp's word", "[campaigns]") {
   Run f;
   f.Steps(4);

@@ -19,6 +19,11 @@ std::string TimeText(const char* format, absl::Time time) {
   return absl::FormatTime(format, time, absl::UTCTimeZone());
 }
 
+std::string Standstill(const Progress& progress, absl::Time since) {
+  return absl::StrCat(Messages(progress.queued()), " queued, but none has gone out since ",
+                      TimeText("%Y-%m-%d %H:%M:%S UTC", since));
+}
+
 }  // namespace
 
 void Pulse::Feel(const Progress& progress, absl::Time now) {
@@ -62,18 +67,18 @@ std::string WaitsForWord(std::int64_t unknown) {
                       "campaigns resolve-unknown");
 }
 
+std::string WaitsForTurn(const Progress& progress, absl::Time since) {
+  return absl::StrCat(Standstill(progress, since),
+                      ": they wait for their next try, or the dispatcher's workers are busy or "
+                      "away; it goes on by itself");
+}
+
 std::string WaitsForLimit(const Progress& progress, absl::Time since, const QuotaView& plan) {
-  const std::string fact =
-      absl::StrCat(Messages(progress.queued()), " queued, but none has gone out since ",
-                   TimeText("%Y-%m-%d %H:%M:%S UTC", since));
-  if (plan.limit == 0 || plan.fits_now > 0) {
-    return absl::StrCat(fact,
-                        ": they wait for their next try, or the dispatcher's workers are busy or "
-                        "away; it goes on by itself");
-  }
+  if (plan.limit == 0 || plan.fits_now > 0) return WaitsForTurn(progress, since);
   std::string text =
-      absl::StrCat(fact, ": the portfolio's messaging limit (", plan.limit, " recipients in 24 h, ",
-                   plan.reserve, " of them kept for triggers) is used up; it goes on by itself");
+      absl::StrCat(Standstill(progress, since), ": the portfolio's messaging limit (", plan.limit,
+                   " recipients in 24 h, ", plan.reserve,
+                   " of them kept for triggers) is used up; it goes on by itself");
   if (plan.next_place) absl::StrAppend(&text, " at ", TimeText(kMinute, *plan.next_place));
   if (plan.left_over > 0) {
     absl::StrAppend(&text, ", but ", Messages(plan.left_over), " will not go before its end");

@@ -50,14 +50,17 @@ class FakeContacts : public contacts::v1::ContactsService::Service {
                             contacts::v1::ListAudienceResponse* answer) override {
     if (!fault.ok()) return rpc::ToGrpc(fault);
     answer->add_fields("nama");
-    const std::int64_t first = request->after_ordinal() + 1;
-    for (std::int64_t i = first; i < first + request->page_size() && i <= audience; ++i) {
+    const auto add = [&](std::int64_t i) {
       auto* member = answer->add_members();
       member->set_ordinal(i);
       member->set_contact_id(absl::StrCat("contact-", i));
       member->set_phone(absl::StrCat("+62812", 1000000 + i));
       member->add_values(absl::StrCat("Budi ", i));
-    }
+    };
+    for (const std::int64_t i : request->ordinals()) add(i);
+    if (!request->ordinals().empty()) return grpc::Status::OK;
+    const std::int64_t first = request->after_ordinal() + 1;
+    for (std::int64_t i = first; i < first + request->page_size() && i <= audience; ++i) add(i);
     answer->set_last_page(first + request->page_size() > audience);
     return grpc::Status::OK;
   }
@@ -86,6 +89,7 @@ class FakeTemplates : public templates::v1::TemplatesService::Service {
 class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
  public:
   absl::Status fault;                // of every call
+  absl::Status plan_fault;           // of PlanQuota alone
   std::function<void()> on_enqueue;  // after a batch is in the ledger
   std::function<void()> on_finish;   // while FinishLane is under way
   absl::Status enqueue_answer;       // what the caller then gets
@@ -94,6 +98,7 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
   dispatcher::v1::PlanQuotaResponse plan;
   dispatcher::v1::PlanQuotaRequest planned;             // the last one asked for
   std::vector<dispatcher::v1::OutgoingMessage> ledger;  // each id once
+  std::vector<dispatcher::v1::StaleMessage> stale;      // until each is enqueued again
 
   FakeDispatcher() {
     sender.set_id("snd_1");
@@ -141,6 +146,7 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
                        dispatcher::v1::EnqueueResponse* answer) override {
     if (!fault.ok()) return rpc::ToGrpc(fault);
     for (const auto& message : request->messages()) {
+      std::erase_if(stale, [&](const auto& old) { return old.id() == message.id(); });
       if (!ids_.insert(message.id()).second) continue;
       ledger.push_back(message);
       answer->set_added(answer->added() + 1);
@@ -151,7 +157,8 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
   }
   grpc::Status ListStaleMessages(grpc::ServerContext*,
                                  const dispatcher::v1::ListStaleMessagesRequest*,
-                                 dispatcher::v1::ListStaleMessagesResponse*) override {
+                                 dispatcher::v1::ListStaleMessagesResponse* answer) override {
+    for (const auto& old : stale) *answer->add_messages() = old;
     return rpc::ToGrpc(fault);
   }
   grpc::Status GetSender(grpc::ServerContext*, const dispatcher::v1::GetSenderRequest*,
@@ -163,7 +170,7 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
                          dispatcher::v1::PlanQuotaResponse* answer) override {
     planned = *request;
     *answer = plan;
-    return rpc::ToGrpc(fault);
+    return rpc::ToGrpc(fault.ok() ? plan_fault : fault);
   }
 
   bool finished = false;
