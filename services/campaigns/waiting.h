@@ -39,7 +39,8 @@ std::string WaitsForResume(const std::string& held);
 std::string WaitsForSender(const std::string& sender_id, const SenderView& sender);
 // All is sent but for `unknown` messages of which nobody knows whether WhatsApp took them.
 std::string WaitsForWord(std::int64_t unknown);
-// Queued messages do not go, though lane and number could send, and nobody knows what is in the way.
+// Queued messages do not go, though lane and number could send, and nobody knows what is in the
+// way.
 std::string WaitsForTurn(const Progress& progress, absl::Time since);
 // Queued messages do not go, though lane and number could send: because of the messaging limit, if
 // the plan of what is left has no place for them now.
