@@ -11,9 +11,9 @@ std::string Constraint(const absl::Status& status) { return base::GetMeta(status
 
 bool IsOfData(const absl::Status& status) {
   const std::string state = SqlState(status);
-  if (state.empty()) {  // refused on this side: text with a NUL, a value that cannot be read
-    return absl::IsInvalidArgument(status) || absl::IsInternal(status);
-  }
+  // Refused on this side: a text with a NUL. What else fails here (a field that cannot be read, an
+  // exception) is the code's or the schema's fault.
+  if (state.empty()) return base::GetReason(status) == "DB_BAD_VALUE";
   for (const absl::string_view of_data : {"21", "22", "23", "54"}) {
     if (absl::StartsWith(state, of_data)) return true;
   }

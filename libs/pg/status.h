@@ -29,8 +29,9 @@ std::string SqlState(const absl::Status& status);
 // The violated constraint; for a not-null violation the column.
 std::string Constraint(const absl::Status& status);
 // True if the fault is in the values that were to be written, so that no repetition cures it. What
-// ails the database or its schema (connection, conflict, lock, timeout, space, a missing table or
-// right) would befall all values alike and passes.
+// ails the database, its schema or our code (connection, conflict, lock, timeout, space, a missing
+// table or right, a result that cannot be read) befalls all values alike and passes, if only with a
+// migration or a new release: what is to be written is kept for then.
 bool IsOfData(const absl::Status& status);
 // A unique violation of this constraint.
 bool IsDuplicate(const absl::Status& status, absl::string_view constraint);

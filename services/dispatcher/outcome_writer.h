@@ -1,8 +1,8 @@
 // Collects outcomes and writes them to the ledger in batches; what is QUEUED again goes back to
 // the queue. Keeps trying until the ledger took them: an outcome is never dropped while the process
 // lives (dies it before, the lease runs out and the attempt becomes UNKNOWN). One exception: an
-// outcome that the ledger refuses for what it holds, by itself and again and again, is logged and
-// left to its lease, so that it does not stop the others.
+// outcome that the ledger refuses for what it holds (pg::IsOfData), by itself and again and again,
+// is logged and left to its lease, so that it does not stop the others.
 //
 // Thread safety: Add() from any thread, never blocks on the ledger. Drain() blocks until all that
 // was added is written, or `deadline`. Errors: none; failures are logged, counted and repeated.

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "libs/base/status.h"
 #include "services/dispatcher/testing/worker_fakes.h"
 
 namespace kabar::dispatcher {
@@ -51,7 +52,7 @@ TEST_CASE("OutcomeWriter: one that the ledger cannot hold is left to its lease a
           "[dispatcher]") {
   testing::FakeClock clock;
   GrantingStore store;
-  store.Poison("m5");
+  store.Poison("m5", base::Error(absl::StatusCode::kInvalidArgument, "DB_BAD_VALUE", "a NUL"));
   OutcomeWriter writer(
       {.max_batch = 12, .linger = absl::Hours(1), .writers = 1}, store,
       [](std::vector<Store::Requeued>) {}, clock);
@@ -66,6 +67,27 @@ TEST_CASE("OutcomeWriter: one that the ledger cannot hold is left to its lease a
   for (const Outcome& outcome : store.Outcomes()) CHECK(written.insert(outcome.message_id).second);
   CHECK(written.size() == 11);
   CHECK_FALSE(written.contains("m5"));
+}
+
+TEST_CASE("OutcomeWriter: what fails for no fault of its values is kept as long as it takes",
+          "[dispatcher]") {
+  testing::FakeClock clock;
+  GrantingStore store;
+  store.Poison("m5", base::Error(absl::StatusCode::kInternal, "DB_ERROR", "a field is NULL"));
+  OutcomeWriter writer(
+      {.max_batch = 12, .linger = absl::Hours(1), .writers = 1}, store,
+      [](std::vector<Store::Requeued>) {}, clock);
+  for (int i = 0; i < 12; ++i) writer.Add(Returned(i));
+  for (int i = 1; i <= 10; ++i) {
+    REQUIRE(store.WaitForFailures(i));
+    REQUIRE(clock.WaitForSleepers(1));
+    CHECK(writer.pending() == 12);
+    if (i < 10) clock.Advance(absl::Seconds(3));
+  }
+  store.Poison("", absl::OkStatus());  // mended
+  clock.Advance(absl::Seconds(3));
+  REQUIRE(writer.Drain(Soon()));
+  CHECK(store.Outcomes().size() == 12);
 }
 
 TEST_CASE("OutcomeWriter: a full batch waits for no more company", "[dispatcher]") {

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <limits>
 #include <mutex>
 #include <set>
@@ -37,10 +38,11 @@ class GrantingStore : public testing_store::StoreOfLists {
     std::lock_guard lock(mutex_);
     in_doubt_ = true;
   }
-  // Each batch with an outcome of this message is refused for what it holds.
-  void Poison(const std::string& id) {
+  // Each batch with an outcome of this message is refused; "": none is any more.
+  void Poison(const std::string& id, const absl::Status& refusal) {
     std::lock_guard lock(mutex_);
     poison_ = id;
+    refusal_ = refusal;
   }
   void Refuse(const std::string& id) {
     std::lock_guard lock(mutex_);
@@ -87,7 +89,7 @@ class GrantingStore : public testing_store::StoreOfLists {
     for (const auto& outcome : outcomes) {
       if (outcome.message_id != poison_) continue;
       ++failures_;
-      return absl::InvalidArgumentError("a value that the ledger cannot hold");
+      return refusal_;
     }
     std::vector<Requeued> requeued;
     for (const auto& outcome : outcomes) {
@@ -114,6 +116,7 @@ class GrantingStore : public testing_store::StoreOfLists {
   bool in_doubt_ = false;
   int failures_ = 0;
   std::string poison_;
+  absl::Status refusal_;
   std::set<std::string> refused_;
   std::vector<Outcome> outcomes_;
 };
@@ -124,6 +127,11 @@ class QueueOfSlots : public QueueOfLists {
     std::lock_guard lock(mutex_);
     claims_.push_back(std::move(claim));
     changed_.notify_all();
+  }
+  // Done while the answer of the next claim is on its way.
+  void Meanwhile(std::function<void()> action) {
+    std::lock_guard lock(mutex_);
+    meanwhile_ = std::move(action);
   }
   // What the next Reslot gives to the first of those who ask.
   void OfferSlots(std::vector<ClaimedEntry> slots) {
@@ -153,12 +161,15 @@ class QueueOfSlots : public QueueOfLists {
 
   absl::StatusOr<Claim> ClaimNext(const std::string&, int, absl::Duration, absl::Duration,
                                   absl::Time) override {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     Claim claim;
     claim.next_claim_us = std::numeric_limits<std::int64_t>::max();
     if (!claims_.empty()) {
       claim = std::move(claims_.front());
       claims_.pop_front();
+      const std::function<void()> meanwhile = std::exchange(meanwhile_, nullptr);
+      lock.unlock();
+      if (meanwhile) meanwhile();
     }
     return claim;
   }
@@ -218,6 +229,7 @@ class QueueOfSlots : public QueueOfLists {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Claim> claims_;
+  std::function<void()> meanwhile_;
   std::vector<ClaimedEntry> slots_;
   std::vector<std::string> given_back_;
   std::vector<std::pair<std::string, QueueEntry>> entries_;
