@@ -39,6 +39,7 @@ struct SendJob {
   ClaimedEntry slot;
   std::int64_t start_until_us = 0;  // BOOTTIME: compare-and-set sent + hold
   std::optional<absl::Time> end_time;
+  std::int64_t asked_us = 0;    // BOOTTIME: just before Redis was asked for its claim
   std::int64_t claimed_us = 0;  // BOOTTIME: compare-and-set sent
   bool probe = false;           // of a number whose circuit is open (Claim::probe)
   int reslots = 0;

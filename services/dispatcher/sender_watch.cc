@@ -12,7 +12,8 @@ namespace kabar::dispatcher {
 SenderWatch::SenderWatch(Queue& queue, Errands& errands, base::Clock& clock)
     : queue_(queue), errands_(errands), clock_(clock) {}
 
-void SenderWatch::Claimed(const std::string& portfolio_id, const Claim& claim) {
+void SenderWatch::Claimed(const std::string& portfolio_id, const Claim& claim,
+                          std::int64_t asked_us) {
   if (!claim.suspect && !trouble_) return;
   std::lock_guard lock(mutex_);
   if (claim.suspect) {
@@ -21,6 +22,8 @@ void SenderWatch::Claimed(const std::string& portfolio_id, const Claim& claim) {
   }
   const auto number = numbers_.find(claim.sender_id);
   if (number == numbers_.end() || claim.probe || !number->second.open) return;
+  // Of before it opened: says nothing, and nothing of it may start.
+  if (asked_us <= number->second.opened_us) return;
   // Nothing but a probe is claimed while it is open.
   number->second.open = false;
   log::Info("a number's circuit is closed again: its probe went well",
@@ -31,7 +34,7 @@ bool SenderWatch::Refuses(const SendJob& job) const {
   if (!trouble_ || job.probe) return false;
   std::lock_guard lock(mutex_);
   const auto number = numbers_.find(job.sender_id);
-  return number != numbers_.end() && job.claimed_us <= number->second.opened_us;
+  return number != numbers_.end() && job.asked_us <= number->second.opened_us;
 }
 
 void SenderWatch::Ended(const SendJob& job, SenderWord word) {
@@ -49,7 +52,7 @@ void SenderWatch::Ended(const SendJob& job, SenderWord word) {
                    : word == SenderWord::kFailed ? SenderNews::Probe::kFailed
                                                  : SenderNews::Probe::kUnused;
   } else if (word == SenderWord::kFailed) {
-    if (job.claimed_us <= n.opened_us) return;  // known already
+    if (job.asked_us <= n.opened_us) return;  // known already
     ++n.news.failures;
     n.news.failed_slot_us = std::max(n.news.failed_slot_us, job.slot.server_slot_us);
     n.suspect = true;

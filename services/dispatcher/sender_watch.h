@@ -25,8 +25,8 @@ class SenderWatch {
  public:
   SenderWatch(Queue& queue, Errands& errands, base::Clock& clock);
 
-  // Of each claim that brought something.
-  void Claimed(const std::string& portfolio_id, const Claim& claim);
+  // Of each claim that brought something; `asked_us`: BOOTTIME just before Redis was asked for it.
+  void Claimed(const std::string& portfolio_id, const Claim& claim, std::int64_t asked_us);
   // True if the number's circuit has opened since the message was claimed: it goes back unsent.
   bool Refuses(const SendJob& job) const;
   // Of everything that was claimed, kNone if it was not sent.
@@ -40,7 +40,7 @@ class SenderWatch {
     bool telling = false;         // an errand is on its way
     bool suspect = false;         // the last requests failed, as far as known here
     bool open = false;            // its circuit
-    std::int64_t opened_us = -1;  // BOOTTIME: what was claimed until then may not start
+    std::int64_t opened_us = -1;  // BOOTTIME: what was asked for until then may not start
   };
   void TellLater(const std::string& portfolio, const std::string& sender, Number& number);
   void Tell(const std::string& portfolio, const std::string& sender, absl::Time deadline);

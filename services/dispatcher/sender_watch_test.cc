@@ -3,19 +3,22 @@
 #include <catch2/catch.hpp>
 #include <optional>
 
+#include "libs/metrics/metrics.h"
+#include "prometheus/counter.h"
 #include "services/dispatcher/testing/worker_fakes.h"
 
 namespace kabar::dispatcher {
 namespace {
 
 struct Watching {
-  SendJob Job(std::int64_t claimed_us, bool probe = false) const {
+  SendJob Job(std::int64_t asked_us, bool probe = false) const {
     SendJob job;
     job.portfolio_id = "pf";
     job.sender_id = "snd";
-    job.claimed_us = claimed_us;
+    job.asked_us = asked_us;
+    job.claimed_us = asked_us + 1000000;  // the ledger's answer may come late
     job.probe = probe;
-    job.slot.server_slot_us = claimed_us + 1;
+    job.slot.server_slot_us = asked_us + 1;
     return job;
   }
   Claim ClaimOf(bool suspect, bool probe = false) const {
@@ -43,7 +46,7 @@ struct Watching {
 
 TEST_CASE("SenderWatch: a number that fares well costs no word", "[dispatcher]") {
   Watching w;
-  w.watch.Claimed("pf", w.ClaimOf(false));
+  w.watch.Claimed("pf", w.ClaimOf(false), 0);
   for (int i = 0; i < 100; ++i) w.watch.Ended(w.Job(i), SenderWord::kWell);
   w.watch.Ended(w.Job(100), SenderWord::kNone);
   CHECK(w.News().empty());
@@ -68,7 +71,7 @@ TEST_CASE(
     CHECK(news[1].failures == 0);
   }
   SECTION("others have seen some") {
-    w.watch.Claimed("pf", w.ClaimOf(true));
+    w.watch.Claimed("pf", w.ClaimOf(true), 0);
     w.watch.Ended(w.Job(1), SenderWord::kWell);
     w.watch.Ended(w.Job(2), SenderWord::kWell);
     const auto news = w.News();
@@ -95,13 +98,38 @@ TEST_CASE(
   CHECK_FALSE(w.watch.Refuses(other));
 }
 
+TEST_CASE("SenderWatch: a claim of before the circuit opened does not close it", "[dispatcher]") {
+  const auto alerts = [] {
+    return metrics::GetCounter("kabar_dispatcher_alerts_total", "What a person must look at.",
+                               {{"action", "CIRCUIT_OPEN"}})
+        .Value();
+  };
+  Watching w;
+  w.clock.Advance(absl::Seconds(10));
+  const std::int64_t now = w.clock.BoottimeMicros();
+  const double before = alerts();
+  w.queue.SetHealth(w.Open());
+  w.watch.Ended(w.Job(now), SenderWord::kFailed);
+  REQUIRE(w.News().size() == 1);
+  w.watch.Claimed("pf", w.ClaimOf(false), now - 1);
+  // Still open for others, as this one hears.
+  w.watch.Ended(w.Job(now + 1), SenderWord::kFailed);
+  REQUIRE(w.News().size() == 2);
+  CHECK(alerts() - before == 1);
+  // One of after it is: opens it again, that is new.
+  w.watch.Claimed("pf", w.ClaimOf(false), now + 1);
+  w.watch.Ended(w.Job(now + 2), SenderWord::kFailed);
+  REQUIRE(w.News().size() == 3);
+  CHECK(alerts() - before == 2);
+}
+
 TEST_CASE("SenderWatch: whatever comes of a probe is told, once", "[dispatcher]") {
   Watching w;
   const auto [word, told] = GENERATE(
       table<SenderWord, SenderNews::Probe>({{SenderWord::kWell, SenderNews::Probe::kWell},
                                             {SenderWord::kFailed, SenderNews::Probe::kFailed},
                                             {SenderWord::kNone, SenderNews::Probe::kUnused}}));
-  w.watch.Claimed("pf", w.ClaimOf(false, true));
+  w.watch.Claimed("pf", w.ClaimOf(false, true), 0);
   w.watch.Ended(w.Job(1, true), word);
   const auto news = w.News();
   REQUIRE(news.size() == 1);

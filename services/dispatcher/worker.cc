@@ -50,11 +50,11 @@ struct Worker::State {
   void ClaimLoop(std::stop_token stop);
 
   void ClaimOnce(const std::string& portfolio, int room);
-  void StartClaimed(const std::string& portfolio, const Claim& claim);
+  void StartClaimed(const std::string& portfolio, const Claim& claim, std::int64_t asked_us);
   void ReturnClaim(const std::string& name, const std::vector<std::string>& ids);
   void Prepare(const std::string& portfolio, const Claim& claim, const ClaimedEntry& slot,
-               StartedMessage message, const StartResult& started, std::int64_t cas_sent_us,
-               const CredentialsOr& of_sender);
+               StartedMessage message, const StartResult& started, std::int64_t asked_us,
+               std::int64_t cas_sent_us, const CredentialsOr& of_sender);
   void GiveBack(const std::string& portfolio, const Claim& claim,
                 const std::vector<ClaimedEntry>& unsent);
   void Push(const std::string& portfolio, const std::string& lane_id,
@@ -118,6 +118,7 @@ void Worker::State::ClaimOnce(const std::string& portfolio, int room) {
   static log::Throttle throttle(absl::Seconds(5));
   static auto& claims =
       metrics::GetCounter("kabar_dispatcher_claims_total", "Claims that brought messages.");
+  const std::int64_t asked_us = clock.BoottimeMicros();
   auto claim = queue.ClaimNext(portfolio, room, options.claim_ahead, lead.Get(),
                                clock.Now() + kRedisTimeout);
   const int brought = claim.ok() ? static_cast<int>(claim->entries.size()) : 0;
@@ -132,11 +133,12 @@ void Worker::State::ClaimOnce(const std::string& portfolio, int room) {
   turns.ScheduleAt(portfolio, claim->next_claim_us);
   if (brought == 0) return;
   claims.Increment();
-  sender.watch().Claimed(portfolio, *claim);
-  StartClaimed(portfolio, *claim);
+  sender.watch().Claimed(portfolio, *claim, asked_us);
+  StartClaimed(portfolio, *claim, asked_us);
 }
 
-void Worker::State::StartClaimed(const std::string& portfolio, const Claim& claim) {
+void Worker::State::StartClaimed(const std::string& portfolio, const Claim& claim,
+                                 std::int64_t asked_us) {
   static log::Throttle throttle(absl::Seconds(5));
   std::map<std::string, const ClaimedEntry*> slots;
   std::vector<std::string> ids;
@@ -162,7 +164,7 @@ void Worker::State::StartClaimed(const std::string& portfolio, const Claim& clai
       if (slot.empty()) continue;
       ++started;
       if (message.attempt > 1) retries.Increment();
-      Prepare(portfolio, claim, *slot.mapped(), std::move(message), *result, cas_sent_us,
+      Prepare(portfolio, claim, *slot.mapped(), std::move(message), *result, asked_us, cas_sent_us,
               of_sender);
     }
     again = std::move(result->not_due);
@@ -201,8 +203,8 @@ void Worker::State::ReturnClaim(const std::string& name, const std::vector<std::
 
 void Worker::State::Prepare(const std::string& portfolio, const Claim& claim,
                             const ClaimedEntry& slot, StartedMessage message,
-                            const StartResult& started, std::int64_t cas_sent_us,
-                            const CredentialsOr& of_sender) {
+                            const StartResult& started, std::int64_t asked_us,
+                            std::int64_t cas_sent_us, const CredentialsOr& of_sender) {
   auto job = std::make_unique<SendJob>();
   job->portfolio_id = portfolio;
   job->lane_id = claim.lane_id;
@@ -214,6 +216,7 @@ void Worker::State::Prepare(const std::string& portfolio, const Claim& claim,
   job->slot = slot;
   job->start_until_us = cas_sent_us + absl::ToInt64Microseconds(options.hold);
   job->end_time = started.end_time;
+  job->asked_us = asked_us;
   job->claimed_us = cas_sent_us;
   job->probe = claim.probe;
   if (!of_sender.ok()) {

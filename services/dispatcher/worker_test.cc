@@ -132,6 +132,31 @@ TEST_CASE("Worker: what has no slot yet goes back unsent when the worker ends", 
   CHECK(w.queue.GivenBack().size() == 2);
 }
 
+TEST_CASE("Worker: what Redis gave before the circuit opened is not sent", "[dispatcher]") {
+  Working w;
+  w.queue.Offer(w.MakeClaim({"a", "b"}));
+  w.worker->Start();
+  REQUIRE(w.provider.WaitForRequests(2));
+  w.queue.SetHealth({.failures = 10, .open_until = w.clock.Now() + absl::Seconds(5), .open = true});
+  bool told = false;
+  w.queue.Meanwhile([&] {
+    w.provider.FailToConnect();
+    w.provider.Reject(130429);  // slows the number, after the failure was told
+    told = w.queue.WaitForSlowed();
+    w.clock.Advance(absl::Milliseconds(1));
+  });
+  w.queue.Offer(w.MakeClaim({"c"}));
+  REQUIRE(w.provider.WaitForRequests(3));
+  CHECK(told);
+  CHECK_FALSE(w.provider.Accept());
+  CHECK(w.worker->Stop(w.Soon()));
+  bool refused = false;
+  for (const Outcome& outcome : w.store.Outcomes()) {
+    if (outcome.message_id == "c") refused = outcome.reason == "CIRCUIT_OPEN";
+  }
+  CHECK(refused);
+}
+
 TEST_CASE("Worker: a number whose token cannot be used sends nothing for a while", "[dispatcher]") {
   Working w;
   w.credentials = base::Error(absl::StatusCode::kFailedPrecondition, "SECRET_UNREADABLE", "x");
