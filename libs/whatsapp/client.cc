@@ -19,6 +19,7 @@ SendOutcome Read(http::Completion completion, const ErrorPolicy& policy) {
       break;
     case http::Outcome::kAmbiguous:
       outcome.kind = SendOutcome::Kind::kAmbiguous;
+      outcome.stopped = completion.reason == http::Reason::kStopped;
       break;
     case http::Outcome::kResponse:
       outcome = ParseSendResponse(completion.response.status, completion.response.body, policy);

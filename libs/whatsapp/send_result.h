@@ -42,6 +42,7 @@ struct SendOutcome {
   std::string reason = {};     // kNotSent, kAmbiguous: for people
   int http_status = 0;         // of the answer, whatever was made of it; 0: none
   bool no_connection = false;  // kNotSent because the provider could not be reached
+  bool stopped = false;        // kAmbiguous because our own client was stopped
   absl::Time written_at = absl::InfinitePast();
   absl::Time completed_at = absl::InfinitePast();
 };

@@ -69,9 +69,13 @@ bool ClaimTurns::Next(std::stop_token stop, std::string* portfolio, int* room) {
   return false;
 }
 
-void ClaimTurns::Claimed(int n) {
+void ClaimTurns::Claimed(const std::string& sender, const std::string& lane, int n) {
+  if (n == 0) return;
   std::lock_guard lock(mutex_);
   in_flight_ += n;
+  LaneInFlight& of = lanes_[lane];
+  if (of.n == 0) of = {.sender = sender, .lane = lane};
+  of.n += n;
 }
 
 void ClaimTurns::NotStarted(int n) {
@@ -95,13 +99,17 @@ void ClaimTurns::Missed() {
   width_.Missed();
 }
 
-void ClaimTurns::Finished(int n) {
+void ClaimTurns::Finished(const std::string& lane, int n) {
   if (n == 0) return;
   static auto& gauge =
       metrics::GetGauge("kabar_dispatcher_in_flight_messages", "Claimed and not finished.");
   std::lock_guard lock(mutex_);
   in_flight_ -= n;
   gauge.Set(in_flight_);
+  // Lanes come and go, so an empty one is forgotten.
+  if (auto of = lanes_.find(lane); of != lanes_.end() && (of->second.n -= n) <= 0) {
+    lanes_.erase(of);
+  }
   TellOfRoom();
   if (in_flight_ == 0) changed_.notify_all();
 }
@@ -115,6 +123,13 @@ bool ClaimTurns::WaitUntilEmpty(absl::Time deadline) {
 int ClaimTurns::in_flight() const {
   std::lock_guard lock(mutex_);
   return in_flight_;
+}
+
+std::vector<ClaimTurns::LaneInFlight> ClaimTurns::InFlightByLane() const {
+  std::lock_guard lock(mutex_);
+  std::vector<LaneInFlight> lanes;
+  for (const auto& [id, lane] : lanes_) lanes.push_back(lane);
+  return lanes;
 }
 
 // Under the mutex. One claimer is enough: with room left he schedules the next.

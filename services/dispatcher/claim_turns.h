@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "libs/base/clock.h"
 #include "services/dispatcher/claim_width.h"
@@ -35,19 +36,26 @@ class ClaimTurns {
   // or until ScheduleAt. False: stopped.
   bool Next(std::stop_token stop, std::string* portfolio, int* room);
 
-  // Of the room taken: brought by a claim, so in flight from now on.
-  void Claimed(int n);
+  // Of the room taken: brought by a claim for this lane, so in flight from now on.
+  void Claimed(const std::string& sender, const std::string& lane, int n);
   // Of the room taken: not brought by the claim, or brought and not to be started any more.
   void NotStarted(int n);
   // One that was claimed, in its slot; or not in its slot (it still takes its room).
   void Started();
   void Missed();
   // In flight no more.
-  void Finished(int n);
+  void Finished(const std::string& lane, int n);
 
   // False if something was still in flight at the deadline.
   bool WaitUntilEmpty(absl::Time deadline);
   int in_flight() const;
+  struct LaneInFlight {
+    std::string sender;
+    std::string lane;
+    int n = 0;
+  };
+  // Only lanes that have something; for the log.
+  std::vector<LaneInFlight> InFlightByLane() const;
 
  private:
   void TellOfRoom();
@@ -60,6 +68,7 @@ class ClaimTurns {
   bool wants_room_ = false;                     // a claimer found none
   std::map<std::string, std::int64_t> due_us_;  // portfolio -> when to claim next
   int in_flight_ = 0;
+  absl::flat_hash_map<std::string, LaneInFlight> lanes_;  // by lane; of in_flight_
   ClaimWidth width_;
 };
 

@@ -51,14 +51,14 @@ TEST_CASE("ClaimTurns: a claimer waits for a turn, and for room", "[dispatcher]"
   int room = 0;
   REQUIRE(t.turns.Next({}, &id, &room));
   CHECK(room == 10);
-  t.turns.Claimed(10);
+  t.turns.Claimed("snd", "lane", 10);
   t.turns.ScheduleAt("a", 0);
   REQUIRE(t.turns.Next({}, &id, &room));
-  t.turns.Claimed(room);
+  t.turns.Claimed("snd", "lane", room);
   // Started or not, they are in flight until they are finished.
   for (int i = 0; i < 10 + room; ++i) t.turns.Started();
   CHECK(t.turns.in_flight() == 10 + room);
-  while (t.turns.in_flight() < 20) t.turns.Claimed(1);
+  while (t.turns.in_flight() < 20) t.turns.Claimed("snd", "lane", 1);
   t.turns.ScheduleAt("a", 0);
   std::stop_source stop;
   std::string next;
@@ -68,7 +68,7 @@ TEST_CASE("ClaimTurns: a claimer waits for a turn, and for room", "[dispatcher]"
   });
   CHECK(waiting.wait_for(std::chrono::milliseconds(50)) == std::future_status::timeout);
   SECTION("room comes") {
-    t.turns.Finished(1);
+    t.turns.Finished("lane", 1);
     REQUIRE(waiting.wait_for(std::chrono::seconds(10)) == std::future_status::ready);
     CHECK(waiting.get());
     CHECK(next == "a");
@@ -83,13 +83,26 @@ TEST_CASE("ClaimTurns: a claimer waits for a turn, and for room", "[dispatcher]"
 TEST_CASE("ClaimTurns: empty once the last one is finished", "[dispatcher]") {
   Turns t;
   CHECK(t.turns.WaitUntilEmpty(absl::Now()));
-  t.turns.Claimed(2);
+  t.turns.Claimed("snd", "lane", 2);
   CHECK_FALSE(t.turns.WaitUntilEmpty(absl::Now()));
   auto empty = std::async(std::launch::async,
                           [&] { return t.turns.WaitUntilEmpty(absl::Now() + absl::Seconds(10)); });
-  t.turns.Finished(1);
-  t.turns.Finished(1);
+  t.turns.Finished("lane", 1);
+  t.turns.Finished("lane", 1);
   CHECK(empty.get());
+}
+
+TEST_CASE("ClaimTurns: says of which lanes and numbers it has how many in flight", "[dispatcher]") {
+  Turns t;
+  t.turns.Claimed("snd1", "a", 3);
+  t.turns.Claimed("snd2", "b", 2);
+  t.turns.Finished("a", 1);
+  t.turns.Finished("b", 2);
+  const auto lanes = t.turns.InFlightByLane();
+  REQUIRE(lanes.size() == 1);
+  CHECK(lanes[0].sender == "snd1");
+  CHECK(lanes[0].lane == "a");
+  CHECK(lanes[0].n == 2);
 }
 
 }  // namespace

@@ -128,7 +128,7 @@ struct Refusing : LedgerFixture {
     job->claimed_us = base::SystemClock().BoottimeMicros();
     job->slot.start_not_before_us = job->claimed_us;
     job->start_until_us = job->slot.start_not_after_us = job->claimed_us + 10000000;
-    turns.Claimed(1);
+    turns.Claimed("snd", "lane", 1);
     sender->Enter(std::move(job));
     REQUIRE(provider.WaitForRequests(1));
   }

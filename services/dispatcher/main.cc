@@ -1,4 +1,5 @@
 // kabar-dispatcher: the ledger, its queues and the workers that send. Roles: api, keeper, worker.
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -32,6 +33,7 @@ namespace kabar::dispatcher {
 namespace {
 
 constexpr absl::Duration kMigrationTimeout = absl::Minutes(5);
+constexpr absl::Duration kLastOutcomes = absl::Seconds(2);
 
 pg::PoolOptions DatabaseOptions(const Config& config) {
   pg::PoolOptions options;
@@ -119,10 +121,12 @@ struct WorkerRole {
 
   void Stop() {
     if (std::exchange(stopped, true)) return;
-    if (!worker.Stop(absl::Now() + stop_timeout)) {
-      log::Error("stopped with requests in flight; their attempts become UNKNOWN");
-    }
+    const absl::Time start = absl::Now();
+    const absl::Time deadline = start + stop_timeout;
+    // Requests get the time but for its end, so that what is cut off is still told to the ledger.
+    worker.Stop(deadline - std::min(stop_timeout / 5, kLastOutcomes));
     http->Stop(absl::Now());  // its callbacks name the worker
+    if (worker.Stop(deadline)) log::Info("worker drained", {{"took", absl::Now() - start}});
   }
 
   const absl::Duration stop_timeout;

@@ -140,7 +140,8 @@ Reaction React(const SendJob& job, const SendOutcome& result, const whatsapp::Er
     case SendOutcome::Kind::kAmbiguous:
       outcome.state = AttemptState::kAmbiguous;
       outcome.reason = "NO_ANSWER";
-      reaction.word = SenderWord::kFailed;
+      // Cut off by our own stop, it says nothing of the number.
+      reaction.word = result.stopped ? SenderWord::kNone : SenderWord::kFailed;
       reaction.slow = result.http_status == kTooManyRequests;
       return reaction;
     case SendOutcome::Kind::kRejected: {

@@ -107,6 +107,9 @@ TEST_CASE("React: accepted, unsent, and nobody knows", "[dispatcher]") {
   CHECK_FALSE(Of(result).slow);
   result.http_status = 429;
   CHECK(Of(result).slow);
+  result.stopped = true;  // our own process ends
+  CHECK(Of(result).outcome.state == AttemptState::kAmbiguous);
+  CHECK(Of(result).word == SenderWord::kNone);
 
   result.kind = SendOutcome::Kind::kNotSent;
   result.gate_refused = true;

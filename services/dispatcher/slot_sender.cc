@@ -286,9 +286,10 @@ void SlotSender::Fail(const SendJob& job, absl::string_view reason) {
 }
 
 void SlotSender::Finish(Outcome outcome, bool started) {
+  const std::string lane = outcome.lane_id;
   outcomes_.Add(std::move(outcome));
   if (!started) turns_.NotStarted(1);
-  turns_.Finished(1);
+  turns_.Finished(lane, 1);
 }
 
 }  // namespace kabar::dispatcher

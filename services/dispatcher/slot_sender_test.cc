@@ -38,7 +38,7 @@ struct Sending {
     return slot;
   }
   void Enter(const std::string& id, absl::Duration wait = absl::ZeroDuration()) {
-    turns.Claimed(1);
+    turns.Claimed("snd", "lane", 1);
     sender->Enter(Job(id, wait));
   }
   // In the provider's hands.
@@ -144,7 +144,7 @@ TEST_CASE("SlotSender: a window that the provider calls closed is closed in Redi
   auto job = s.Job("m", absl::ZeroDuration());
   job->free_text = true;
   job->has_form = true;
-  s.turns.Claimed(1);
+  s.turns.Claimed("snd", "lane", 1);
   s.sender->Enter(std::move(job));
   REQUIRE(s.provider.WaitForRequests(1));
   CHECK(s.provider.Reject(131047));

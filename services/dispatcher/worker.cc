@@ -128,7 +128,7 @@ void Worker::State::ClaimOnce(const std::string& portfolio, int room) {
     if (!rebuilding) log::Warn(throttle, "nothing claimed", {{"error", claim.status()}});
     return turns.ScheduleAt(portfolio, clock.BoottimeMicros() + (rebuilding ? 50000 : 200000));
   }
-  turns.Claimed(brought);
+  turns.Claimed(claim->sender_id, claim->lane_id, brought);
   // Before the ledger is asked, so that another claimer goes on with the portfolio meanwhile.
   turns.ScheduleAt(portfolio, claim->next_claim_us);
   if (brought == 0) return;
@@ -186,7 +186,7 @@ void Worker::State::StartClaimed(const std::string& portfolio, const Claim& clai
   Push(portfolio, claim.lane_id, again);
   const int refused = static_cast<int>(ids.size() - started);
   turns.NotStarted(refused);
-  turns.Finished(refused);
+  turns.Finished(claim.lane_id, refused);
 }
 
 // The commit is in doubt; the outcome writer asks until the ledger answers.
@@ -276,12 +276,17 @@ void Worker::Start() {
 bool Worker::Stop(absl::Time deadline) {
   for (auto& thread : state_->threads) thread.request_stop();
   state_->threads.clear();
-  const bool empty = state_->turns.WaitUntilEmpty(deadline);
-  const bool written = state_->outcomes.Drain(deadline);
-  if (empty && written) return true;
-  log::Error("stopped with work left; the leases will run out",
-             {{"in_flight", state_->turns.in_flight()},
-              {"outcomes_unwritten", state_->outcomes.pending()}});
+  if (!state_->turns.WaitUntilEmpty(deadline)) {
+    for (const auto& lane : state_->turns.InFlightByLane()) {
+      log::Warn(
+          "the grace period is over and requests are in flight; their messages become UNKNOWN",
+          {{"sender_id", lane.sender}, {"lane_id", lane.lane}, {"in_flight", lane.n}});
+    }
+    return false;
+  }
+  if (state_->outcomes.Drain(deadline)) return true;
+  log::Error("stopped with outcomes that the ledger has not taken; their leases will run out",
+             {{"outcomes", state_->outcomes.pending()}});
   return false;
 }
 

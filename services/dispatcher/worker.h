@@ -53,7 +53,8 @@ class Worker {
   ~Worker();
 
   void Start();
-  // False if something was still in flight at the deadline; the log names it.
+  // False if something was still in flight at the deadline; the log names numbers and lanes. Once
+  // the HTTP client has been stopped nothing is in flight any more: stop again, for the outcomes.
   bool Stop(absl::Time deadline);
 
  private:

@@ -34,6 +34,7 @@ class Process:
         self.stop_signal = stop_signal
         self.max_wait = 5
         self.restarts = 0
+        self.last_exit = None  # code of its last end; negative: the signal
         self.peak_rss_kb = 0
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -65,7 +66,7 @@ class Process:
             popen, started = self._popen, time.monotonic()
             # wait4 gives the dead process's peak memory too, so a killed one is still counted.
             _, status, usage = os.wait4(popen.pid, 0)
-            popen.returncode = os.waitstatus_to_exitcode(status)
+            popen.returncode = self.last_exit = os.waitstatus_to_exitcode(status)
             with self._lock:
                 self.peak_rss_kb = max(self.peak_rss_kb, usage.ru_maxrss)
                 if time.monotonic() - started > 60:
