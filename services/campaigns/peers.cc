@@ -93,6 +93,19 @@ std::string Words(const dispatcher::v1::Pause& pause) {
   return absl::StrCat(what, " was paused by ", pause.by(), " (", pause.reason(), ")");
 }
 
+// What lifts it, as WaitsForResume ends.
+std::string Lift(const dispatcher::v1::SendingTarget& target) {
+  using Target = dispatcher::v1::SendingTarget;
+  if (target.scope() == Target::LANE) {
+    return absl::StrCat(": kabarctl resume --lane ", target.id());
+  }
+  if (target.scope() == Target::SENDER) {
+    return absl::StrCat(": kabarctl resume --sender ", target.id());
+  }
+  if (target.scope() == Target::OUTLET) return ": kabarctl resume --outlet";
+  return ", which takes a SERVICE key that is bound to no outlet: kabarctl resume --all";
+}
+
 template <typename Stub>
 constexpr absl::string_view NameOf() {
   if constexpr (std::is_same_v<Stub, contacts::v1::ContactsService::Stub>) return "contacts";
@@ -359,7 +372,10 @@ absl::StatusOr<LaneView> Peers::GetLane(const Campaign& c) {
                                                     : LaneView::State::kOver;
   view.reason = lane.state_reason();
   view.enqueued = lane.enqueued();
-  if (!lane.pauses().empty()) view.held = Words(lane.pauses(0));
+  if (!lane.pauses().empty()) {
+    view.held = Words(lane.pauses(0));
+    view.lift = Lift(lane.pauses(0).target());
+  }
   return view;
 }
 

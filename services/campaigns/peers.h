@@ -44,6 +44,7 @@ struct LaneView {
   std::string reason;         // why it is PAUSED: empty if a person's verb did it
   std::int64_t enqueued = 0;  // messages of it in the ledger
   std::string held;           // an operator's pause of it or above it, in words; empty: none
+  std::string lift;           // who or what lifts that pause: ends the sentence that tells of it
 };
 
 struct SenderView {

@@ -257,7 +257,7 @@ absl::StatusOr<std::string> Runner::Obstacle(const Campaign& c, const Progress& 
     return progress.unknown() > 0 ? WaitsForWord(progress.unknown()) : "";
   }
   KABAR_ASSIGN_OR_RETURN(const LaneView lane, peers_.GetLane(c));
-  if (!lane.held.empty()) return WaitsForResume(lane.held);
+  if (!lane.held.empty()) return WaitsForResume(lane);
   const absl::StatusOr<SenderView> sender = peers_.GetSender(c);
   if (!sender.ok()) {
     // That it is gone is for the step that needs it to say.

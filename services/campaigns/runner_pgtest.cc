@@ -252,14 +252,23 @@ TEST_CASE("Runner: a campaign under an operator's pause says who paused what and
   f.Steps(4);
   f.Events({}, events::v1::QUEUED, 250);
   auto& pause = *f.dispatcher.lane.add_pauses();
-  pause.mutable_target()->set_scope(dispatcher::v1::SendingTarget::OUTLET);
-  pause.mutable_target()->set_id("toko-a");
   pause.set_by("siti");
   pause.set_reason("wrong price");
+  const auto [scope, id, what, lift] =
+      GENERATE(table<dispatcher::v1::SendingTarget::Scope, std::string, std::string, std::string>(
+          {{dispatcher::v1::SendingTarget::LANE, "run_1", "the campaign's lane",
+            ": kabarctl resume --lane run_1"},
+           {dispatcher::v1::SendingTarget::SENDER, "snd_1", "sender snd_1",
+            ": kabarctl resume --sender snd_1"},
+           {dispatcher::v1::SendingTarget::OUTLET, "toko-a", "outlet toko-a",
+            ": kabarctl resume --outlet"},
+           {dispatcher::v1::SendingTarget::ALL, "", "everything",
+            ", which takes a SERVICE key that is bound to no outlet: kabarctl resume --all"}}));
+  pause.mutable_target()->set_scope(scope);
+  pause.mutable_target()->set_id(id);
   f.Steps(5, absl::Seconds(2));
   CHECK(f.Get().state_reason ==
-        "outlet toko-a was paused by siti (wrong price); nothing is sent until it is resumed: "
-        "kabarctl resume");
+        what + " was paused by siti (wrong price); nothing is sent until it is resumed" + lift);
   CHECK(f.Get().state == State::kRunning);
   f.dispatcher.lane.clear_pauses();
   f.Steps(2, absl::Seconds(2));

@@ -50,8 +50,8 @@ std::string WaitsForPeer(const absl::Status& failure) {
                       " failed and is tried again every few seconds: ", failure.message());
 }
 
-std::string WaitsForResume(const std::string& held) {
-  return absl::StrCat(held, "; nothing is sent until it is resumed: kabarctl resume");
+std::string WaitsForResume(const LaneView& lane) {
+  return absl::StrCat(lane.held, "; nothing is sent until it is resumed", lane.lift);
 }
 
 std::string WaitsForSender(const std::string& sender_id, const SenderView& sender) {

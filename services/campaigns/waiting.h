@@ -33,8 +33,8 @@ class Pulse {
 
 // A step failed and is tried again.
 std::string WaitsForPeer(const absl::Status& failure);
-// An operator paused the lane, its number, its outlet or everything; `held` says which and why.
-std::string WaitsForResume(const std::string& held);
+// An operator paused the lane, its number, its outlet or everything.
+std::string WaitsForResume(const LaneView& lane);
 // The number is PAUSED or STOPPED.
 std::string WaitsForSender(const std::string& sender_id, const SenderView& sender);
 // All is sent but for `unknown` messages of which nobody knows whether WhatsApp took them.

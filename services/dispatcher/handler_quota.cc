@@ -5,16 +5,18 @@
 #include <limits>
 #include <utility>
 
+#include "libs/base/clock.h"
 #include "libs/base/rate.h"
 #include "libs/base/status.h"
 #include "libs/rpc/guard.h"
 #include "services/dispatcher/handler.h"
+#include "services/dispatcher/handler_quota.h"
 #include "services/dispatcher/quota_plan.h"
 
 namespace kabar::dispatcher {
 namespace {
 
-constexpr int kCampaigns = 10;  // lanes from this priority on stop at the reserve (lua/prelude.lua)
+constexpr absl::Duration kFarthestStart = absl::Hours(24 * 400);  // a year's plans, and some room
 constexpr std::size_t kOtherNumbers = 20;
 
 using google::protobuf::util::TimeUtil;
@@ -27,7 +29,7 @@ void SetTime(absl::Time from, google::protobuf::Timestamp* to) {
   *to = TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(from));
 }
 
-absl::StatusOr<QuotaClaim> ReadClaim(const v1::PlanQuotaRequest& from) {
+absl::StatusOr<QuotaClaim> ReadClaim(const v1::PlanQuotaRequest& from, absl::Time now) {
   absl::Status faults;
   QuotaClaim claim{.lane_id = from.lane_id(), .recipients = from.recipients()};
   if (from.recipients() < 0) {
@@ -42,6 +44,9 @@ absl::StatusOr<QuotaClaim> ReadClaim(const v1::PlanQuotaRequest& from) {
     }
   }
   if (from.has_start_time()) claim.start = ToTime(from.start_time());
+  if (claim.start > now + kFarthestStart) {
+    base::AddFieldViolation(faults, "start_time", "must be within 400 days from now");
+  }
   if (from.has_end_time()) claim.end = ToTime(from.end_time());
   KABAR_RETURN_IF_ERROR(faults);
   return claim;
@@ -59,7 +64,7 @@ std::vector<QuotaClaim> ClaimsOf(const std::vector<Lane>& lanes,
   std::vector<QuotaClaim> claims;
   for (std::size_t i = 0; i < lanes.size(); ++i) {
     const Lane& lane = lanes[i];
-    if (lane.priority < kCampaigns || lane.id == own_lane) continue;
+    if (lane.priority < kFirstCampaignPriority || lane.id == own_lane) continue;
     const std::int64_t to_come =
         lane.finished_expanding ? 0 : std::max<std::int64_t>(0, lane.asked - lane.enqueued);
     const std::int64_t wants = to_come + queued[i];
@@ -93,7 +98,7 @@ grpc::Status Handler::PlanQuota(grpc::ServerContext* context, const v1::PlanQuot
   return rpc::Serve(
       context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) -> absl::Status {
         KABAR_RETURN_IF_ERROR(NeedOutlet(call));
-        KABAR_ASSIGN_OR_RETURN(QuotaClaim ours, ReadClaim(*request));
+        KABAR_ASSIGN_OR_RETURN(QuotaClaim ours, ReadClaim(*request, clock_.Now()));
         KABAR_ASSIGN_OR_RETURN(const Sender sender,
                                store_.GetSender(call.outlet, request->sender_id(), call.deadline));
         const double throughput = sender.throughput.PerMinute() / 60;
@@ -112,8 +117,15 @@ absl::Status Handler::PlanIn(const rpc::Call& call, const Portfolio& portfolio,
   KABAR_ASSIGN_OR_RETURN(const auto lanes, store_.ListOpenLanesOf(portfolio.id, call.deadline));
   std::vector<std::string> ids;
   for (const Lane& lane : lanes) ids.push_back(lane.id);
-  KABAR_ASSIGN_OR_RETURN(const Queue::Quota quota,
-                         queue_.ReadQuota(portfolio.id, ids, QueueDeadline(call)));
+  const auto answer = queue_.ReadQuota(portfolio.id, ids, QueueDeadline(call));
+  if (absl::IsFailedPrecondition(answer.status())) {
+    // The keeper is about to build it: the caller can only ask again, and must not take it for a
+    // fault of what was asked.
+    return base::Error(absl::StatusCode::kUnavailable, base::GetReason(answer.status()),
+                       answer.status().message());
+  }
+  KABAR_RETURN_IF_ERROR(answer.status());
+  const Queue::Quota& quota = *answer;
   response->set_messaging_limit(portfolio.messaging_limit);
   response->set_trigger_reserve(ReserveOf(portfolio));
   const auto others = ClaimsOf(lanes, quota.queued, ours.lane_id);

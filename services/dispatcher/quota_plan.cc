@@ -34,7 +34,7 @@ class Play {
     for (std::size_t i = 1; i < parties_.size(); ++i) plan_.others += parties_[i].left;
     const Party& ours = parties_.front();
     const absl::Time first = std::max(now_, ours.claim->start);
-    for (absl::Time t = now_; ours.left > 0 && t < first + kQuotaHorizon; t += kQuotaStep) {
+    for (absl::Time t = now_; ours.left > 0 && t < first + kQuotaHorizon; t = Next(t)) {
       Step(t, first);
     }
     plan_.left_over += ours.left;
@@ -43,6 +43,28 @@ class Play {
   }
 
  private:
+  // The step after the one at `t`. Where nobody can get a place before something happens (ours
+  // start, a use leaves), the one in which it happens: a start far ahead costs no steps.
+  absl::Time Next(absl::Time t) const {
+    const absl::Time next = t + kQuotaStep;
+    absl::Time event = absl::InfiniteFuture();
+    bool hungry = false;
+    for (const Party& party : parties_) {
+      const QuotaClaim& claim = *party.claim;
+      const bool own = &party == &parties_.front();
+      if (claim.start >= next + kQuotaStep) {
+        event = std::min(event, t + absl::Floor(claim.start - t, kQuotaStep));
+      } else if (party.left > 0 && (own || !claim.end || *claim.end > next)) {
+        hungry = true;
+      }
+    }
+    if (hungry && (!limit_ || used_ < *limit_)) return next;
+    if (hungry && next_ < uses_.size()) {
+      event = std::min(event, t + absl::Ceil(uses_[next_].until - t, kQuotaStep));
+    }
+    return std::max(next, event);
+  }
+
   // Who leaves in the course of a step makes room in the next.
   std::int64_t Room(absl::Time t) {
     while (next_ < uses_.size() && uses_[next_].until <= t) used_ -= uses_[next_++].recipients;

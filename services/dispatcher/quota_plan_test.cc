@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "absl/time/clock.h"
+
 namespace kabar::dispatcher {
 namespace {
 
@@ -84,6 +86,32 @@ TEST_CASE("PlanQuota: a slow rate goes by it, whole recipients", "[dispatcher][q
   REQUIRE(plan.finish);
   CHECK(*plan.finish - kNow > absl::Minutes(90));
   CHECK(*plan.finish - kNow <= absl::Minutes(105));
+}
+
+TEST_CASE("PlanQuota: a start far ahead costs no more than what happens until then",
+          "[dispatcher][quota]") {
+  const absl::Time start = kNow + absl::Hours(24 * 365 * 2000) + absl::Minutes(2);
+  const std::vector<QuotaClaim> others = {{.lane_id = "a", .recipients = 3000, .rate_per_s = 50}};
+  const absl::Time began = absl::Now();
+  const auto plan = PlanQuota(1000, {{kNow + absl::Hours(2), 400}}, others,
+                              {.recipients = 1500, .rate_per_s = 10, .start = start}, kNow);
+  CHECK(absl::Now() - began < absl::Seconds(1));  // 210 million steps would take many times that
+  CHECK(Counts(plan) == std::vector<std::int64_t>{1000, 500});
+  CHECK(plan.days[0].start == start);
+  REQUIRE(plan.waits_to);
+  CHECK(*plan.waits_to > start + absl::Hours(24));
+}
+
+TEST_CASE("PlanQuota: a wait for places is one jump, also for those of others",
+          "[dispatcher][quota]") {
+  // Nothing leaves before hour 20; the other has its half then.
+  const std::vector<QuotaClaim> others = {{.lane_id = "a", .recipients = 500, .rate_per_s = 50}};
+  const QuotaClaim ours{.recipients = 500, .rate_per_s = 50, .start = kNow + absl::Hours(3)};
+  const auto plan = PlanQuota(600, {{kNow + absl::Hours(20), 600}}, others, ours, kNow);
+  REQUIRE(plan.waits_to);
+  CHECK(*plan.waits_to == kNow + absl::Hours(20));
+  CHECK(Counts(plan) == std::vector<std::int64_t>{300, 200});
+  CHECK(plan.days[0].start == kNow + absl::Hours(3));
 }
 
 }  // namespace

@@ -30,7 +30,8 @@
 --   wake              list of at most one token, for which an idle worker waits (BLPOP)
 local P = KEYS[1]
 local DAY = 86400000000
--- Lanes from this priority on leave the portfolio's reserve to those before them.
+-- Lanes from this priority on leave the portfolio's reserve to those before them (the same
+-- number: handler_quota.h).
 local CAMPAIGNS = 10
 local NEVER = 4000000000000000
 
