@@ -12,6 +12,7 @@
 #include "services/dispatcher/slot_sender.h"
 #include "services/dispatcher/testing/ledger_fixture.h"
 #include "services/dispatcher/testing/worker_fakes.h"
+#include "services/dispatcher/webhook_applier.h"
 
 namespace kabar::dispatcher {
 namespace {
@@ -187,6 +188,57 @@ TEST_CASE("Error table: each code of the document, from the refusal to the ledge
       CHECK((!news.empty() && news[0].failures > 0) == row.provider_in_trouble);
       CHECK(AllAlerts() - alerts == (row.alert.empty() ? 0 : 1));
       if (!row.alert.empty()) CHECK(Alerts(row.alert) - of_class == 1);
+    }
+  }
+}
+
+std::string FailedStatus(const std::string& id, int code) {
+  return absl::StrCat(R"({"object":"whatsapp_business_account","entry":[{"id":"7","changes":[{)",
+                      R"("field":"messages","value":{"messaging_product":"whatsapp","metadata":{)",
+                      R"("display_phone_number":"1","phone_number_id":"1001"},"statuses":[{)",
+                      R"("id":"wamid.1.1","status":"failed","timestamp":"1700000000",)",
+                      R"("recipient_id":"628121000001","biz_opaque_callback_data":")",
+                      base::FormatAttemptTag(id, 1), R"(","errors":[{"code":)", code,
+                      R"(,"title":"x"}]}]}}]}]})");
+}
+
+TEST_CASE("Error table: each code of the document, told by a webhook", "[dispatcher]") {
+  for (const Row& row : Document()) {
+    for (const int code : row.codes) {
+      CAPTURE(code);
+      LedgerFixture f;
+      f.AddSender("snd-2", "1002");
+      f.Enqueue({f.Message(1)});
+      REQUIRE(f.Start({f.Id(1)}).started.size() == 1);
+      f.Record({f.Accepted(1)});
+      f.Sql("UPDATE messages SET form_name = 'kabar_update', form_language = 'id'");
+      // Who is not to blame needs no tries.
+      if (row.failures == 0) f.Sql("UPDATE lanes SET max_attempts = 1");
+      REQUIRE_THAT(
+          f.store.AppendWebhooks(
+              {{.received_at = absl::Now(), .body = FailedStatus(f.Id(1), code)}}, f.Deadline()),
+          testing::IsOk());
+      QueueOfLists queue;
+      WebhookApplier applier(f.store, f.store, queue, whatsapp::ErrorPolicy::BuiltIn(),
+                             base::SystemClock());
+      const double alerts = AllAlerts();
+      REQUIRE_THAT(applier.RunOnce(), testing::IsOk());
+
+      CHECK(f.State(1) == row.message);
+      CHECK(f.Sql("SELECT failures FROM messages") == absl::StrCat(row.failures));
+      if (row.message == kQueued) {
+        double wait = 0;
+        CHECK(absl::SimpleAtod(
+            f.Sql("SELECT COALESCE(extract(epoch FROM not_before - now()), 0) FROM messages"),
+            &wait));
+        CHECK(wait <= row.most_wait + 0.1);
+        CHECK(wait >= row.least_wait - 2);  // a busy machine may take a moment to look
+      }
+      CHECK(f.store.GetSender("toko-a", "snd", f.Deadline())->state == row.number);
+      CHECK(f.store.GetSender("toko-a", "snd-2", f.Deadline())->state == row.others);
+      CHECK(f.LaneStateOf("lane") == row.lane);
+      CHECK(f.Sql("SELECT count(*) FROM suppressions") == (row.suppressed.empty() ? "0" : "1"));
+      CHECK(AllAlerts() - alerts == (row.alert.empty() ? 0 : 1));
     }
   }
 }

@@ -190,8 +190,9 @@ bool LedgerBatch::MoveAttempt(LedgerRow& row, std::int32_t number, AttemptState 
 
   bool try_again = false;
   if (to == AttemptState::kFailed && latest) {
-    ++row.failures;
-    try_again = move.retry && row.failures + row.resends < row.lane->lane.max_attempts;
+    if (move.costs_try) ++row.failures;
+    try_again =
+        move.retry && (!move.costs_try || row.failures + row.resends < row.lane->lane.max_attempts);
   }
   std::vector<AttemptRecord> records;
   for (const AttemptRow& a : row.attempts) records.push_back({a.attempt, a.state});

@@ -66,7 +66,8 @@ struct AttemptMove {
   std::string provider_id = {};
   std::string reason = {};
   std::optional<absl::Time> started_at = {};
-  bool retry = false;  // kFailed: again at `not_before`, while tries are left
+  bool retry = false;     // kFailed: again at `not_before`, while tries are left
+  bool costs_try = true;  // kFailed: one of them; else the message is not to blame
   absl::Time not_before = absl::InfinitePast();
   std::string pricing_category = {};
   bool billable = false;

@@ -33,14 +33,6 @@ void Apply(LedgerBatch& batch, const Outcome& outcome) {
   batch.MoveAttempt(*row, outcome.attempt, outcome.state, move);
 }
 
-// STOPPED is worse than PAUSED, whoever comes first. In order of the ids: two may do it at once.
-constexpr pg::Query kStopSenders{
-    "dispatcher.stop_senders",
-    "UPDATE senders SET state = $2::smallint, state_reason = $4 WHERE id IN (SELECT s.id"
-    "  FROM senders s WHERE (s.id = $1 OR ($3::boolean AND s.portfolio_id ="
-    "    (SELECT portfolio_id FROM senders WHERE id = $1))) AND s.state < $2::smallint"
-    "  ORDER BY s.id FOR UPDATE)"};
-
 // What the refusal asks for beyond the message: here and not later, so that nothing is lost if the
 // worker dies after the commit.
 void Act(pg::Transaction& tx, LedgerBatch& batch, const Outcome& outcome, LedgerEvents& events) {
@@ -48,8 +40,7 @@ void Act(pg::Transaction& tx, LedgerBatch& batch, const Outcome& outcome, Ledger
   if (row == nullptr) return;
   LaneRow& lane = *batch.FindLane(row->lane->lane.id);
   const auto stop = [&](SenderState state, bool whole_portfolio) {
-    tx.Exec(kStopSenders, lane.lane.sender_id, static_cast<int>(state), whole_portfolio,
-            outcome.reason);
+    StopSenders(tx, lane.lane.sender_id, state, whole_portfolio, outcome.reason);
   };
   switch (outcome.action) {
     case OutcomeAction::kNone:

@@ -5,6 +5,7 @@
 #include "libs/audit/audit.h"
 #include "libs/base/status.h"
 #include "libs/pg/transaction.h"
+#include "services/dispatcher/pg_lane_state.h"
 #include "services/dispatcher/pg_rows.h"
 #include "services/dispatcher/pg_store.h"
 
@@ -66,6 +67,14 @@ constexpr pg::Query kSetSenderState{
     "dispatcher.set_sender_state",
     "UPDATE senders SET state = $2, state_reason = $3"
     " WHERE id = $1 AND ($2::smallint = 1 OR state < $2::smallint)"};
+
+// STOPPED is worse than PAUSED, whoever comes first. In order of the ids: two may do it at once.
+constexpr pg::Query kStopSenders{
+    "dispatcher.stop_senders",
+    "UPDATE senders SET state = $2::smallint, state_reason = $4 WHERE id IN (SELECT s.id"
+    "  FROM senders s WHERE (s.id = $1 OR ($3::boolean AND s.portfolio_id ="
+    "    (SELECT portfolio_id FROM senders WHERE id = $1))) AND s.state < $2::smallint"
+    "  ORDER BY s.id FOR UPDATE)"};
 
 absl::Status PortfolioNotFound() {
   return base::Error(absl::StatusCode::kNotFound, "PORTFOLIO_NOT_FOUND",
@@ -186,6 +195,11 @@ absl::StatusOr<std::vector<Sender>> PgStore::ListAllSenders(absl::Time deadline)
                                        return absl::OkStatus();
                                      }));
   return senders;
+}
+
+void StopSenders(pg::Transaction& tx, const std::string& sender_id, SenderState state,
+                 bool whole_portfolio, const std::string& reason) {
+  tx.Exec(kStopSenders, sender_id, static_cast<int>(state), whole_portfolio, reason);
 }
 
 absl::Status PgStore::SetSenderState(const std::string& sender_id, SenderState state,

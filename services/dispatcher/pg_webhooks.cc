@@ -15,6 +15,7 @@
 #include "libs/whatsapp/error_policy.h"
 #include "services/dispatcher/ledger_events.h"
 #include "services/dispatcher/pg_correspondence.h"
+#include "services/dispatcher/pg_lane_state.h"
 #include "services/dispatcher/pg_ledger_batch.h"
 #include "services/dispatcher/pg_recipients.h"
 #include "services/dispatcher/pg_rows.h"
@@ -60,11 +61,6 @@ constexpr pg::Query kLetterAgain{
     "UPDATE dead_letters SET state = 1, outlet_id = CASE WHEN outlet_id = '' THEN $2 ELSE outlet_id"
     " END, kind = $3, reason = $4 WHERE id = $1::bigint"};
 
-constexpr base::BackoffPolicy kRetryBackoff{.initial = absl::Seconds(2),
-                                            .max = absl::Minutes(5),
-                                            .multiplier = 2.0,
-                                            .floor = absl::Milliseconds(500)};
-
 struct SenderOf {
   std::string id;
   std::string outlet_id;
@@ -87,6 +83,9 @@ class Application {
     FindTargets();
     for (std::size_t i = 0; i < batch_.statuses.size(); ++i) ApplyStatus(i);
     ledger_.Save(tx_, events_);
+    for (const WebhookEffects::SenderAction& stop : effects_.senders) {
+      StopSenders(tx_, stop.sender_id, stop.state, stop.whole_portfolio, stop.reason);
+    }
     // After the statuses, which bring the provider's ids that an answer refers to.
     ApplyInbound();
     for (const NewDeadLetter& letter : batch_.dead_letters) {
@@ -215,7 +214,7 @@ class Application {
                      .reason = status.reason,
                      .pricing_category = status.pricing_category,
                      .billable = status.billable};
-    if (status.state == AttemptState::kFailed) Judge(status.rule, *row, attempt, move);
+    if (status.state == AttemptState::kFailed) Judge(status, *row, attempt, move);
     if (ledger_.MoveAttempt(*row, attempt, status.state, move) &&
         status.state == AttemptState::kFailed) {
       React(status, *sender, *row);
@@ -233,11 +232,17 @@ class Application {
     if (!added) place->second = std::max(place->second, *started);
   }
 
-  void Judge(FailureRule rule, const LedgerRow& row, std::int32_t attempt, AttemptMove& move) {
-    switch (rule) {
+  // As a refusal of the same code is judged (send_job.cc).
+  void Judge(const StatusChange& status, const LedgerRow& row, std::int32_t attempt,
+             AttemptMove& move) {
+    move.costs_try = status.costs_try;
+    switch (status.rule) {
       case FailureRule::kRetryBackoff:
         move.retry = true;
-        move.not_before = now_ + base::BackoffDelay(kRetryBackoff, row.failures + 1);
+        move.not_before = now_ + base::BackoffDelay({.initial = status.first_wait,
+                                                     .max = status.longest_wait,
+                                                     .floor = status.first_wait / 2},
+                                                    attempt);
         break;
       case FailureRule::kRetryPair:
         move.retry = true;
@@ -250,6 +255,8 @@ class Application {
       case FailureRule::kStopSender:
       case FailureRule::kStopAccount:
         move.retry = true;  // nothing is wrong with the message; it waits for the number
+        move.costs_try = false;
+        move.not_before = now_ + status.first_wait;
         break;
       case FailureRule::kFinal:
       case FailureRule::kOptOut:

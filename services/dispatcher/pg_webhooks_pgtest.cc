@@ -151,6 +151,9 @@ TEST_CASE("ApplyWebhooks: the error table's actions, once each", "[dispatcher]")
         f.Apply({stop, stop,
                  f.Status(2, AttemptState::kFailed, 1, "GRAPH_131048", FailureRule::kPauseSender),
                  f.Status(3, AttemptState::kFailed, 1, "GRAPH_132001", FailureRule::kPauseLane)});
+    // Stopped with the statuses, not after them.
+    CHECK(f.Sql("SELECT state || ' ' || state_reason FROM senders WHERE id = 'snd'") ==
+          "3 GRAPH_131031");
     REQUIRE(effects.senders.size() == 2);
     CHECK(effects.senders[0].whole_portfolio);
     CHECK(effects.senders[1].state == SenderState::kPaused);

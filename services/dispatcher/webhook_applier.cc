@@ -76,7 +76,9 @@ absl::StatusOr<bool> WebhookApplier::RunOnce() {
 
 void WebhookApplier::NoteFailure(const JournalEntry& first, const absl::Status& failure) {
   if (!pg::IsOfData(failure)) return;  // says nothing about the payloads
-  std::string seen = absl::StrCat(first.id, " ", failure.ToString());
+  // Not ToString: it tells a status' payloads in any order.
+  std::string seen =
+      absl::StrCat(first.id, " ", pg::SqlState(failure), " ", absl::string_view(failure.message()));
   failures_ = seen == failure_ ? failures_ + 1 : 1;
   failure_ = std::move(seen);
 }

@@ -37,6 +37,10 @@ struct StatusChange {
   AttemptState state = AttemptState::kAccepted;
   std::string reason = {};  // kFailed: GRAPH_131026
   FailureRule rule = FailureRule::kFinal;
+  // kFailed, as the error table has them (ErrorDecision).
+  bool costs_try = true;
+  absl::Duration first_wait = absl::ZeroDuration();
+  absl::Duration longest_wait = absl::ZeroDuration();
   bool alert = false;  // tell a person
   std::string pricing_category = {};
   bool billable = false;
@@ -77,7 +81,8 @@ struct WebhookBatch {
   std::vector<NewDeadLetter> dead_letters = {};
 };
 
-// To be done after the commit; each is harmless to repeat.
+// To be done after the commit; each is harmless to repeat. (The senders are stopped in the ledger
+// by then; Redis is not told yet.)
 struct WebhookEffects {
   struct WindowOpened {
     std::string portfolio_id = {};

@@ -80,6 +80,9 @@ StatusChange ReadStatus(const whatsapp::StatusUpdate& update, const whatsapp::Er
     const whatsapp::ErrorDecision decision = policy.For(update.error_code);
     status.rule = RuleOf(decision.action);
     status.alert = decision.alert;
+    status.costs_try = decision.costs_try;
+    status.first_wait = decision.first_wait;
+    status.longest_wait = decision.longest_wait;
     status.reason =
         update.error_code == 0 ? "FAILED_UNNAMED" : absl::StrCat("GRAPH_", update.error_code);
   }

@@ -61,6 +61,14 @@ TEST_CASE("ReadWebhooks: the error table judges failures", "[dispatcher]") {
   CHECK(rule(999999) == FailureRule::kFinal);
 }
 
+TEST_CASE("ReadWebhooks: a failure keeps its waits, and what costs no try", "[dispatcher]") {
+  const StatusChange trouble = Read(Failed(2)).statuses.at(0);
+  CHECK_FALSE(trouble.costs_try);
+  CHECK(trouble.first_wait == absl::Seconds(5));
+  CHECK(trouble.longest_wait >= absl::Minutes(1));
+  CHECK(Read(Failed(131000)).statuses.at(0).costs_try);
+}
+
 TEST_CASE("ReadWebhooks: an answer keeps what it answers", "[dispatcher]") {
   const WebhookBatch batch = Read(Payload(
       R"("contacts":[{"profile":{"name":"Sari"},"wa_id":"62812"}],"messages":[{"from":"62812",)"

@@ -136,6 +136,8 @@ struct LedgerFixture {
             .state = state,
             .reason = reason,
             .rule = rule,
+            .first_wait = absl::Seconds(2),
+            .longest_wait = absl::Minutes(5),
             .payload = "the status"};
   }
   // Through the journal, as one batch.
