@@ -67,14 +67,17 @@ absl::Status RedisQueue::Rebuild(const Portfolio& portfolio, const std::vector<S
     KABAR_ASSIGN_OR_RETURN(auto lease, state_->pool.Acquire(deadline));
     KABAR_ASSIGN_OR_RETURN(const std::string run_id, state_->RunIdOf(*lease, deadline));
     KABAR_RETURN_IF_ERROR(DeleteAll(*lease, prefix, deadline));
+    // What was claimed just before can still be sent until its last slot has passed, and may not
+    // stand in the ledger yet: only afterwards are all recipients of the 24 hours known there.
+    const absl::Duration in_flight =
+        options.longest_lead + options.max_hold + options.fast_allowance;
+    if (portfolio.messaging_limit > 0) state_->clock.SleepFor(in_flight, {});
     KABAR_ASSIGN_OR_RETURN(auto recent, store.ListRecentRecipients(portfolio.id, deadline));
     KABAR_ASSIGN_OR_RETURN(auto windows, store.ListOpenWindows(portfolio.id, deadline));
     KABAR_ASSIGN_OR_RETURN(const absl::Time now, redis::ServerTime(*lease, deadline));
     // What the lost Redis may have handed out last starts at the latest then.
     const absl::Time last =
-        base::HasDefect("limits-forgotten")
-            ? absl::UnixEpoch()
-            : now + options.longest_lead + options.max_hold + options.fast_allowance;
+        base::HasDefect("limits-forgotten") ? absl::UnixEpoch() : now + in_flight;
     auto micros = [](absl::Time t) { return absl::StrCat(absl::ToUnixMicros(t)); };
 
     Batch batch;

@@ -104,6 +104,33 @@ TEST_CASE("QueueKeeper: Redis learns of a number that it was not told of", "[dis
   CHECK(h.ClaimUntil(3, absl::Seconds(5)).size() == 3);
 }
 
+TEST_CASE("Rebuild: whoever was claimed last of the lost Redis counts for the 24 hours",
+          "[dispatcher]") {
+  // A claim's right to send is written when the last of its slots comes, at the latest.
+  struct InFlight : testing_store::StoreOfLists {
+    std::int64_t written_us = 0;
+    absl::StatusOr<std::vector<Store::RecipientUse>> ListRecentRecipients(
+        const std::string& portfolio, absl::Time deadline) override {
+      if (base::SystemClock().BoottimeMicros() < written_us)
+        return std::vector<Store::RecipientUse>{};
+      return testing_store::StoreOfLists::ListRecentRecipients(portfolio, deadline);
+    }
+  };
+  House h;
+  InFlight store;
+  store.recent = {{.recipient_id = 1, .last_use = absl::Now()}};
+  h.portfolio.messaging_limit = 1;
+  const RedisQueueOptions options = House::Options();
+  store.written_us = base::SystemClock().BoottimeMicros() +
+                     absl::ToInt64Microseconds(options.longest_lead + options.max_hold);
+  const Lane lane = h.MakeLane("l1");
+  REQUIRE(h.queue.Rebuild(h.portfolio, {h.sender}, {lane}, store, In(absl::Seconds(5))).ok());
+  redis::Connection redis({.url = testing::TestRedis().url()});
+  const auto counted = redis.Command({"ZCARD", "kabar:{p1}:uniq"}, In(absl::Seconds(5)));
+  REQUIRE(counted.ok());
+  CHECK(counted->integer == 1);
+}
+
 TEST_CASE("QueueKeeper: Redis follows a number's state and a portfolio's limit", "[dispatcher]") {
   House h;
   const Lane lane = h.MakeLane("l1");
