@@ -32,7 +32,8 @@
 namespace kabar::dispatcher {
 namespace {
 
-constexpr absl::Duration kMigrationTimeout = absl::Minutes(5);
+// A migration may rewrite the ledger.
+constexpr absl::Duration kMigrationTimeout = absl::Minutes(30);
 constexpr absl::Duration kLastOutcomes = absl::Seconds(2);
 
 pg::PoolOptions DatabaseOptions(const Config& config) {

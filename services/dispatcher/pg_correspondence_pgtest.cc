@@ -108,6 +108,34 @@ TEST_CASE("Answers: a person under another address is the same person", "[dispat
   CHECK(answer("wamid.1.1").context_message_id() == f.Id(1));
 }
 
+TEST_CASE("Answers: who hides the phone is known by what his status told", "[dispatcher]") {
+  Two f;
+  f.Send(1);
+  StatusChange status = f.Status(1, AttemptState::kDelivered);
+  status.phone.clear();
+  status.bsuid = "ID.1";
+  const InboundMessage hidden{.phone_number_id = "1001",
+                              .provider_id = "in.1",
+                              .bsuid = "ID.1",
+                              .text = "YA",
+                              .context_id = "wamid.1.1",
+                              .time = absl::Now()};
+  SECTION("told before") {
+    f.Apply({status});
+    f.Apply({}, {hidden});
+  }
+  SECTION("told with the answer") { f.Apply({status}, {hidden}); }
+  SECTION("not by another number's status") {
+    status.phone_number_id = "1002";
+    f.Apply({status}, {hidden});
+    CHECK(f.Events().back().inbound_received().context_message_id().empty());
+    return;
+  }
+  CHECK(f.Events().back().inbound_received().context_message_id() == f.Id(1));
+  CHECK(f.Sql("SELECT concat_ws(' ', phone, bsuid) FROM recipients WHERE phone IS NOT NULL") ==
+        "+628111 ID.1");
+}
+
 TEST_CASE("Statuses: the provider's id of an earlier attempt names that attempt", "[dispatcher]") {
   Two f;
   f.Enqueue({f.ToSari(1)});

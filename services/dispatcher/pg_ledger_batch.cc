@@ -25,7 +25,7 @@ constexpr pg::Query kLockMessages{
     "dispatcher.lock_messages",
     "SELECT id, lane_id, contact_id, subject, ordinal, recipient_id, form_name <> '', state,"
     " reason, attempt, failures, resends, revision, not_before, claimed_at, provider_id,"
-    " reached, attempt_state, started_at"
+    " reached, attempt_state, started_at, phone"
     " FROM messages WHERE day = $1::date AND id = ANY($2::text[]) ORDER BY id FOR UPDATE"};
 constexpr pg::Query kReadAttempts{
     "dispatcher.read_attempts",
@@ -114,6 +114,7 @@ void LedgerBatch::Load(pg::Transaction& tx, const std::vector<std::string>& ids,
       loaded.not_before = pg::OptTimeField(row[13]);
       loaded.claimed_at = pg::OptTimeField(row[14]);
       loaded.reached = static_cast<MessageState>(row[16].as<int>());
+      loaded.phone = pg::TextField(row[19]);
       if (loaded.attempt > 0) {
         loaded.attempts.push_back({.attempt = loaded.attempt,
                                    .state = static_cast<AttemptState>(row[17].as<int>()),

@@ -45,6 +45,7 @@ struct LedgerRow {
   std::string subject;
   std::int64_t ordinal = 0;
   std::int64_t recipient_id = 0;
+  std::string phone;
   bool has_form = false;
   MessageState state = MessageState::kNone;
   std::string reason;

@@ -81,6 +81,7 @@ class Application {
     }
     FindSenders();
     FindTargets();
+    LearnUserIds();
     for (std::size_t i = 0; i < batch_.statuses.size(); ++i) ApplyStatus(i);
     ledger_.Save(tx_, events_);
     for (const WebhookEffects::SenderAction& stop : effects_.senders) {
@@ -148,6 +149,21 @@ class Application {
     }
     ledger_.Load(tx_, ids);
     ledger_.LoadEarlierAttempts(tx_, ledger_.All());
+  }
+
+  // A status names the user id of a person whom we wrote to by phone: from now on both are his, and
+  // his answer is known as his even if he hides the phone.
+  void LearnUserIds() {
+    std::vector<Address> people;
+    for (std::size_t i = 0; i < batch_.statuses.size(); ++i) {
+      const StatusChange& status = batch_.statuses[i];
+      const LedgerRow* row = ledger_.Find(targets_[i].message_id);
+      if (status.bsuid.empty() || row == nullptr || row->phone.empty()) continue;
+      const SenderOf* sender = FindSender(status.phone_number_id);
+      if (sender == nullptr || sender->id != row->lane->lane.sender_id) continue;
+      people.push_back({status.phone_number_id, {row->phone, status.bsuid}});
+    }
+    if (!people.empty()) ResolveAll(people);
   }
 
   // By the provider's id, among what was sent to the recipient.

@@ -339,6 +339,7 @@ struct Poisoned : LedgerFixture {
       const absl::StatusOr<bool> more = applier.RunOnce();
       if (more.ok() && !*more) break;
       if (!more.ok()) ++failed;
+      if (!more.ok()) UNSCOPED_INFO(more.status());
     }
     return failed;
   }

@@ -51,8 +51,8 @@ SlotSender::SlotSender(Options options, Queue& queue, OutcomeWriter& outcomes, C
       provider_(std::move(provider)),
       policy_(policy),
       clock_(clock),
-      errands_(kErrandBudget, clock),
       watch_(queue, errands_, clock),
+      errands_(kErrandBudget, clock),
       chores_(clock),
       pacer_(clock) {}
 

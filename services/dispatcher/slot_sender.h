@@ -85,10 +85,10 @@ class SlotSender {
     Outcome outcome;
   };
   std::vector<Unsent> unsent_;  // wait until Redis knows
-  Errands errands_;
   SenderWatch watch_;
-  Pacer chores_;  // a second one, whose actions may block on Redis
-  Pacer pacer_;   // destroyed first: what it has left needs the chores
+  Errands errands_;  // destroyed before whom its errands are for
+  Pacer chores_;     // a second one, whose actions may block on Redis
+  Pacer pacer_;      // destroyed first: what it has left needs the chores
 };
 
 }  // namespace kabar::dispatcher
