@@ -48,7 +48,7 @@ struct StatusUpdate {
   std::string recipient = {};      // phone digits, may be empty
   std::string bsuid = {};          // may be empty
   std::string callback_data = {};  // biz_opaque_callback_data
-  int error_code = 0;              // the first error of a failed one
+  int error_code = -1;             // the first error of a failed one; -1: none was named
   std::string error_title = {};
   std::string error_details = {};
   std::string conversation_id = {};

@@ -316,7 +316,7 @@ class Reader {
     JsonObject first, data;
     if (!Find(object, "errors", &errors)) return;
     if (errors.at(0).get(first) != simdjson::SUCCESS) return;
-    status->error_code = static_cast<int>(Integer(first, "code", 0));
+    status->error_code = static_cast<int>(Integer(first, "code", -1));
     status->error_title = TextOf(first, "title");
     if (Find(first, "error_data", &data)) status->error_details = TextOf(data, "details");
   }

@@ -90,7 +90,7 @@ TEST_CASE("ParseWebhook: a status with everything", "[whatsapp]") {
   CHECK(status.pricing.model == "PMP");
   CHECK(status.pricing.type == "regular");
   CHECK(status.pricing.category == "utility");
-  CHECK(status.error_code == 0);
+  CHECK(status.error_code == -1);
   CHECK(webhook.errors.empty());
   CHECK(webhook.unknown.empty());
 }

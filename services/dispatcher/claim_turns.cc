@@ -32,6 +32,14 @@ std::vector<std::string> ClaimTurns::Portfolios() const {
   return ids;
 }
 
+std::vector<std::string> ClaimTurns::WaitForPortfolios(std::stop_token stop) {
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, stop, [this] { return !due_us_.empty(); });
+  }
+  return Portfolios();
+}
+
 void ClaimTurns::ScheduleAt(const std::string& portfolio, std::int64_t boottime_us) {
   {
     std::lock_guard lock(mutex_);

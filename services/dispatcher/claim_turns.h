@@ -29,6 +29,8 @@ class ClaimTurns {
   // The new ones among them are due at once.
   void Add(const std::vector<std::string>& portfolios);
   std::vector<std::string> Portfolios() const;
+  // The same once there are any; none: stopped before.
+  std::vector<std::string> WaitForPortfolios(std::stop_token stop);
   // Not later than then (BOOTTIME us; 0: at once).
   void ScheduleAt(const std::string& portfolio, std::int64_t boottime_us);
 

@@ -84,7 +84,7 @@ StatusChange ReadStatus(const whatsapp::StatusUpdate& update, const whatsapp::Er
     status.first_wait = decision.first_wait;
     status.longest_wait = decision.longest_wait;
     status.reason =
-        update.error_code == 0 ? "FAILED_UNNAMED" : absl::StrCat("GRAPH_", update.error_code);
+        update.error_code < 0 ? "FAILED_UNNAMED" : absl::StrCat("GRAPH_", update.error_code);
   }
   return status;
 }

@@ -41,6 +41,17 @@ TEST_CASE("ReadWebhooks: a status becomes an attempt's state", "[dispatcher]") {
   CHECK(batch.statuses[0].billable);
 }
 
+TEST_CASE("ReadWebhooks: a failure without a named error is final and stops nobody",
+          "[dispatcher]") {
+  const WebhookBatch batch = Read(Payload(
+      R"("statuses":[{"id":"wamid.1","status":"failed","timestamp":"1700000900","recipient_id":"62812"}])"));
+  REQUIRE(batch.statuses.size() == 1);
+  CHECK(batch.statuses[0].state == AttemptState::kFailed);
+  CHECK(batch.statuses[0].rule == FailureRule::kFinal);  // code 0 is the provider's AuthException
+  CHECK(batch.statuses[0].reason == "FAILED_UNNAMED");
+  CHECK(batch.statuses[0].alert);
+}
+
 TEST_CASE("ReadWebhooks: the error table judges failures", "[dispatcher]") {
   const auto rule = [](int code) {
     const WebhookBatch batch = Read(Failed(code));

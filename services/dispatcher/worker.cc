@@ -94,11 +94,8 @@ void Worker::State::RefreshPortfolios(std::stop_token stop) {
 
 void Worker::State::ListenForWakes(std::stop_token stop) {
   while (!stop.stop_requested()) {
-    const std::vector<std::string> ids = turns.Portfolios();
-    if (ids.empty()) {
-      clock.SleepFor(absl::Milliseconds(100), stop);
-      continue;
-    }
+    const std::vector<std::string> ids = turns.WaitForPortfolios(stop);
+    if (ids.empty()) return;  // stopped
     auto woken = queue.WaitForWake(ids, absl::Seconds(1));
     if (!woken.ok()) {
       clock.SleepFor(absl::Milliseconds(200), stop);
