@@ -246,6 +246,24 @@ TEST_CASE("Runner: says that the sender is paused while it is", "[campaigns]") {
   CHECK(f.Get().state_reason.empty());
 }
 
+TEST_CASE("Runner: the probes of an open circuit do not hide that the number is in trouble",
+          "[campaigns]") {
+  Run f;
+  f.Steps(4);
+  f.Events({}, events::v1::QUEUED, 250);
+  f.dispatcher.sender.mutable_health()->set_circuit_open(true);
+  f.dispatcher.sender.mutable_health()->set_reason("no answer; one probe from time to time");
+  for (int probe = 0; probe < 4; ++probe) {
+    f.Events(events::v1::QUEUED, events::v1::UNKNOWN, 1);
+    f.Steps(1, absl::Seconds(2));
+  }
+  CHECK(f.Get().state_reason == "sender snd_1: no answer; one probe from time to time");
+  f.dispatcher.sender.clear_health();
+  f.Events(events::v1::QUEUED, events::v1::SENT, 1);
+  f.Steps(1);
+  CHECK(f.Get().state_reason.empty());
+}
+
 TEST_CASE("Runner: a campaign under an operator's pause says who paused what and why",
           "[campaigns]") {
   Run f;

@@ -27,9 +27,9 @@ std::string Standstill(const Progress& progress, absl::Time since) {
 }  // namespace
 
 void Pulse::Feel(const Progress& progress, absl::Time now) {
-  const std::int64_t left_queue = progress.total() - progress.queued();
-  if (left_queue_ == left_queue) return;
-  left_queue_ = left_queue;
+  const std::int64_t settled = progress.total() - progress.open();
+  if (settled_ == settled) return;
+  settled_ = settled;
   last_beat_ = now;
 }
 

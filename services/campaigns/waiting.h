@@ -15,7 +15,8 @@
 
 namespace kabar::campaigns {
 
-// When a run's messages last left the queue, as its progress told step by step.
+// When a run's messages last came to something, as its progress told step by step. A try that
+// nobody answered is no beat: the probes of a number in trouble must not hide its trouble.
 class Pulse {
  public:
   void Feel(const Progress& progress, absl::Time now);
@@ -27,7 +28,7 @@ class Pulse {
   bool HasStalled(double rate_per_s, absl::Time now) const;
 
  private:
-  std::optional<std::int64_t> left_queue_;
+  std::optional<std::int64_t> settled_;
   absl::Time last_beat_ = absl::InfinitePast();
 };
 
