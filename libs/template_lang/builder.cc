@@ -6,6 +6,17 @@
 #include "absl/strings/str_cat.h"
 
 namespace kabar::template_lang {
+namespace {
+
+constexpr struct {
+  const char* name;
+  Source source;
+} kCounters[] = {{"@number", Source::kNumber},
+                 {"@first", Source::kFirst},
+                 {"@last", Source::kLast},
+                 {"@count", Source::kCount}};
+
+}  // namespace
 
 bool Builder::Fail(size_t offset, std::string message) {
   if (!failed_) error_ = ParseError{positions_.At(offset), std::move(message)};
@@ -26,20 +37,49 @@ void Builder::LandHere(const std::vector<uint32_t>& ops) {
   for (const uint32_t op : ops) program_->ops[op].target = next();
 }
 
-uint32_t Builder::Slot(absl::string_view name, size_t offset, bool printed) {
+bool Builder::FindSlot(absl::string_view name, size_t offset, bool printed, uint32_t* slot) {
+  if (absl::StartsWith(name, "@")) return FindCounter(name, offset, slot);
   std::string key = SlotKey(name);
-  const auto [at, added] = slots_.emplace(key, program_->variables.size());
+  const uint32_t variable = FindVariable(key, name, offset);
+  program_->variables[variable].printed |= printed;
+  const auto [at, added] = slots_.emplace(absl::StrCat(in_each_ ? "each " : "", key), 0);
   if (added) {
-    Variable variable{std::string(name), std::nullopt, positions_.At(offset), false};
-    if (const std::optional<fields::Field> field = fields::Canonical(name)) {
-      variable.name = std::string(field->name);
-      variable.owner = field->owner;
-    }
-    program_->variables.push_back(std::move(variable));
-    program_->slot_keys.push_back(std::move(key));
+    at->second = AddSlot({in_each_ ? Source::kParcel : Source::kRow, variable, std::move(key)});
   }
-  program_->variables[at->second].printed |= printed;
+  *slot = at->second;
+  return true;
+}
+
+uint32_t Builder::FindVariable(const std::string& key, absl::string_view name, size_t offset) {
+  const auto [at, added] = variables_.emplace(key, program_->variables.size());
+  if (!added) return at->second;
+  Variable variable{std::string(name), std::nullopt, positions_.At(offset), false};
+  if (const std::optional<fields::Field> field = fields::Canonical(name)) {
+    variable.name = std::string(field->name);
+    variable.owner = field->owner;
+  }
+  program_->variables.push_back(std::move(variable));
   return at->second;
+}
+
+bool Builder::FindCounter(absl::string_view name, size_t offset, uint32_t* slot) {
+  for (const auto& [known, source] : kCounters) {
+    if (!absl::EqualsIgnoreCase(known, name)) continue;
+    if (source != Source::kCount && !in_each_) {
+      return Fail(offset, absl::StrCat(known, " is known only between {{#each}} and {{/each}}"));
+    }
+    const auto [at, added] = slots_.emplace(known, 0);
+    if (added) at->second = AddSlot({source, 0, ""});
+    *slot = at->second;
+    return true;
+  }
+  return Fail(offset,
+              absl::StrCat("there is no ", name, "; @number, @first, @last and @count are known"));
+}
+
+uint32_t Builder::AddSlot(Slot slot) {
+  program_->slots.push_back(std::move(slot));
+  return static_cast<uint32_t>(program_->slots.size() - 1);
 }
 
 uint32_t Builder::AddText(absl::string_view text) {
@@ -47,6 +87,12 @@ uint32_t Builder::AddText(absl::string_view text) {
       Piece{static_cast<uint32_t>(program_->pool.size()), static_cast<uint32_t>(text.size())});
   absl::StrAppend(&program_->pool, text);
   return static_cast<uint32_t>(program_->texts.size() - 1);
+}
+
+uint32_t Builder::AddPipe(Pipe pipe) {
+  if (pipe.empty()) return 0;
+  program_->pipes.push_back(std::move(pipe));
+  return static_cast<uint32_t>(program_->pipes.size() - 1);
 }
 
 bool IsReserved(absl::string_view name) {

@@ -27,17 +27,27 @@ class Builder {
   void LandHere(const std::vector<uint32_t>& ops);
   uint32_t next() const { return static_cast<uint32_t>(program_->ops.size()); }
 
-  uint32_t Slot(absl::string_view name, size_t offset, bool printed);
+  // Where the value of a name comes from, here: inside of {{#each}} names mean its parcels' values.
+  // Only @names can be wrong.
+  bool FindSlot(absl::string_view name, size_t offset, bool printed, uint32_t* slot);
+  void set_in_each(bool in_each) { in_each_ = in_each; }
   uint32_t AddText(absl::string_view text);
+  uint32_t AddPipe(Pipe pipe);
   Position At(size_t offset) { return positions_.At(offset); }
 
-  Program& program() { return *program_; }
+  Program& program() const { return *program_; }
   const ParseError& error() const { return error_; }
 
  private:
+  uint32_t FindVariable(const std::string& key, absl::string_view name, size_t offset);
+  bool FindCounter(absl::string_view name, size_t offset, uint32_t* slot);
+  uint32_t AddSlot(Slot slot);
+
   PositionFinder positions_;
   Program* program_;
-  absl::flat_hash_map<std::string, uint32_t> slots_;
+  absl::flat_hash_map<std::string, uint32_t> variables_;  // by key
+  absl::flat_hash_map<std::string, uint32_t> slots_;      // by key, "each" before those in a loop
+  bool in_each_ = false;
   ParseError error_;
   bool failed_ = false;
 };

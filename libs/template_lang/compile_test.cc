@@ -40,7 +40,7 @@ TEST_CASE("Compile: tags that are wrong name line, column and what to do", "[tem
       {"{{}}", 1, 3, "holds a variable"},
       {"{{ }}", 1, 4, "holds a variable"},
       {"{{nama}", 1, 7, "ends with two braces"},
-      {"{{nama kota}}", 1, 8, "expected }} or | \"default\" after nama"},
+      {"{{nama kota}}", 1, 8, "expected }} or | and a filter after nama"},
       {"{{nama?}}", 1, 7, "means nothing inside"},
       {"{{123}}", 1, 3, "stands in quotes"},
       {"{{{nama}}}", 1, 1, "three braces"},
@@ -65,7 +65,7 @@ TEST_CASE("Compile: quoted texts that are wrong", "[template_lang]") {
   CheckRefused({
       {"{{nama | segera}}", 1, 10, "default text in quotes"},
       {"{{nama | }}", 1, 10, "default text in quotes"},
-      {"{{nama | \"a\" \"b\"}}", 1, 14, "expected }} after the default text"},
+      {"{{nama | \"a\" \"b\"}}", 1, 14, "expected }} or | and a filter after nama"},
       {"{{nama | \"segera}}", 1, 10, "not closed on its line: add \""},
       {"{{nama | 'segera}}\n'", 1, 10, "not closed on its line: add '"},
       {"{{nama | \"a\\q\"}}", 1, 12, "after \\ in a quoted text"},
@@ -80,8 +80,8 @@ TEST_CASE("Compile: ifs that are wrong", "[template_lang]") {
       {"{{#if a}}{{#if b}}{{/if}}", 1, 1, "never closed"},
       {"{{/if}}", 1, 1, "closes no {{#if}}"},
       {"x {{else}}", 1, 3, "belongs to no {{#if}}"},
-      {"{{#each a}}", 1, 4, "only if is known"},
-      {"{{/each}}", 1, 4, "only if is known"},
+      {"{{#for a}}", 1, 4, "only if and each are known"},
+      {"{{/for}}", 1, 4, "only if and each are known"},
       {"{{#if}}", 1, 6, "one of them is missing here"},
       {"{{if a}}", 1, 3, "begins with {{#if"},
       {"{{#if a}}{{else b}}{{/if}}", 1, 17, "expected }} or if after else"},
@@ -123,7 +123,7 @@ TEST_CASE("Compile: provider directives that are wrong", "[template_lang]") {
       {"{{provider \"abc\" \"id\" \" \\n \"}}", 1, 23, "may not be empty"},
       {"{{provider \"abc\" \"id\" (nama)}}", 1, 23, "are variables"},
       {"{{provider \"abc\" \"id\" if}}", 1, 23, "are variables"},
-      {"{{provider abc}}", 1, 12, "expected }} or | \"default\" after provider"},
+      {"{{provider abc}}", 1, 12, "expected }} or | and a filter after provider"},
   });
 }
 
@@ -247,12 +247,12 @@ TEST_CASE("fixed text: shortest and longest path in characters", "[template_lang
 TEST_CASE("Bind: two columns of one meaning are refused", "[template_lang]") {
   const auto compiled = Compile("{{nama}}");
   REQUIRE(compiled.ok());
-  const auto bound = compiled->Bind({"phone", "contactname", "nama"});
+  const auto bound = compiled->Bind({.row = {"phone", "contactname", "nama"}});
   REQUIRE_FALSE(bound.ok());
   CHECK(bound.status().code() == absl::StatusCode::kInvalidArgument);
   CHECK_THAT(std::string(bound.status().message()),
              Catch::Contains("columns 2 (\"contactname\") and 3 (\"nama\")"));
-  CHECK_FALSE(compiled->Bind({"Kelas A", "kelas_a"}).ok());
+  CHECK_FALSE(compiled->Bind({.row = {"Kelas A", "kelas_a"}}).ok());
 }
 
 }  // namespace

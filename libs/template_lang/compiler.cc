@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "libs/template_lang/condition.h"
 
 namespace kabar::template_lang {
@@ -24,11 +25,23 @@ bool LooksLikeTag(absl::string_view after_brace) {
   if (end == absl::string_view::npos || ahead[end] != '}') return false;
   const absl::string_view inside = absl::StripAsciiWhitespace(ahead.substr(0, end));
   if (inside.empty()) return false;
-  if (inside[0] == '#' || inside[0] == '/') return true;
+  if (inside[0] == '#' || inside[0] == '/' || inside[0] == '!' || inside[0] == '@') return true;
   const size_t name = NameLength(inside);
   if (name == 0) return false;
   const absl::string_view rest = absl::StripLeadingAsciiWhitespace(inside.substr(name));
   return rest.empty() || rest[0] == '|' || rest[0] == '"' || NameLength(rest) > 0;
+}
+
+// Comments and the tags of loops: alone on their lines they leave no empty ones behind.
+bool TakesItsLine(absl::string_view inside) {
+  if (absl::StartsWith(inside, "!")) return true;
+  inside = absl::StripLeadingAsciiWhitespace(inside);
+  if (!absl::ConsumePrefix(&inside, "#") && !absl::ConsumePrefix(&inside, "/")) return false;
+  return absl::StartsWithIgnoreCase(absl::StripLeadingAsciiWhitespace(inside), "each");
+}
+
+bool IsBlankInLine(absl::string_view text) {
+  return text.find_first_not_of(" \t") == absl::string_view::npos;
 }
 
 }  // namespace
@@ -36,6 +49,7 @@ bool LooksLikeTag(absl::string_view after_brace) {
 Compiler::Compiler(absl::string_view source, Program* program)
     : source_(source), builder_(source, program), scanner_(source) {
   program->pool = std::string(source);
+  program->pipes.emplace_back();
 }
 
 bool Compiler::Run() {
@@ -48,7 +62,10 @@ bool Compiler::Run() {
     const size_t brace = source_.find('{', at_);
     if (brace == absl::string_view::npos) return FlushText(source_.size()) && Finish();
     if (absl::StartsWith(source_.substr(brace), "{{")) {
-      if (!FlushText(brace) || !CompileTag(brace)) return false;
+      const bool done = TakesItsLine(source_.substr(brace + 2))
+                            ? CompileTagOfLine(brace)
+                            : FlushText(brace) && CompileTag(brace);
+      if (!done) return false;
       text_start_ = at_;
       continue;
     }
@@ -59,6 +76,23 @@ bool Compiler::Run() {
       at_ = brace + 1;
     }
   }
+}
+
+bool Compiler::CompileTagOfLine(size_t brace) {
+  const size_t line_break = source_.substr(0, brace).rfind('\n');
+  const size_t line = line_break == absl::string_view::npos ? 0 : line_break + 1;
+  const size_t close = source_.find("}}", brace);
+  const size_t behind = close == absl::string_view::npos ? source_.size() : close + 2;
+  const size_t next_line = source_.find('\n', behind);
+  const size_t end = next_line == absl::string_view::npos ? source_.size() : next_line + 1;
+  absl::string_view rest = source_.substr(behind, end - behind);
+  if (!absl::ConsumeSuffix(&rest, "\r\n")) absl::ConsumeSuffix(&rest, "\n");
+  // Text before text_start_ belongs to another tag of this line.
+  const bool alone = line >= text_start_ && IsBlankInLine(source_.substr(line, brace - line)) &&
+                     IsBlankInLine(rest);
+  if (!FlushText(alone ? line : brace) || !CompileTag(brace)) return false;
+  if (alone) at_ = end;
+  return true;
 }
 
 bool Compiler::FlushText(size_t end) {
@@ -90,8 +124,11 @@ bool Compiler::CompileSingleBrace(size_t brace, bool* is_variable) {
   }
   *is_variable = true;
   if (!FlushText(brace)) return false;
-  const uint32_t slot = builder_.Slot(name, brace, /*printed=*/true);
-  if (!builder_.Add(Op{Code::kPrint, true, slot, 0, 0}, brace)) return false;
+  uint32_t slot = 0;
+  if (!builder_.FindSlot(name, brace, /*printed=*/true, &slot) ||
+      !builder_.Add(Op{Code::kPrint, true, slot, 0, 0}, brace)) {
+    return false;
+  }
   text_start_ = at_ = brace + length + 2;
   if (absl::StartsWith(source_.substr(at_), "}") &&
       builder_.program().warnings.size() < kMaxWarnings) {
@@ -131,6 +168,7 @@ bool Compiler::CompileTag(size_t brace) {
                          "shall be sent as {{\"{\"}}");
   }
   tag_ = brace;
+  if (absl::StartsWith(source_.substr(brace + 2), "!")) return CompileComment();
   scanner_.StartTag(brace + 2);
   if (!Advance()) return false;
   if (token_.kind == TokenKind::kHash) return CompileHash();
@@ -139,9 +177,10 @@ bool Compiler::CompileTag(size_t brace) {
   if (IsWord("else")) return CompileElse();
   if (IsWord("if")) return builder_.Fail(token_.offset, "a condition begins with {{#if: add the #");
   if (token_.kind == TokenKind::kName && !IsReserved(token_.text)) return CompilePrint();
-  return builder_.Fail(token_.offset,
-                       "a {{ }} tag holds a variable such as {{nama}}, or #if, else, /if or "
-                       "provider; braces that shall be sent are written {{\"{{\"}}");
+  return builder_.Fail(
+      token_.offset,
+      "a {{ }} tag holds a variable such as {{nama}}, or #if, else, /if, "
+      "#each, /each, provider or a !comment; braces that shall be sent are written {{\"{{\"}}");
 }
 
 // `token_` is what should be the }}.
@@ -153,15 +192,38 @@ bool Compiler::CloseTag(absl::string_view expected) {
   return true;
 }
 
+bool Compiler::CompileComment() {
+  const size_t end = source_.find("}}", tag_);
+  if (end == absl::string_view::npos) {
+    return builder_.Fail(tag_, "this comment is never closed: add }}");
+  }
+  at_ = end + 2;
+  return true;
+}
+
 bool Compiler::CompileHash() {
   if (!Advance()) return false;
-  if (!IsWord("if")) {
-    return builder_.Fail(token_.offset, "after {{# only if is known: write {{#if ...}}");
-  }
-  if (frames_.size() >= kMaxDepth) {
-    return builder_.Fail(tag_, absl::StrCat("ifs are nested deeper than ", kMaxDepth,
-                                            ": join conditions with and, or use {{else if}}"));
-  }
+  if (IsWord("if")) return CompileIf();
+  if (IsWord("each")) return CompileEach();
+  return builder_.Fail(
+      token_.offset,
+      "after {{# only if and each are known: write {{#if ...}} or {{#each parcels}}");
+}
+
+bool Compiler::CheckDepth() {
+  if (frames_.size() < kMaxDepth) return true;
+  return builder_.Fail(tag_, absl::StrCat("ifs are nested deeper than ", kMaxDepth,
+                                          ": join conditions with and, or use {{else if}}"));
+}
+
+void Compiler::PushFrame(Frame frame) {
+  frame.outer = std::exchange(block_, Block());
+  block_.start = frame.start;
+  frames_.push_back(std::move(frame));
+}
+
+bool Compiler::CompileIf() {
+  if (!CheckDepth()) return false;
   Frame frame;
   frame.offset = tag_;
   frame.start = builder_.At(tag_);
@@ -169,14 +231,12 @@ bool Compiler::CompileHash() {
       !CloseTag("and, or, == , != or }} after the condition")) {
     return false;
   }
-  frame.outer = std::exchange(block_, Block());
-  block_.start = frame.start;
-  frames_.push_back(std::move(frame));
+  PushFrame(std::move(frame));
   return true;
 }
 
 bool Compiler::CompileElse() {
-  if (frames_.empty()) {
+  if (frames_.empty() || frames_.back().is_each) {
     return builder_.Fail(tag_, "this {{else}} belongs to no {{#if}}: remove it or add the if");
   }
   Frame& frame = frames_.back();
@@ -216,13 +276,27 @@ void Compiler::FinishBranch() {
 
 bool Compiler::CompileSlash() {
   if (!Advance()) return false;
-  if (!IsWord("if")) {
-    return builder_.Fail(token_.offset, "after {{/ only if is known: write {{/if}}");
+  const bool is_each = IsWord("each");
+  if (!is_each && !IsWord("if")) {
+    return builder_.Fail(token_.offset,
+                         "after {{/ only if and each are known: write {{/if}} or {{/each}}");
   }
+  const char* const word = is_each ? "each" : "if";
   if (frames_.empty()) {
-    return builder_.Fail(tag_, "this {{/if}} closes no {{#if}}: remove it or add the if");
+    return builder_.Fail(tag_, absl::StrCat("this {{/", word, "}} closes no {{#", word,
+                                            "}}: remove it or add the ", word));
   }
-  if (!Advance() || !CloseTag("}} after {{/if")) return false;
+  if (const Frame& open = frames_.back(); open.is_each != is_each) {
+    const char* const other = is_each ? "if" : "each";
+    return builder_.Fail(tag_,
+                         absl::StrCat("the {{#", other, "}} of line ", open.start.line,
+                                      " is still open: close it with {{/", other, "}} first"));
+  }
+  if (!Advance() || !CloseTag(absl::StrCat("}} after {{/", word))) return false;
+  return is_each ? CloseEach() : CloseIf();
+}
+
+bool Compiler::CloseIf() {
   FinishBranch();
   Frame frame = std::move(frames_.back());
   frames_.pop_back();
@@ -258,25 +332,26 @@ bool Compiler::CompilePrint() {
   if (token_.kind == TokenKind::kString && absl::EqualsIgnoreCase(name.text, "provider")) {
     return CompileProvider();
   }
-  const uint32_t slot = builder_.Slot(name.text, name.offset, /*printed=*/true);
-  if (token_.kind != TokenKind::kPipe) {
-    return builder_.Add(Op{Code::kPrint, true, slot, 0, 0}, tag_) &&
-           CloseTag(absl::StrCat("}} or | \"default\" after ", name.text));
+  uint32_t slot = 0;
+  if (!builder_.FindSlot(name.text, name.offset, /*printed=*/true, &slot)) return false;
+  Pipe pipe;
+  if (!CompilePipe(/*blank_allowed=*/true, &pipe)) return false;
+  Op op{Code::kPrint, true, slot, 0, 0};
+  if (pipe.size() == 1 && pipe[0].kind == FilterKind::kDefault) {
+    op.code = Code::kPrintOr;
+    op.b = pipe[0].text;
+  } else if (!pipe.empty()) {
+    op.code = Code::kPrintPipe;
+    op.b = builder_.AddPipe(std::move(pipe));
   }
-  if (!Advance()) return false;
-  if (token_.kind != TokenKind::kString) {
-    return builder_.Fail(token_.offset,
-                         "after | comes the default text in quotes, such as "
-                         "{{estimasi | \"segera\"}}");
-  }
-  const uint32_t text = builder_.AddText(token_.text);
-  return builder_.Add(Op{Code::kPrintOr, true, slot, text, 0}, tag_) && Advance() &&
-         CloseTag("}} after the default text");
+  return builder_.Add(op, tag_) && CloseTag(absl::StrCat("}} or | and a filter after ", name.text));
 }
 
 bool Compiler::Finish() {
   if (!frames_.empty()) {
-    return builder_.Fail(frames_.back().offset, "this {{#if}} is never closed: add {{/if}}");
+    const Frame& open = frames_.back();
+    return builder_.Fail(open.offset, open.is_each ? "this {{#each}} is never closed: add {{/each}}"
+                                                   : "this {{#if}} is never closed: add {{/if}}");
   }
   Program& program = builder_.program();
   program.ops.push_back(Op{});

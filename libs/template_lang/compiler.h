@@ -23,7 +23,7 @@ class Compiler {
   const ParseError& error() const { return builder_.error(); }
 
  private:
-  // A stretch of text that is taken as a whole: the template itself, or one branch of an if.
+  // A stretch of text that is taken as a whole: the template itself, a branch of an if, a loop.
   struct Block {
     Position start;
     bool names_provider = false;  // on some path through what has been read of it
@@ -31,14 +31,16 @@ class Compiler {
     size_t shortest = 0;          // fixed text, in characters
     size_t longest = 0;
   };
-  // An if whose {{/if}} has not come yet.
+  // An if whose {{/if}}, or a loop whose {{/each}} has not come yet.
   struct Frame {
+    bool is_each = false;
     size_t offset = 0;
     Position start;
+    uint32_t loop = 0;  // each: its first instruction
     bool has_else = false;
     std::vector<uint32_t> to_next;  // jumps to the next branch
     std::vector<uint32_t> to_end;   // jumps behind the {{/if}}
-    Block outer;                    // what stood before the if
+    Block outer;                    // what stood before
     bool names_provider = false;    // in some finished branch
     std::vector<Note> gaps;         // of the finished branches
     size_t shortest = SIZE_MAX;     // of the finished branches
@@ -48,16 +50,30 @@ class Compiler {
   bool FlushText(size_t end);
   void AddFixedText(absl::string_view text);
   bool CompileTag(size_t brace);
+  bool CompileTagOfLine(size_t brace);
+  bool CompileComment();
   bool CompileHash();
+  bool CompileIf();
+  bool CompileEach();
   bool CompileSlash();
+  bool CloseIf();
+  bool CloseEach();
   bool CompileElse();
   bool CompilePrint();
+  bool CompilePipe(bool blank_allowed, Pipe* pipe);
+  bool CompileFilter(bool blank_allowed, Pipe* pipe);
+  bool CheckDefault(const Pipe& pipe, size_t offset);
   bool CompileText();
   bool CompileProvider();
   bool CompileProviderName(ProviderMapping* mapping);
   bool CompileProviderParameter(ProviderMapping* mapping, std::vector<Parameter>* parameters);
   bool CompileSingleBrace(size_t brace, bool* is_variable);
   bool RefuseSecondProvider(size_t offset);
+  bool RefuseProviderInLoop();
+  std::string ShownName(uint32_t slot, absl::string_view written) const;
+  bool CheckParameterText(const Token& text);
+  bool CheckDepth();
+  void PushFrame(Frame frame);
   bool CloseTag(absl::string_view expected);
   void FinishBranch();
   void NoteLiteralBrace(size_t brace);

@@ -129,8 +129,9 @@ bool Condition::ParseOperand(Operand* operand) {
     return Advance();
   }
   if (token_->kind == TokenKind::kName && !IsReserved(token_->text)) {
-    *operand = Operand{false, builder_->Slot(token_->text, token_->offset, /*printed=*/false)};
-    return Advance();
+    operand->is_text = false;
+    return builder_->FindSlot(token_->text, token_->offset, /*printed=*/false, &operand->index) &&
+           Advance();
   }
   return builder_->Fail(token_->offset,
                         "a condition is made of variables and texts in quotes, such as "

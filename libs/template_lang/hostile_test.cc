@@ -87,7 +87,7 @@ TEST_CASE("Compile: random words of the language are answered", "[template_lang]
       continue;
     }
     ++compiled;
-    const auto bound = result->Bind({"a"});
+    const auto bound = result->Bind({.row = {"a"}});
     REQUIRE(bound.ok());
     REQUIRE(bound->Render({"value"}, Mode::kLenient, &out).ok());
   }

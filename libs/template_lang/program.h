@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "libs/template_lang/filters.h"
 #include "libs/template_lang/template.h"
 
 namespace kabar::template_lang {
@@ -23,7 +24,10 @@ enum class Code : uint8_t {
   kText,         // append pool piece {a, b}
   kPrint,        // append slot a
   kPrintOr,      // append slot a, or if it is missing text b
+  kPrintPipe,    // append what pipe b makes of slot a
   kProvider,     // record mapping a
+  kEach,         // begin with the first parcel
+  kNext,         // go on with the next parcel at target, or leave the loop
   kJump,         // to target
   kJumpPresent,  // to target if (slot a is there) == when
   kJumpEqual,    // to target if (slot a == text b) == when
@@ -40,22 +44,42 @@ struct Op {
 };
 
 inline constexpr uint32_t kNoSlot = UINT32_MAX;
-inline constexpr uint32_t kNoText = UINT32_MAX;
+// No row is that long.
+inline constexpr uint32_t kNoColumn = UINT32_MAX >> 1;
+inline constexpr uint32_t kInParcel = kNoColumn + 1;
 
-// One parameter of a provider template: a variable, perhaps with a default, or a fixed text.
+// Where the values of a slot come from.
+enum class Source : uint8_t {
+  kRow,
+  kParcel,  // the parcel in hand, or the row for what parcels do not tell
+  kNumber,  // of the parcel in hand, from 1
+  kFirst,
+  kLast,
+  kCount,  // of all parcels
+};
+
+struct Slot {
+  Source source = Source::kRow;
+  uint32_t variable = 0;  // kRow, kParcel: index of Program::variables
+  std::string key = {};   // kRow, kParcel: what a column's key must be
+};
+
+// One parameter of a provider template: a variable and its filters, or a fixed text.
 struct Parameter {
   uint32_t slot = kNoSlot;
+  uint32_t pipe = 0;
   uint32_t text = kNoText;
 };
 
 struct Program {
-  std::string pool;                                // the source, then the unescaped string literals
-  std::vector<Op> ops;                             // ends with kEnd
-  std::vector<Piece> texts;                        // string literals
+  std::string pool;          // the source, then the unescaped string literals
+  std::vector<Op> ops;       // ends with kEnd
+  std::vector<Piece> texts;  // string literals
+  std::vector<Pipe> pipes;   // the first one is empty
+  std::vector<Slot> slots;
   std::vector<std::vector<Parameter>> parameters;  // by mapping
 
-  std::vector<Variable> variables;     // by slot
-  std::vector<std::string> slot_keys;  // by slot: what a column's key must be
+  std::vector<Variable> variables;
   std::vector<ProviderMapping> providers;
   std::vector<Note> paths_without_provider;
   std::vector<Note> warnings;

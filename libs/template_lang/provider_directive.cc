@@ -37,7 +37,7 @@ bool IsLanguage(absl::string_view code) {
 
 // `token_` is the template's name.
 bool Compiler::CompileProvider() {
-  if (!RefuseSecondProvider(tag_)) return false;
+  if (!RefuseSecondProvider(tag_) || !RefuseProviderInLoop()) return false;
   ProviderMapping mapping;
   mapping.position = builder_.At(tag_);
   std::vector<Parameter> parameters;
@@ -71,6 +71,15 @@ bool Compiler::RefuseSecondProvider(size_t offset) {
                        "message goes out as one: put each {{provider}} in a branch of its own");
 }
 
+bool Compiler::RefuseProviderInLoop() {
+  const bool in_loop =
+      std::any_of(frames_.begin(), frames_.end(), [](const Frame& frame) { return frame.is_each; });
+  if (!in_loop) return true;
+  return builder_.Fail(tag_,
+                       "a message goes out as one provider template, not as one a parcel: put "
+                       "{{provider}} before the {{#each}}");
+}
+
 bool Compiler::CompileProviderName(ProviderMapping* mapping) {
   if (!IsProviderName(token_.text)) {
     return builder_.Fail(token_.offset,
@@ -98,37 +107,39 @@ bool Compiler::CompileProviderParameter(ProviderMapping* mapping,
   if (!is_text && (first.kind != TokenKind::kName || IsReserved(first.text))) {
     return builder_.Fail(first.offset,
                          "the parameters of a provider template are variables, each "
-                         "perhaps with | \"default\", and texts in quotes");
+                         "perhaps with | and filters, and texts in quotes");
   }
   Parameter parameter;
-  Token text = first;
   if (!Advance()) return false;
   if (!is_text) {
-    parameter.slot = builder_.Slot(first.text, first.offset, /*printed=*/true);
-    mapping->parameters.push_back(builder_.program().variables[parameter.slot].name);
-    if (token_.kind == TokenKind::kPipe) {
-      if (!Advance()) return false;
-      text = token_;
-      if (text.kind != TokenKind::kString) {
-        return builder_.Fail(text.offset,
-                             "after | comes the default text in quotes, such as "
-                             "estimasi | \"segera\"");
-      }
-      if (!Advance()) return false;
+    Pipe pipe;
+    if (!builder_.FindSlot(first.text, first.offset, /*printed=*/true, &parameter.slot) ||
+        !CompilePipe(/*blank_allowed=*/false, &pipe)) {
+      return false;
     }
+    parameter.pipe = builder_.AddPipe(std::move(pipe));
+    mapping->parameters.push_back(ShownName(parameter.slot, first.text));
   } else {
-    mapping->parameters.push_back(absl::StrCat("\"", first.text, "\""));
-  }
-  if (text.kind == TokenKind::kString) {
+    if (!CheckParameterText(first)) return false;
     std::string cleaned;
-    AppendParameterText(text.text, &cleaned);
-    if (IsBlank(cleaned)) {
-      return builder_.Fail(text.offset, "a parameter of a provider template may not be empty");
-    }
+    AppendParameterText(first.text, &cleaned);
     parameter.text = builder_.AddText(cleaned);
+    mapping->parameters.push_back(absl::StrCat("\"", first.text, "\""));
   }
   parameters->push_back(parameter);
   return true;
+}
+
+// Variables by their canonical names, counters as they are.
+std::string Compiler::ShownName(uint32_t slot, absl::string_view written) const {
+  const Program& program = builder_.program();
+  if (absl::StartsWith(written, "@")) return std::string(written);
+  return program.variables[program.slots[slot].variable].name;
+}
+
+bool Compiler::CheckParameterText(const Token& text) {
+  return !IsBlank(text.text) ||
+         builder_.Fail(text.offset, "a parameter of a provider template may not be empty");
 }
 
 }  // namespace kabar::template_lang

@@ -22,7 +22,7 @@ std::string RenderText(absl::string_view text, const Values& values, Mode mode =
     columns.push_back(name);
     row.push_back(value);
   }
-  const absl::StatusOr<Binding> bound = compiled->Bind(columns);
+  const absl::StatusOr<Binding> bound = compiled->Bind({.row = columns});
   REQUIRE(bound.ok());
   Output own;
   if (out == nullptr) out = &own;
@@ -194,7 +194,7 @@ TEST_CASE("Render: the provider template of the path taken", "[template_lang]") 
 
   const auto compiled = Compile(kText);
   REQUIRE(compiled.ok());
-  const auto bound = compiled->Bind({"status", "nama", "resi", "lokasi", "eta"});
+  const auto bound = compiled->Bind({.row = {"status", "nama", "resi", "lokasi", "eta"}});
   REQUIRE(bound.ok());
   REQUIRE(bound->Render({"Delivered", "Budi", "JP1", "", ""}, Mode::kStrict, &out).ok());
   REQUIRE(out.provider != nullptr);
@@ -216,7 +216,7 @@ std::vector<std::string> ParametersOf(const std::string& value, Mode mode, Failu
   // Failures and outputs refer to the template, so it outlives them.
   static const auto compiled = Compile("{{provider \"a\" \"id\" nama notes|\"ok\"}}");
   REQUIRE(compiled.ok());
-  const auto bound = compiled->Bind({"nama", "notes"});
+  const auto bound = compiled->Bind({.row = {"nama", "notes"}});
   REQUIRE(bound.ok());
   Output out;
   *failure = bound->Render({value, value}, mode, &out);
@@ -262,7 +262,7 @@ TEST_CASE("Render: a text longer than the provider takes fails", "[template_lang
 TEST_CASE("Render: a short row lacks its last values", "[template_lang]") {
   const auto compiled = Compile("{nama} {kota}");
   REQUIRE(compiled.ok());
-  const auto bound = compiled->Bind({"nama", "kota"});
+  const auto bound = compiled->Bind({.row = {"nama", "kota"}});
   REQUIRE(bound.ok());
   Output out;
   CHECK(bound->Render({"Budi"}, Mode::kStrict, &out).variable == "city");

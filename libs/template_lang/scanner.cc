@@ -52,7 +52,9 @@ Token Scanner::Next() {
   }
   const absl::string_view rest = source_.substr(offset_);
   if (rest.empty()) return Error(tag_, "this {{ tag is never closed: add }}");
-  if (const size_t length = NameLength(rest); length > 0) {
+  const size_t at_sign = rest[0] == '@' ? 1 : 0;
+  if (size_t length = NameLength(rest.substr(at_sign)); length > 0) {
+    length += at_sign;
     if (length > kMaxNameBytes) {
       return Error(offset_, absl::StrCat("this name is longer than ", kMaxNameBytes,
                                          " characters: use a shorter one"));

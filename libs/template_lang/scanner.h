@@ -10,7 +10,7 @@
 namespace kabar::template_lang {
 
 enum class TokenKind {
-  kName,      // nama, shipment.status
+  kName,      // nama, shipment.status, @number
   kString,    // "..." or '...', unescaped in `text`
   kHash,      // #
   kSlash,     // /

@@ -25,13 +25,44 @@ absl::string_view FailureReasonName(FailureReason reason) {
       return "";
     case FailureReason::kMissingVariable:
       return "MISSING_VARIABLE";
+    case FailureReason::kInvalidValue:
+      return "INVALID_VALUE";
     case FailureReason::kInvalidParameter:
       return "INVALID_PARAMETER";
     case FailureReason::kTextTooLong:
       return "TEXT_TOO_LONG";
+    case FailureReason::kTooManySteps:
+      return "TOO_MANY_STEPS";
   }
   return "";
 }
+
+namespace {
+
+struct ColumnOfKey {
+  absl::flat_hash_map<std::string, uint32_t> columns;
+
+  // kNoColumn: a variable without a column is missing in every row.
+  uint32_t Find(const std::string& key) const {
+    const auto found = columns.find(key);
+    return found == columns.end() ? kNoColumn : found->second;
+  }
+};
+
+absl::StatusOr<ColumnOfKey> ColumnsByKey(absl::Span<const std::string> names,
+                                         absl::string_view what) {
+  ColumnOfKey by_key;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto [at, added] = by_key.columns.emplace(SlotKey(names[i]), static_cast<uint32_t>(i));
+    if (added) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        what, " ", at->second + 1, " (\"", names[at->second], "\") and ", i + 1, " (\"", names[i],
+        "\") mean the same variable: give each variable one column"));
+  }
+  return by_key;
+}
+
+}  // namespace
 
 Template::Template(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
 
@@ -44,24 +75,29 @@ const std::vector<Note>& Template::warnings() const { return program_->warnings;
 size_t Template::shortest_fixed_text() const { return program_->shortest_fixed_text; }
 size_t Template::longest_fixed_text() const { return program_->longest_fixed_text; }
 
-absl::StatusOr<Binding> Template::Bind(absl::Span<const std::string> columns) const {
-  absl::flat_hash_map<std::string, uint32_t> column_of_key;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    const auto [at, added] = column_of_key.emplace(SlotKey(columns[i]), static_cast<uint32_t>(i));
-    if (!added) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "columns ", at->second + 1, " (\"", columns[at->second], "\") and ", i + 1, " (\"",
-          columns[i], "\") mean the same variable: give each variable one column"));
+absl::TimeZone WesternIndonesia() { return absl::FixedTimeZone(7 * 60 * 60); }
+
+absl::StatusOr<Binding> Template::Bind(const Columns& columns, absl::TimeZone zone) const {
+  absl::StatusOr<ColumnOfKey> row = ColumnsByKey(columns.row, "columns");
+  if (!row.ok()) return row.status();
+  absl::StatusOr<ColumnOfKey> parcel = ColumnsByKey(columns.parcel, "columns of parcels");
+  if (!parcel.ok()) return parcel.status();
+  Binding binding;
+  binding.program_ = program_;
+  binding.zone_ = zone;
+  const std::vector<Slot>& slots = program_->slots;
+  binding.columns_.reserve(slots.size());
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const uint32_t column = row->Find(slots[i].key);
+    if (slots[i].source == Source::kRow) {
+      binding.columns_.push_back(column);
+      continue;
     }
+    binding.columns_.push_back(kInParcel + static_cast<uint32_t>(i));
+    binding.parcel_slots_.resize(slots.size());
+    binding.parcel_slots_[i] = {parcel->Find(slots[i].key), column};
   }
-  std::vector<uint32_t> column_of_slot;
-  column_of_slot.reserve(program_->slot_keys.size());
-  for (const std::string& key : program_->slot_keys) {
-    const auto found = column_of_key.find(key);
-    // No row is this long, so that a variable without a column is missing without a special case.
-    column_of_slot.push_back(found == column_of_key.end() ? UINT32_MAX : found->second);
-  }
-  return Binding(program_, std::move(column_of_slot));
+  return binding;
 }
 
 absl::StatusOr<Template> Compile(absl::string_view text, ParseError* error) {

@@ -1,10 +1,10 @@
 // The language of message templates (services/templates/LANGUAGE.md): a text is compiled once into
 // a flat program, bound to the columns of a table, and rendered row by row.
 //
-//   absl::StatusOr<Template> t = Compile("Halo {nama}, paket {{no_resi}} {{estimasi |
-//   \"segera\"}}"); absl::StatusOr<Binding> b = t->Bind({"contactname", "no_resi", "eta"}); Output
-//   out;  // reused for every row Failure failure = b->Render({"Budi", "JP123", ""}, Mode::kStrict,
-//   &out);
+//   absl::StatusOr<Template> t = Compile("Halo {nama}, paket {{no_resi}} tiba {{eta |
+//   \"segera\"}}"); absl::StatusOr<Binding> b = t->Bind({.row = {"contactname", "no_resi",
+//   "eta"}}); Output out;  // reused for every row Failure failure = b->Render({"Budi", "JP123",
+//   ""}, Mode::kStrict, &out);
 //
 // Thread safety: Template and Binding are immutable and cheap to copy; one Output per thread.
 // Blocks: never. Time and memory are bounded by the limits below, whatever the template.
@@ -22,16 +22,21 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "libs/fields/fields.h"
 
 namespace kabar::template_lang {
 
 inline constexpr size_t kMaxTemplateBytes = 64 * 1024;
-inline constexpr size_t kMaxDepth = 32;           // of {{#if}} in each other, and of brackets
+inline constexpr size_t kMaxDepth = 32;  // of {{#if}} and {{#each}} in each other, and of brackets
 inline constexpr size_t kMaxInstructions = 8192;  // texts, variables and tests together
 inline constexpr size_t kMaxNameBytes = 64;
 inline constexpr size_t kMaxProviderParameters = 64;
+inline constexpr size_t kMaxFilters = 8;  // of one tag or parameter
+inline constexpr size_t kMaxParcels = 100;
+// Instructions that one row may take: loops multiply what the template has.
+inline constexpr size_t kMaxSteps = 100'000;
 
 // The provider's limits, in characters (code points).
 inline constexpr size_t kMaxTextCharacters = 4096;
@@ -76,7 +81,14 @@ struct ProviderMapping {
   Position position;
 };
 
-enum class FailureReason { kNone, kMissingVariable, kInvalidParameter, kTextTooLong };
+enum class FailureReason {
+  kNone,
+  kMissingVariable,
+  kInvalidValue,  // a filter cannot read it: no date, no amount
+  kInvalidParameter,
+  kTextTooLong,
+  kTooManySteps,
+};
 
 // "MISSING_VARIABLE" and so on; "" for kNone.
 absl::string_view FailureReasonName(FailureReason reason);
@@ -94,21 +106,45 @@ struct Output {
   std::string text;
   const ProviderMapping* provider = nullptr;  // of the path taken; lives as long as the template
   std::vector<std::string> parameters;        // as many as provider->parameters
+
+  std::string filtered[2];  // the renderer's own: what filters make of a value, in turn
 };
+
+using Row = absl::Span<const absl::string_view>;
+
+// The columns of a table, and those of the rows within its rows.
+struct Columns {
+  std::vector<std::string> row = {};
+  std::vector<std::string> parcel = {};
+};
+
+// WIB, seven hours before UTC.
+absl::TimeZone WesternIndonesia();
 
 struct Program;  // libs/template_lang/program.h
 
 class Binding {
  public:
-  // `row` holds one value per bound column; an empty or absent value is missing.
-  Failure Render(absl::Span<const absl::string_view> row, Mode mode, Output* out) const;
+  // `row` holds one value per bound column; an empty or absent value is missing. `parcels` are
+  // what {{#each parcels}} goes through, at most kMaxParcels (more fail); without any the row is
+  // its own and only parcel.
+  Failure Render(Row row, absl::Span<const Row> parcels, Mode mode, Output* out) const;
+  Failure Render(Row row, Mode mode, Output* out) const { return Render(row, {}, mode, out); }
 
  private:
   friend class Template;
-  Binding(std::shared_ptr<const Program> program, std::vector<uint32_t> column_of_slot);
+  friend class Renderer;
+  // Of a slot inside of {{#each}}: a parcel's column goes before the row's.
+  struct ParcelSlot {
+    uint32_t parcel = 0;
+    uint32_t row = 0;
+  };
+  Binding() = default;
 
   std::shared_ptr<const Program> program_;
-  std::vector<uint32_t> column_of_slot_;
+  std::vector<uint32_t> columns_;         // by slot: a column of the row, or kInParcel + the slot
+  std::vector<ParcelSlot> parcel_slots_;  // by slot; empty without {{#each}}
+  absl::TimeZone zone_;
 };
 
 class Template {
@@ -127,8 +163,10 @@ class Template {
   size_t longest_fixed_text() const;
 
   // Says which column of a table holds which variable, by any spelling that libs/fields knows;
-  // further columns are ignored, variables without a column are missing in every row.
-  absl::StatusOr<Binding> Bind(absl::Span<const std::string> columns) const;
+  // further columns are ignored, variables without a column are missing in every row. Dates are
+  // written in `zone`, and read in it where they name none.
+  absl::StatusOr<Binding> Bind(const Columns& columns,
+                               absl::TimeZone zone = WesternIndonesia()) const;
 
  private:
   friend absl::StatusOr<Template> Compile(absl::string_view text, ParseError* error);

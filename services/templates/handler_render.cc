@@ -47,7 +47,7 @@ bool RenderRow(const template_lang::Binding& binding, absl::Span<const absl::str
 
 absl::StatusOr<template_lang::Binding> BindColumns(const template_lang::Template& program,
                                                    const std::vector<std::string>& columns) {
-  absl::StatusOr<template_lang::Binding> binding = program.Bind(columns);
+  absl::StatusOr<template_lang::Binding> binding = program.Bind({.row = columns});
   if (!binding.ok()) return base::InvalidField("variables", binding.status().message());
   return binding;
 }
