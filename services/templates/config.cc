@@ -1,5 +1,6 @@
 #include "services/templates/config.h"
 
+#include "libs/base/local_time.h"
 #include "libs/config/config.h"
 #include "libs/log/log.h"
 
@@ -20,6 +21,10 @@ Config ParseConfigOrExit(int argc, const char* const* argv) {
       .Required();
   parser.Int("cache-megabytes", &config.cache_megabytes, 1, 1024,
              "memory for compiled templates at most");
+  parser
+      .String("time-zone", &config.time_zone,
+              "zone of dates in messages: WIB, WITA, WIT or an IANA name")
+      .Check([](absl::string_view value) { return base::LoadZone(value).status(); });
   parser.Duration("drain-pause", &config.drain_pause, absl::ZeroDuration(), absl::Minutes(1),
                   "from health NOT_SERVING to refusing calls");
   parser.String("log-level", &config.log_level, "debug, info, warn or error")

@@ -20,6 +20,7 @@ struct Config {
   int database_connections = 8;
   std::string key_file = {};
   int cache_megabytes = 32;
+  std::string time_zone = "Asia/Jakarta";
   absl::Duration drain_pause = absl::Seconds(1);
   std::string log_level = "info";
 

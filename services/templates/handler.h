@@ -24,9 +24,10 @@ namespace kabar::templates {
 
 class Handler : public v1::TemplatesService::Service {
  public:
-  // All outlive the handler.
-  Handler(Store& store, CompiledTemplates& compiled, base::Clock& clock, rpc::Guard& guard)
-      : store_(store), compiled_(compiled), clock_(clock), guard_(guard) {}
+  // All outlive the handler. Dates in messages are those of `zone`.
+  Handler(Store& store, CompiledTemplates& compiled, base::Clock& clock, rpc::Guard& guard,
+          absl::TimeZone zone = template_lang::WesternIndonesia())
+      : store_(store), compiled_(compiled), clock_(clock), guard_(guard), zone_(zone) {}
 
   grpc::Status CreateTemplate(grpc::ServerContext* context,
                               const v1::CreateTemplateRequest* request,
@@ -72,6 +73,7 @@ class Handler : public v1::TemplatesService::Service {
   CompiledTemplates& compiled_;
   base::Clock& clock_;
   rpc::Guard& guard_;
+  const absl::TimeZone zone_;
 };
 
 }  // namespace kabar::templates

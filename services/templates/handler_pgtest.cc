@@ -267,6 +267,63 @@ TEST_CASE_METHOD(Fixture, "ListTemplateVersions: newest first, page by page", "[
   CHECK_THAT(Call(&Stub::ListTemplateVersions, request), ReasonIs("TEMPLATE_NOT_FOUND"));
 }
 
+TEST_CASE_METHOD(Fixture, "RenderBatch: each row goes through its own parcels", "[templates][pg]") {
+  const auto created =
+      Create("paket", "{{#each parcels}}{no_resi} {nama}{{#if not @last}}, {{/if}}{{/each}}");
+  REQUIRE_THAT(created, IsOk());
+  v1::RenderBatchRequest batch =
+      Batch(created->id(), 1, {"nama", "no_resi"}, {{"Budi", "JP0"}, {"Siti", "JP9"}, {"Ani", ""}});
+  batch.add_parcel_variables("awb");
+  batch.mutable_rows(0)->add_parcels()->add_values("JP1");
+  batch.mutable_rows(0)->add_parcels()->add_values("JP2");
+  batch.mutable_rows(2)->add_parcels()->add_values("");
+  const auto rendered = Call(&Stub::RenderBatch, batch);
+  REQUIRE_THAT(rendered, IsOk());
+  REQUIRE(rendered->rendered_size() == 3);
+  CHECK(rendered->rendered(0).text() == "JP1 Budi, JP2 Budi");
+  CHECK(rendered->rendered(1).text() == "JP9 Siti");
+  CHECK(rendered->rendered(2).failure().reason() == "MISSING_VARIABLE");
+
+  v1::RenderBatchRequest wrong = batch;
+  wrong.mutable_rows(0)->mutable_parcels(1)->add_values("x");
+  CHECK_THAT(Call(&Stub::RenderBatch, wrong), HasFieldViolation("rows[0].parcels[1].values"));
+  wrong = batch;
+  for (int i = 0; i < 101; ++i) wrong.mutable_rows(1)->add_parcels()->add_values("x");
+  CHECK_THAT(Call(&Stub::RenderBatch, wrong), HasFieldViolation("rows[1].parcels"));
+  wrong = batch;
+  wrong.add_parcel_variables("no_resi");
+  for (auto& row : *wrong.mutable_rows()) {
+    for (auto& parcel : *row.mutable_parcels()) parcel.add_values("x");
+  }
+  CHECK_THAT(Call(&Stub::RenderBatch, wrong), HasFieldViolation("variables"));
+}
+
+TEST_CASE_METHOD(Fixture, "RenderBatch: a value that a filter cannot read fails its row by name",
+                 "[templates][pg]") {
+  const auto created = Create("cod", "{{cod | rupiah}}, {{eta | date \"d MMMM\" | \"segera\"}}");
+  REQUIRE_THAT(created, IsOk());
+  const auto rendered =
+      Call(&Stub::RenderBatch, Batch(created->id(), 1, {"cod", "eta"},
+                                     {{"75000", "22/11/2026"}, {"75000", ""}, {"gratis", ""}}));
+  REQUIRE_THAT(rendered, IsOk());
+  CHECK(rendered->rendered(0).text() == "Rp75.000, 22 November");
+  CHECK(rendered->rendered(1).text() == "Rp75.000, segera");
+  CHECK(rendered->rendered(2).failure().reason() == "INVALID_VALUE");
+  CHECK(rendered->rendered(2).failure().variable() == "cod_amount");
+}
+
+TEST_CASE_METHOD(Fixture, "PreviewTemplate: with parcels", "[templates][pg]") {
+  v1::PreviewTemplateRequest request;
+  request.set_message("{nama}:{{#each parcels}} {no_resi} {{lokasi | \"-\"}};{{/each}}");
+  (*request.mutable_variables())["nama"] = "Budi";
+  (*request.add_parcels()->mutable_variables())["no_resi"] = "JP1";
+  (*request.add_parcels()->mutable_variables())["no_resi"] = "JP2";
+  (*request.mutable_parcels(1)->mutable_variables())["lokasi"] = "Cawang";
+  const auto preview = Call(&Stub::PreviewTemplate, request);
+  REQUIRE_THAT(preview, IsOk());
+  CHECK(preview->rendered().text() == "Budi: JP1 -; JP2 Cawang;");
+}
+
 TEST_CASE_METHOD(Fixture, "RenderBatch: text, provider form or named failure for each row",
                  "[templates][pg]") {
   REQUIRE_THAT(Register("sampai", "Halo {{1}}, {{2}}"), IsOk());

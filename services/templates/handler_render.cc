@@ -1,4 +1,5 @@
 // Rendering and looking over.
+#include <map>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -22,10 +23,22 @@ metrics::Counter& Rows(const char* outcome) {
 // The provider refuses a text of nothing but blanks, so the row fails here, with a name.
 constexpr char kTextEmpty[] = "TEXT_EMPTY";
 
+// A recipient's values; the buffers are used for one after the other.
+struct Values {
+  std::vector<absl::string_view> row = {};
+  std::vector<std::vector<absl::string_view>> parcel_values = {};
+  std::vector<template_lang::Row> parcels = {};
+
+  void SetParcels(size_t count) {
+    if (parcel_values.size() < count) parcel_values.resize(count);
+    parcels.resize(count);
+  }
+};
+
 // Renders one row into its answer; true unless it failed.
-bool RenderRow(const template_lang::Binding& binding, absl::Span<const absl::string_view> row,
+bool RenderRow(const template_lang::Binding& binding, const Values& values,
                template_lang::Mode mode, template_lang::Output* buffer, v1::Rendered* rendered) {
-  const template_lang::Failure failure = binding.Render(row, mode, buffer);
+  const template_lang::Failure failure = binding.Render(values.row, values.parcels, mode, buffer);
   if (!failure.ok()) {
     const absl::string_view reason = template_lang::FailureReasonName(failure.reason);
     rendered->mutable_failure()->set_reason(std::string(reason));
@@ -46,10 +59,19 @@ bool RenderRow(const template_lang::Binding& binding, absl::Span<const absl::str
 }
 
 absl::StatusOr<template_lang::Binding> BindColumns(const template_lang::Template& program,
-                                                   const std::vector<std::string>& columns) {
-  absl::StatusOr<template_lang::Binding> binding = program.Bind({.row = columns});
+                                                   const template_lang::Columns& columns,
+                                                   absl::TimeZone zone) {
+  absl::StatusOr<template_lang::Binding> binding = program.Bind(columns, zone);
   if (!binding.ok()) return base::InvalidField("variables", binding.status().message());
   return binding;
+}
+
+template <typename Row>
+absl::Status CheckWidth(const Row& row, const std::string& path, int columns) {
+  if (row.values_size() == columns) return absl::OkStatus();
+  return base::InvalidField(path + ".values",
+                            absl::StrCat("has ", row.values_size(), " values for ", columns,
+                                         " variables: give one each, empty if missing"));
 }
 
 absl::Status CheckTable(const v1::RenderBatchRequest& request) {
@@ -58,13 +80,56 @@ absl::Status CheckTable(const v1::RenderBatchRequest& request) {
                                                    kMaxRows, " go into one call"));
   }
   for (int i = 0; i < request.rows_size(); ++i) {
-    if (request.rows(i).values_size() == request.variables_size()) continue;
-    return base::InvalidField(
-        absl::StrCat("rows[", i, "].values"),
-        absl::StrCat("has ", request.rows(i).values_size(), " values for ",
-                     request.variables_size(), " variables: give one each, empty if missing"));
+    const v1::RenderBatchRequest::Row& row = request.rows(i);
+    const auto path = [i] { return absl::StrCat("rows[", i, "]"); };
+    if (row.values_size() != request.variables_size()) {
+      return CheckWidth(row, path(), request.variables_size());
+    }
+    if (row.parcels_size() > static_cast<int>(template_lang::kMaxParcels)) {
+      return base::InvalidField(path() + ".parcels",
+                                absl::StrCat("has ", row.parcels_size(), " parcels, at most ",
+                                             template_lang::kMaxParcels, " fit into one message"));
+    }
+    for (int j = 0; j < row.parcels_size(); ++j) {
+      if (row.parcels(j).values_size() == request.parcel_variables_size()) continue;
+      return CheckWidth(row.parcels(j), absl::StrCat(path(), ".parcels[", j, "]"),
+                        request.parcel_variables_size());
+    }
   }
   return absl::OkStatus();
+}
+
+void TakeRow(const v1::RenderBatchRequest::Row& row, Values* values) {
+  values->row.assign(row.values().begin(), row.values().end());
+  values->SetParcels(static_cast<size_t>(row.parcels_size()));
+  for (int i = 0; i < row.parcels_size(); ++i) {
+    const auto at = static_cast<size_t>(i);
+    const auto& parcel = row.parcels(i).values();
+    values->parcel_values[at].assign(parcel.begin(), parcel.end());
+    values->parcels[at] = values->parcel_values[at];
+  }
+}
+
+// One column for each name that any of the parcels has.
+void TakeParcels(const v1::PreviewTemplateRequest& request, template_lang::Columns* columns,
+                 Values* values) {
+  std::map<std::string, size_t> column_of;
+  for (const v1::SampleParcel& parcel : request.parcels()) {
+    for (const auto& [name, value] : parcel.variables()) column_of.emplace(name, 0);
+  }
+  for (auto& [name, column] : column_of) {
+    column = columns->parcel.size();
+    columns->parcel.push_back(name);
+  }
+  values->SetParcels(static_cast<size_t>(request.parcels_size()));
+  for (int i = 0; i < request.parcels_size(); ++i) {
+    const auto at = static_cast<size_t>(i);
+    values->parcel_values[at].resize(columns->parcel.size());
+    for (const auto& [name, value] : request.parcels(i).variables()) {
+      values->parcel_values[at][column_of[name]] = value;
+    }
+    values->parcels[at] = values->parcel_values[at];
+  }
 }
 
 absl::Status CheckVersion(int32_t version) {
@@ -85,22 +150,22 @@ grpc::Status Handler::RenderBatch(grpc::ServerContext* context,
         KABAR_ASSIGN_OR_RETURN(
             const std::shared_ptr<const CompiledTemplate> compiled,
             compiled_.Find(call.outlet, request->template_id(), request->version(), call.deadline));
-        const std::vector<std::string> columns(request->variables().begin(),
-                                               request->variables().end());
+        const template_lang::Columns columns{
+            .row = {request->variables().begin(), request->variables().end()},
+            .parcel = {request->parcel_variables().begin(), request->parcel_variables().end()}};
         KABAR_ASSIGN_OR_RETURN(const template_lang::Binding binding,
-                               BindColumns(compiled->program, columns));
+                               BindColumns(compiled->program, columns, zone_));
         static metrics::Counter& rendered = Rows("rendered");
         static metrics::Counter& failed = Rows("failed");
         template_lang::Output buffer;
-        std::vector<absl::string_view> values(columns.size());
+        Values values;
         response->mutable_rendered()->Reserve(request->rows_size());
         int good = 0;
         for (const v1::RenderBatchRequest::Row& row : request->rows()) {
-          for (size_t i = 0; i < values.size(); ++i) values[i] = row.values(static_cast<int>(i));
-          good +=
-              RenderRow(binding, values, compiled->missing_data, &buffer, response->add_rendered())
-                  ? 1
-                  : 0;
+          TakeRow(row, &values);
+          const bool done =
+              RenderRow(binding, values, compiled->missing_data, &buffer, response->add_rendered());
+          good += done ? 1 : 0;
         }
         rendered.Increment(good);
         failed.Increment(request->rows_size() - good);
@@ -138,14 +203,18 @@ grpc::Status Handler::PreviewTemplate(grpc::ServerContext* context,
         KABAR_ASSIGN_OR_RETURN(
             const template_lang::Mode mode,
             FromProto(request->missing_data(), "missing_data", source.missing_data));
-        std::vector<std::string> columns;
-        std::vector<absl::string_view> values;
-        for (const auto& [name, value] : request->variables()) {
-          columns.push_back(name);
-          values.push_back(value);
+        if (request->parcels_size() > static_cast<int>(template_lang::kMaxParcels)) {
+          return base::InvalidField("parcels", "has more than fit into one message (100)");
         }
+        template_lang::Columns columns;
+        Values values;
+        for (const auto& [name, value] : request->variables()) {
+          columns.row.push_back(name);
+          values.row.push_back(value);
+        }
+        TakeParcels(*request, &columns, &values);
         KABAR_ASSIGN_OR_RETURN(const template_lang::Binding binding,
-                               BindColumns(source.program, columns));
+                               BindColumns(source.program, columns, zone_));
         template_lang::Output buffer;
         RenderRow(binding, values, mode, &buffer, response->mutable_rendered());
         return absl::OkStatus();

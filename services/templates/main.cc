@@ -1,6 +1,7 @@
 // kabar-templates: templates, their versions, and rendering.
 #include "absl/time/clock.h"
 #include "libs/base/clock.h"
+#include "libs/base/local_time.h"
 #include "libs/log/log.h"
 #include "libs/metrics/exposer.h"
 #include "libs/pg/pool.h"
@@ -37,6 +38,8 @@ int Main(const Config& config) {
   }
   const auto keys = rpc::KeyFile::Open(config.key_file);
   if (!keys.ok()) return Fail("read the key file", keys.status());
+  const auto zone = base::LoadZone(config.time_zone);
+  if (!zone.ok()) return Fail("load the time zone", zone.status());
   const auto exposer = metrics::Exposer::Start(config.metrics_listen);
   if (!exposer.ok()) return Fail("serve metrics", exposer.status());
 
@@ -45,7 +48,7 @@ int Main(const Config& config) {
   CompiledTemplates compiled(store, config.cache_bytes());
   RequestSweep sweep(store, base::SystemClock());
   rpc::Guard guard({.service = "templates"}, **keys);
-  Handler handler(store, compiled, base::SystemClock(), guard);
+  Handler handler(store, compiled, base::SystemClock(), guard, *zone);
   rpc::ServerRunner runner({.address = config.listen, .drain_pause = config.drain_pause}, guard);
   runner.Register(&handler);
   runner.OnStop("request sweep", [&] { sweep.Stop(); });
