@@ -87,9 +87,8 @@ bool Compiler::CompileTagOfLine(size_t brace) {
   const size_t end = next_line == absl::string_view::npos ? source_.size() : next_line + 1;
   absl::string_view rest = source_.substr(behind, end - behind);
   if (!absl::ConsumeSuffix(&rest, "\r\n")) absl::ConsumeSuffix(&rest, "\n");
-  // Text before text_start_ belongs to another tag of this line.
-  const bool alone = line >= text_start_ && IsBlankInLine(source_.substr(line, brace - line)) &&
-                     IsBlankInLine(rest);
+  // Another tag on this line is no blank either.
+  const bool alone = IsBlankInLine(source_.substr(line, brace - line)) && IsBlankInLine(rest);
   if (!FlushText(alone ? line : brace) || !CompileTag(brace)) return false;
   if (alone) at_ = end;
   return true;

@@ -46,6 +46,8 @@ TEST_CASE("each: inner names shadow outer ones, also where they are empty", "[te
   const char* const kText =
       "{no_resi};{{#each parcels}}{no_resi} {kota} {{status | \"?\"}};{{/each}}{no_resi}";
   CHECK(Of(kText, kThree) == "JP0;JP1 Bandung di gudang;JP2 Bandung ?;JP3 Bandung diantar;JP0");
+  const Recipient nameless = {.parcels = {{"", "tiba"}}};
+  CHECK(Of("{{#each parcels}}{{no_resi | \"?\"}} {status}{{/each}}", nameless) == "? tiba");
   CHECK(Of("{{#each parcels}}{status}{{/each}}", kThree) == "MISSING_VARIABLE(status)");
   CHECK(Of("{{#each parcels}}{status},{{/each}}", kThree, Mode::kLenient) ==
         "di gudang,-,diantar,");

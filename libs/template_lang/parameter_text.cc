@@ -1,8 +1,7 @@
 #include "libs/template_lang/parameter_text.h"
 
-#include <algorithm>
-
 #include "absl/strings/ascii.h"
+#include "libs/base/text.h"
 
 namespace kabar::template_lang {
 namespace {
@@ -29,6 +28,6 @@ void AppendParameterText(absl::string_view value, std::string* out) {
   }
 }
 
-bool IsBlank(absl::string_view value) { return std::all_of(value.begin(), value.end(), IsSpace); }
+bool IsBlank(absl::string_view value) { return base::Trim(value).empty(); }
 
 }  // namespace kabar::template_lang

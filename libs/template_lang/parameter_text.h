@@ -12,6 +12,7 @@ namespace kabar::template_lang {
 // long, turned into one space: the provider refuses the others (132000 and its kin).
 void AppendParameterText(absl::string_view value, std::string* out);
 
+// Of white space only, as base::Trim has it: no-break and zero-width spaces too.
 bool IsBlank(absl::string_view value);
 
 }  // namespace kabar::template_lang

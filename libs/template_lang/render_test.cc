@@ -233,7 +233,7 @@ TEST_CASE("Render: provider parameters keep the provider's rules", "[template_la
   CHECK(failure.ok());
   CHECK(ParametersOf("", Mode::kLenient, &failure) == List{"-", "ok"});
   CHECK(failure.ok());
-  for (const char* blank : {"", " ", " \n\t"}) {
+  for (const char* blank : {"", " ", " \n\t", "\u2008", "\u00A0 \u200B"}) {
     ParametersOf(blank, Mode::kStrict, &failure);
     CHECK(failure.reason == FailureReason::kMissingVariable);
     CHECK(failure.variable == "name");

@@ -2,9 +2,9 @@
 #include <map>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "libs/base/status.h"
+#include "libs/base/text.h"
 #include "libs/metrics/metrics.h"
 #include "libs/rpc/guard.h"
 #include "services/templates/convert.h"
@@ -45,7 +45,7 @@ bool RenderRow(const template_lang::Binding& binding, const Values& values,
     rendered->mutable_failure()->set_variable(std::string(failure.variable));
     return false;
   }
-  if (absl::StripLeadingAsciiWhitespace(buffer->text).empty()) {
+  if (base::Trim(buffer->text).empty()) {
     rendered->mutable_failure()->set_reason(kTextEmpty);
     return false;
   }

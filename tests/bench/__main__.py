@@ -7,6 +7,7 @@
   tools/bench throttle    limits on the wire: the most in any window, how much of a limit is used
   tools/bench fairness    a trigger beside a large campaign, two campaigns of one number
   tools/bench claims      what a claim costs Redis with 5, 1,000 and 5,000 lanes
+  tools/bench templates   renders/s beside Handlebars.js, milliseconds of a RenderBatch
   tools/bench cloudsim    the simulator alone: is it ever the bottleneck?
 
 Each prints a small table; --json FILE writes the same for programs. Exit code 1 when a run was not
@@ -23,10 +24,11 @@ import fairness
 import idle
 import loop
 import peers
+import templates
 import throttle
 
 BENCHES = {"campaign": campaign, "loop": loop, "peers": peers, "idle": idle, "throttle": throttle,
-           "fairness": fairness, "claims": claims,
+           "fairness": fairness, "claims": claims, "templates": templates,
            "cloudsim": cloudsim}
 
 

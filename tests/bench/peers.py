@@ -43,6 +43,7 @@ import grpc
 
 import campaign
 import measure
+import node_packages
 import throttle
 from kabarstack import demo, morning_file
 from kabarstack.client import describe
@@ -75,29 +76,6 @@ def arguments(parser):
                         help="messages through BullMQ before its clock starts (default 2000)")
     parser.add_argument("--no-limiter", action="store_true",
                         help="BullMQ without any limit: for comparison, not the job")
-
-
-def _install(folder):
-    """BullMQ by npm, as the lock file says; nothing if it is there already."""
-    lock = os.path.join(SOURCE, "package-lock.json")
-    stamp = os.path.join(folder, "node_modules", ".kabar-lock")
-    with open(lock, encoding="utf-8") as f:
-        wanted = f.read()
-    if not os.path.exists(stamp) or open(stamp, encoding="utf-8").read() != wanted:
-        print("   npm ci: BullMQ ...", flush=True)
-        os.makedirs(folder, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(os.path.join(SOURCE, name), folder)
-        try:
-            done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-                                  cwd=folder, capture_output=True, text=True, check=False)
-        except FileNotFoundError:
-            raise StartError("npm is missing: install Node.js 20.18 or later with npm") from None
-        if done.returncode != 0:
-            raise StartError(f"npm ci in {folder} failed: {done.stderr.strip()[-600:]}")
-        with open(stamp, "w", encoding="utf-8") as f:
-            f.write(wanted)
-    shutil.copy(os.path.join(SOURCE, "bullmq.mjs"), folder)
 
 
 class _Peer:
@@ -310,7 +288,7 @@ def run(args):
     node_folder = os.path.join(FOLDER, "node")
     runs = []
     try:
-        _install(node_folder)
+        node_packages.install(SOURCE, node_folder, "bullmq.mjs")
         for _ in range(args.runs):
             runs.append(_one(args, node_folder))
             _show(runs[-1])

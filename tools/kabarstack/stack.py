@@ -144,7 +144,7 @@ class Stack:
     def wait_serving(self, seconds=60):
         end = time.monotonic() + seconds
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            checks = {n: pool.submit(self._wait_one, n, end)
+            checks = {n: pool.submit(self.wait_one, n, end)
                       for n in [*settings_file.SERVICES, "gateway", "cloudsim"]}
         late = [n for n, done in checks.items() if not done.result()]
         if late:
@@ -155,7 +155,8 @@ class Stack:
         with open(self._log(name), encoding="utf-8", errors="replace") as f:
             return "".join(f.readlines()[-5:])
 
-    def _wait_one(self, name, end):
+    def wait_one(self, name, end):
+        """Whether it serves before `end` (time.monotonic)."""
         while time.monotonic() < end:
             if self._http_ok(name) if name in ("gateway", "cloudsim") else self._grpc_serving(name):
                 return True
