@@ -165,8 +165,10 @@ struct LaneRecount {
   std::int64_t missing_event_numbers = 0;
 };
 
+// A webhook in the journal, which has a row for all that came in one call.
 struct JournalEntry {
-  std::int64_t id = 0;
+  std::int64_t id = 0;     // of its row
+  std::int32_t place = 0;  // in it
   absl::Time received_at;
   std::string body;
   std::int64_t dead_letter_id = 0;  // it is this dead letter's, once more
@@ -314,7 +316,7 @@ class AdminStore {
   // ---------------------------------------------------------------------------------------
   virtual absl::Status AppendWebhooks(const std::vector<JournalEntry>& payloads,
                                       absl::Time deadline) = 0;
-  // The oldest payloads not applied yet.
+  // The oldest webhooks not applied yet: the first `limit`, and what else is in the same row.
   virtual absl::StatusOr<std::vector<JournalEntry>> ReadJournal(int limit, absl::Time deadline) = 0;
   // All effects, all events and the journal's progress, or nothing. ABORTED if one of the payloads
   // was applied by somebody else meanwhile.

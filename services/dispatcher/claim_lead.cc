@@ -18,7 +18,7 @@ void ClaimLead::Took(absl::Duration duration) {
   const std::size_t known = std::min(count_, last_us_.size());
   if (known < kEnough) return;
   std::array<std::int64_t, 64> sorted = last_us_;
-  const auto at = sorted.begin() + static_cast<std::ptrdiff_t>(known * 95 / 100);
+  const auto at = sorted.begin() + static_cast<std::ptrdiff_t>(known * 97 / 100);
   std::nth_element(sorted.begin(), at, sorted.begin() + static_cast<std::ptrdiff_t>(known));
   const absl::Duration lead = std::clamp(absl::Microseconds(*at) * 1.25, kShortest, kLongest);
   lead_us_ = absl::ToInt64Microseconds(lead);

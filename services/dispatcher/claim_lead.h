@@ -18,13 +18,13 @@ namespace kabar::dispatcher {
 
 class ClaimLead {
  public:
-  static constexpr absl::Duration kShortest = absl::Milliseconds(15);
+  static constexpr absl::Duration kShortest = absl::Milliseconds(25);
   static constexpr absl::Duration kLongest = absl::Milliseconds(250);
-  static constexpr absl::Duration kFirst = absl::Milliseconds(15);
+  static constexpr absl::Duration kFirst = absl::Milliseconds(25);
 
   // A claim's messages were ready this long after it.
   void Took(absl::Duration duration);
-  // A quarter more than the 95th percentile of the last claims, within the bounds.
+  // A quarter more than the 97th percentile of the last claims, within the bounds.
   absl::Duration Get() const { return absl::Microseconds(lead_us_.load()); }
 
  private:

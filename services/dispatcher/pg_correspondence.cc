@@ -8,15 +8,18 @@ namespace kabar::dispatcher {
 namespace {
 
 // Where a status or an answer may still belong to a message: the days whose partitions are looked
-// at (whole days, for the index of each).
-#define KABAR_RECENT_DAYS "m.day > current_date - 32 AND m.day < current_date + 3"
+// at. OFFSET 0: each by its index of recipients, where the planner, which knows nothing of a day
+// that has just begun, would read the whole day for each person.
+#define KABAR_SENT_TO(recipient)                            \
+  "(SELECT * FROM messages WHERE recipient_id = " recipient \
+  " AND day > current_date - 32 AND day < current_date + 3 OFFSET 0)"
 // Attempts to these people by the provider's ids.
 constexpr pg::Query kAttemptsOf{
     "dispatcher.attempts_by_provider_id",
     "SELECT i.n, m.id, a.attempt, m.contact_id, l.run_id, m.claimed_at"
     " FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY i(recipient_id, provider_id, n)"
     " CROSS JOIN LATERAL " KABAR_SAME_PERSON("i.recipient_id") " r"
-    " JOIN messages m ON m.recipient_id = r.id AND " KABAR_RECENT_DAYS
+    " CROSS JOIN LATERAL " KABAR_SENT_TO("r.id") " m"
     " CROSS JOIN LATERAL (SELECT m.attempt WHERE m.provider_id = i.provider_id UNION ALL"
     "   SELECT e.attempt FROM attempts e WHERE e.day = m.day AND e.message_id = m.id"
     "   AND e.provider_id = i.provider_id) a"
@@ -31,7 +34,7 @@ constexpr pg::Query kLastTo{
     "   WITH ORDINALITY i(recipient_id, sender_id, written_at, n)"
     " CROSS JOIN LATERAL (SELECT m.id, m.attempt, m.contact_id, l.run_id, m.claimed_at"
     "   FROM " KABAR_SAME_PERSON("i.recipient_id") " r"
-    "   JOIN messages m ON m.recipient_id = r.id AND " KABAR_RECENT_DAYS
+    "   CROSS JOIN LATERAL " KABAR_SENT_TO("r.id") " m"
     "   JOIN lanes l ON l.id = m.lane_id"
     "   WHERE l.sender_id = i.sender_id AND (m.reached >= 3 OR m.state IN (2, 7))"
     "     AND m.claimed_at <= i.written_at + interval '5 seconds'"

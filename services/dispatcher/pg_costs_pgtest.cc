@@ -12,11 +12,11 @@ namespace {
 using testing::IsOk;
 
 constexpr pg::Query kFlush{"test.flush_statistics", "SELECT pg_stat_force_next_flush()"};
-constexpr pg::Query kRead{
-    "test.rows_read",
-    "SELECT COALESCE(sum(idx_tup_fetch), 0) + COALESCE(sum(seq_tup_read), 0)"
-    " FROM pg_stat_user_tables WHERE schemaname = 'dispatcher'"
-    "  AND (relname ~ '^(messages|attempts)_' OR relname IN ('recipients', 'suppressions'))"};
+constexpr pg::Query kRead{"test.rows_read",
+                          "SELECT COALESCE(sum(idx_tup_fetch), 0) + COALESCE(sum(seq_tup_read), 0)"
+                          " FROM pg_stat_user_tables WHERE schemaname = 'dispatcher'"
+                          "  AND (relname ~ '^(messages|attempts)_' OR relname IN ('recipients', "
+                          "'suppressions', 'windows'))"};
 
 // One connection, so that all of the work is in the statistics of one session.
 struct Costs : LedgerFixture {
@@ -83,6 +83,49 @@ TEST_CASE("Ledger: a batch reads its own rows only, in a day without statistics"
     CHECK(recorded - claimed <= 5 * kBatch);
     CHECK(recorded > before);
   }
+}
+
+// Statuses that bring user ids, and the customers' answers: a person each.
+TEST_CASE("Ledger: webhooks read the rows of their own people only", "[dispatcher]") {
+  constexpr int kBatch = 100;
+  constexpr int kRounds = 12;
+  Costs f;
+  const std::vector<NewMessage> all = f.BigDay(1, kBatch * kRounds);
+  for (int n = 0; n < kRounds * kBatch; n += 300) {
+    const std::vector<NewMessage> some(all.begin() + n, all.begin() + n + 300);
+    REQUIRE_THAT(f.ledger.Enqueue("toko-a", "lane", some, f.Deadline()), IsOk());
+  }
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<std::string> ids;
+    WebhookBatch statuses, answers;
+    for (int i = 0; i < kBatch; ++i) {
+      const int n = round * kBatch + i;
+      ids.push_back(all[n].id);
+      statuses.statuses.push_back(f.Status(n + 1, AttemptState::kDelivered));
+      statuses.statuses.back().tag = base::FormatAttemptTag(all[n].id, 1);
+      statuses.statuses.back().bsuid = absl::StrCat("ID.", n);
+      answers.inbound.push_back(
+          {.phone_number_id = "1001",
+           .provider_id = absl::StrCat("wamid.in.", n),
+           .bsuid = absl::StrCat("ID.", n),
+           .context_id = i % 2 == 0 ? absl::StrCat("wamid.", n + 1, ".1") : "",
+           .time = absl::Now()});
+    }
+    REQUIRE_THAT(f.ledger.StartAttempts("lane", ids, "worker-1", absl::Minutes(1), f.Deadline()),
+                 IsOk());
+    const std::int64_t before = f.RowsRead();
+    REQUIRE_THAT(f.ledger.ApplyWebhooks(statuses, f.Deadline()), IsOk());
+    const std::int64_t linked = f.RowsRead();
+    REQUIRE_THAT(f.ledger.ApplyWebhooks(statuses, f.Deadline()), IsOk());
+    const std::int64_t applied = f.RowsRead();
+    REQUIRE_THAT(f.ledger.ApplyWebhooks(answers, f.Deadline()), IsOk());
+    const std::int64_t answered = f.RowsRead();
+    CHECK(linked - before <= 6 * kBatch);
+    CHECK(applied - linked <= 5 * kBatch);
+    CHECK(answered - applied <= 15 * kBatch);
+    CHECK(linked > before);
+  }
+  CHECK(f.Sql("SELECT count(*) FROM windows") == absl::StrCat(2 * kRounds * kBatch));
 }
 
 }  // namespace

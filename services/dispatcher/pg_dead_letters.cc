@@ -35,8 +35,8 @@ constexpr pg::Query kLock{"dispatcher.lock_dead_letter",
                           " AND d.id = $2::bigint FOR UPDATE OF d"};
 constexpr pg::Query kAppendAgain{
     "dispatcher.append_dead_letter",
-    "INSERT INTO webhook_journal (received_at, body, dead_letter_id)"
-    " SELECT clock_timestamp(), payload, id FROM dead_letters WHERE id = $1::bigint"};
+    "INSERT INTO webhook_journal (received_at, bodies, size, dead_letter_id)"
+    " SELECT clock_timestamp(), ARRAY[payload], 1, id FROM dead_letters WHERE id = $1::bigint"};
 constexpr pg::Query kRetry{
     "dispatcher.retry_dead_letter",
     "UPDATE dead_letters SET state = 2, retries = retries + 1, handled_by = $2,"

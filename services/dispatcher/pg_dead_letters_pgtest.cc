@@ -83,7 +83,7 @@ TEST_CASE("RetryDeadLetter: applied once the number is registered, once however 
     CHECK(retried->retries == 1);
     CHECK(retried->handled_by == "siti");
   }
-  CHECK(f.Sql("SELECT count(*) FROM webhook_journal WHERE NOT applied") == "1");
+  CHECK(f.Sql("SELECT count(*) FROM webhook_journal WHERE applied < size") == "1");
   CHECK_THAT(f.Drop(letter.id), ReasonIs("DEAD_LETTER_RETRYING"));
   f.ApplyAll();
   CHECK(f.Sql("SELECT count(*) FROM inbound WHERE sender_id = 'snd-3'") == "1");
@@ -123,8 +123,8 @@ TEST_CASE("RetryDeadLetter: what the ledger refuses for what it holds stays one 
   const std::int64_t id = f.Only("toko-a").id;
   REQUIRE_THAT(f.Retry(id), IsOk());
   // It takes equal failures one after another; a busy machine may put others in between.
-  for (int i = 0; i < 50 && f.Sql("SELECT count(*) FROM webhook_journal WHERE NOT applied") != "0";
-       ++i) {
+  for (int i = 0;
+       i < 50 && f.Sql("SELECT count(*) FROM webhook_journal WHERE applied < size") != "0"; ++i) {
     f.applier.RunOnce().status().IgnoreError();
   }
   CHECK(f.Only("toko-a").kind == "WEBHOOK_NOT_APPLIED");

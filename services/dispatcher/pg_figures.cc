@@ -18,9 +18,10 @@ constexpr pg::Query kFigures{
     "SELECT " KABAR_COUNT_FEW("unknowns") ", " KABAR_COUNT_FEW(
         "dead_letters WHERE state IN (1, 2)") ", " KABAR_COUNT_FEW("lanes WHERE state IN (3, 4)"
                                                                    " AND NOT drained") ", "
-        KABAR_COUNT_FEW("webhook_journal WHERE NOT applied") ","
+        "(SELECT COALESCE(sum(size - applied), 0) FROM (SELECT size, applied FROM webhook_journal"
+        " WHERE applied < size LIMIT 100000) x),"
     " COALESCE((SELECT extract(epoch FROM clock_timestamp() - received_at) FROM webhook_journal"
-    "   WHERE NOT applied ORDER BY id LIMIT 1), 0)::float8, " KABAR_COUNT_FEW(
+    "   WHERE applied < size ORDER BY id LIMIT 1), 0)::float8, " KABAR_COUNT_FEW(
         "outbox WHERE number IS NULL") ","
     " COALESCE((SELECT extract(epoch FROM clock_timestamp() - created_at) FROM outbox"
     "   WHERE number IS NULL ORDER BY id LIMIT 1), 0)::float8"};

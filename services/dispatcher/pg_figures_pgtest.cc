@@ -32,15 +32,16 @@ TEST_CASE("ReadFigures: UNKNOWN, dead letters, journal and outbox", "[dispatcher
       "INSERT INTO dead_letters (outlet_id, kind, reason, payload, state)"
       " VALUES ('toko-a', 'K', 'r', '', 1), ('', 'K', 'r', '', 2), ('', 'K', 'r', '', 4)");
   f.Sql(
-      "INSERT INTO webhook_journal (received_at, body, applied)"
-      " VALUES (now() - interval '90 seconds', '', false), (now(), '', false), (now(), '', true)");
+      "INSERT INTO webhook_journal (received_at, bodies, size, applied) VALUES"
+      " (now() - interval '90 seconds', '{a,b,c}', 3, 1), (now(), '{a}', 1, 0),"
+      " (now(), '{a}', 1, 1)");
   f.Sql("UPDATE outbox SET created_at = now() - interval '40 seconds'");
   f.Sql("INSERT INTO event_consumers (name, position) VALUES ('analytics', 3)");
   f.Sql("UPDATE event_publisher SET next_number = 10");
   const LedgerFigures figures = f.Read();
   CHECK(figures.unknown == 2);
   CHECK(figures.dead_letters == 2);
-  CHECK(figures.journal_waiting == 2);
+  CHECK(figures.journal_waiting == 3);
   CHECK(figures.journal_oldest_s == Approx(90).margin(5));
   CHECK(figures.outbox_unnumbered == 4);
   CHECK(figures.outbox_oldest_s == Approx(40).margin(5));

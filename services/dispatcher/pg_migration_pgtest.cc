@@ -41,6 +41,8 @@ constexpr char kOldLedger[] = R"(
   INSERT INTO attempts (day, message_id, attempt, state, provider_id, reason, started_at) VALUES
     ('2026-11-01', 'm1', 1, 4, 'w.1.1', 'GRAPH_131000', '2026-11-01 08:00Z'),
     ('2026-11-01', 'm2', 1, 3, 'w.2.1', '', '2026-11-01 09:00Z');
+  INSERT INTO webhook_journal (received_at, body, applied) VALUES
+    ('2026-11-01 10:00Z', '\x007b', true), ('2026-11-01 11:00Z', '\x7b00', false);
 )";
 
 TEST_CASE("Migration: a ledger of the first version knows the same afterwards", "[dispatcher]") {
@@ -104,6 +106,11 @@ TEST_CASE("Migration: a ledger of the first version knows the same afterwards", 
   CHECK(sql("SELECT string_agg(concat_ws(' ', message_id, attempt), ', ') FROM attempts") ==
         "m1 1");
   CHECK(sql("SELECT started_at = '2026-11-01 09:00Z' FROM messages WHERE id = 'm2'") == "t");
+
+  CHECK(sql("SELECT string_agg(concat_ws(' ', id, bodies, size, applied), ', ' ORDER BY id)"
+            " FROM webhook_journal") == R"(1 {"\\x007b"} 1 1, 2 {"\\x7b00"} 1 0)");
+  CHECK(sql("INSERT INTO webhook_journal (received_at, bodies, size) VALUES (now(), '{a}', 1)"
+            " RETURNING id") == "3");
 }
 
 }  // namespace

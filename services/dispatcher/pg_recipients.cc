@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <pqxx/result>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,40 +17,51 @@ namespace kabar::dispatcher {
 namespace {
 
 constexpr pg::Query kKey{"dispatcher.recipient_key", "SELECT key FROM recipient_key"};
-// Of those with a user id: the identities that have a row under it.
+// Of those with a user id: the identities that have a row under it. One look-up each: in a table
+// whose size it does not know yet, the planner would else compare each with every row; LIMIT 1
+// inside LATERAL (below: OFFSET 0) leaves it no other way.
 constexpr pg::Query kFind{
     "dispatcher.find_recipients",
     "SELECT i.n, r.id, r.phone FROM unnest($2::text[]) WITH ORDINALITY i(bsuid, n)"
-    " JOIN recipients r ON r.outlet_id = $1 AND r.bsuid = i.bsuid"};
-constexpr pg::Query kLockTwo{
-    "dispatcher.lock_recipients",
-    "SELECT id, phone, bsuid FROM recipients WHERE outlet_id = $1 AND (phone = $2 OR bsuid = $3)"
-    " ORDER BY id FOR UPDATE"};
+    " CROSS JOIN LATERAL (SELECT k.id, k.phone FROM recipients k"
+    "   WHERE k.bsuid = i.bsuid AND k.outlet_id = $1 LIMIT 1) r"};
+constexpr pg::Query kFindByPhone{"dispatcher.find_recipients_by_phone",
+                                 "SELECT i.n FROM unnest($2::text[]) WITH ORDINALITY i(phone, n)"
+                                 " CROSS JOIN LATERAL (SELECT k.id FROM recipients k"
+                                 "   WHERE k.phone = i.phone AND k.outlet_id = $1 LIMIT 1) r"};
 constexpr pg::Query kSuppressed{
     "dispatcher.recipient_suppressed",
     "SELECT 1 FROM suppressions WHERE recipient_id = $1 AND until > clock_timestamp() LIMIT 1"};
+// Whoever linked one of the two addresses a moment ago has the word: no row then.
 constexpr pg::Query kLink{
-    "dispatcher.link_recipient",
-    "INSERT INTO recipients (id, outlet_id, phone, bsuid) VALUES ($1, $2, $3, $4)"
+    "dispatcher.link_recipients",
+    "INSERT INTO recipients (id, outlet_id, phone, bsuid)"
+    " SELECT u.id, $1, u.phone, u.bsuid FROM unnest($2::bigint[], $3::text[], $4::text[])"
+    "   WITH ORDINALITY AS u(id, phone, bsuid, n) ORDER BY u.n"
+    " ON CONFLICT DO NOTHING RETURNING id, bsuid"};
+constexpr pg::Query kGiveUp{
+    "dispatcher.merge_recipients",
+    "INSERT INTO recipients (id, outlet_id, merged_into)"
+    " SELECT u.id, $1, u.kept FROM unnest($2::bigint[], $3::bigint[]) AS u(id, kept)"
     " ON CONFLICT DO NOTHING"};
-constexpr pg::Query kGiveUp{"dispatcher.merge_recipient",
-                            "INSERT INTO recipients (id, outlet_id, merged_into)"
-                            " VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"};
-// What holds for one of the two holds for both from now on.
+// What holds for one of two (of) holds for the other (also) from now on.
 constexpr pg::Query kMergeWindows{
     "dispatcher.merge_windows",
     "INSERT INTO windows (sender_id, recipient_id, last_inbound_at)"
-    " SELECT w.sender_id, r.id, max(w.last_inbound_at)"
-    " FROM windows w, unnest(ARRAY[$1::bigint, $2::bigint]) AS r(id)"
-    " WHERE w.recipient_id IN ($1, $2) GROUP BY 1, 2 ORDER BY 1, 2"
+    " SELECT w.sender_id, u.also, w.last_inbound_at"
+    " FROM unnest($1::bigint[], $2::bigint[]) AS u(of, also)"
+    " CROSS JOIN (SELECT id FROM senders WHERE outlet_id = $3) n CROSS JOIN LATERAL"
+    "   (SELECT * FROM windows WHERE sender_id = n.id AND recipient_id = u.of LIMIT 1) w"
+    " ORDER BY 1, 2"
     " ON CONFLICT (sender_id, recipient_id) DO UPDATE SET"
     "   last_inbound_at = GREATEST(windows.last_inbound_at, excluded.last_inbound_at)"};
 constexpr pg::Query kMergeSuppressions{
     "dispatcher.merge_suppressions",
     "INSERT INTO suppressions (outlet_id, recipient_id, purpose, source, reason, until)"
-    " SELECT s.outlet_id, r.id, s.purpose, s.source, max(s.reason), max(s.until)"
-    " FROM suppressions s, unnest(ARRAY[$1::bigint, $2::bigint]) AS r(id)"
-    " WHERE s.recipient_id IN ($1, $2) GROUP BY 1, 2, 3, 4 ORDER BY 2, 3, 4"
+    " SELECT s.outlet_id, u.also, s.purpose, s.source, s.reason, s.until"
+    " FROM unnest($1::bigint[], $2::bigint[]) AS u(of, also)"
+    " CROSS JOIN LATERAL (SELECT * FROM suppressions WHERE recipient_id = u.of OFFSET 0) s"
+    " ORDER BY 2, 3, 4"
     " ON CONFLICT (recipient_id, purpose, source) DO UPDATE SET"
     "   until = GREATEST(suppressions.until, excluded.until)"};
 
@@ -115,28 +127,81 @@ std::vector<Known> Find(pg::Transaction& tx, const std::string& outlet,
   return known;
 }
 
-// Both addresses are given and are not one identity yet. The phone's id stays.
-std::int64_t Link(pg::Transaction& tx, const std::string& outlet, const RecipientAddress& address,
-                  std::int64_t by_phone, std::int64_t by_bsuid) {
-  bool phone_known = false;
-  std::int64_t of_bsuid = 0;
-  for (const pqxx::row& row : tx.Exec(kLockTwo, outlet, address.phone, address.bsuid)) {
-    phone_known |= pg::TextField(row[1]) == address.phone;
-    if (pg::TextField(row[2]) == address.bsuid) of_bsuid = row[0].as<std::int64_t>();
+// Of these phones, those that have a row.
+std::vector<bool> HavePhone(pg::Transaction& tx, const std::string& outlet,
+                            const std::vector<RecipientAddress>& addresses) {
+  std::vector<bool> have(addresses.size());
+  pg::ArrayBuilder phones;
+  for (const RecipientAddress& address : addresses) phones.Add(address.phone);
+  for (const pqxx::row& row : tx.Exec(kFindByPhone, outlet, std::move(phones).Finish())) {
+    have[static_cast<std::size_t>(row[0].as<std::int64_t>() - 1)] = true;
   }
-  if (phone_known) return by_phone;  // this user id's already, or another's: not sure enough
-  if (of_bsuid != 0) {
+  return have;
+}
+
+struct Pair {
+  std::int64_t by_phone = 0;
+  std::int64_t by_bsuid = 0;
+};
+
+// Makes one identity of each two, where nobody knows either address; the phone's id stays.
+// Returns which were made.
+std::vector<bool> Link(pg::Transaction& tx, const std::string& outlet,
+                       const std::vector<RecipientAddress>& addresses,
+                       const std::vector<Pair>& pairs) {
+  pg::ArrayBuilder ids, phones, bsuids;
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    ids.Add(pairs[i].by_phone);
+    phones.Add(addresses[i].phone);
+    bsuids.Add(addresses[i].bsuid);
+  }
+  std::set<std::pair<std::int64_t, std::string>> made;
+  for (const pqxx::row& row : tx.Exec(kLink, outlet, std::move(ids).Finish(),
+                                      std::move(phones).Finish(), std::move(bsuids).Finish())) {
+    made.emplace(row[0].as<std::int64_t>(), pg::TextField(row[1]));
+  }
+  std::vector<bool> linked(pairs.size());
+  pg::ArrayBuilder given_up, kept, of, also;
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const auto [by_phone, by_bsuid] = pairs[i];
+    linked[i] = made.count({by_phone, addresses[i].bsuid}) > 0;
+    if (!linked[i]) continue;
+    given_up.Add(by_bsuid), kept.Add(by_phone);
+    of.Add(by_bsuid), also.Add(by_phone);
+    of.Add(by_phone), also.Add(by_bsuid);
+  }
+  if (made.empty()) return linked;
+  tx.Exec(kGiveUp, outlet, std::move(given_up).Finish(), std::move(kept).Finish());
+  const std::string ofs = std::move(of).Finish(), alsos = std::move(also).Finish();
+  tx.Exec(kMergeWindows, ofs, alsos, outlet);
+  tx.Exec(kMergeSuppressions, ofs, alsos);
+  return linked;
+}
+
+// Each address has both, which are not known as one identity; no two are equal.
+std::vector<std::int64_t> ResolvePairs(pg::Transaction& tx, const std::string& outlet,
+                                       const std::vector<RecipientAddress>& addresses,
+                                       const std::vector<Pair>& pairs) {
+  const std::vector<bool> linked = Link(tx, outlet, addresses, pairs);
+  std::vector<std::int64_t> ids(pairs.size());
+  std::vector<std::size_t> others;  // somebody has a row under one of their addresses
+  std::vector<RecipientAddress> theirs;
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    ids[i] = pairs[i].by_phone;
+    if (linked[i]) continue;
+    others.push_back(i);
+    theirs.push_back(addresses[i]);
+  }
+  if (others.empty()) return ids;
+  const std::vector<bool> phone_known = HavePhone(tx, outlet, theirs);
+  const std::vector<Known> known = Find(tx, outlet, theirs);
+  for (std::size_t k = 0; k < others.size(); ++k) {
+    // The phone is this user id's since a moment ago, or another's: not sure enough to change.
+    if (phone_known[k] || known[k].id == 0) continue;
     // A phone that changed: the identity stays with the user id, unless the phone has refused.
-    return tx.ExecMaybe(kSuppressed, by_phone) ? by_phone : of_bsuid;
+    if (!tx.ExecMaybe(kSuppressed, ids[others[k]])) ids[others[k]] = known[k].id;
   }
-  // Whoever linked one of the two a moment ago has the word.
-  if (tx.Exec(kLink, by_phone, outlet, address.phone, address.bsuid).affected_rows() == 0) {
-    return by_phone;
-  }
-  tx.Exec(kGiveUp, by_bsuid, outlet, by_phone);
-  tx.Exec(kMergeWindows, by_bsuid, by_phone);
-  tx.Exec(kMergeSuppressions, by_bsuid, by_phone);
-  return by_phone;
+  return ids;
 }
 
 }  // namespace
@@ -162,11 +227,18 @@ std::vector<std::int64_t> ResolveRecipients(pg::Transaction& tx, const std::stri
       to_link[{address.phone, address.bsuid}].push_back(i);
     }
   }
+  if (to_link.empty()) return ids;
+  std::vector<RecipientAddress> both;
+  std::vector<Pair> pairs;
   for (const auto& [pair, places] : to_link) {
-    const std::int64_t id =
-        Link(tx, outlet, addresses[places.front()], IdOf(key, outlet, 'p', pair.first),
-             IdOf(key, outlet, 'b', pair.second));
-    for (const std::size_t place : places) ids[place] = id;
+    both.push_back(addresses[places.front()]);
+    pairs.push_back({IdOf(key, outlet, 'p', pair.first), IdOf(key, outlet, 'b', pair.second)});
+  }
+  const std::vector<std::int64_t> resolved = ResolvePairs(tx, outlet, both, pairs);
+  std::size_t next = 0;
+  for (const auto& [pair, places] : to_link) {
+    for (const std::size_t place : places) ids[place] = resolved[next];
+    ++next;
   }
   return ids;
 }

@@ -91,5 +91,54 @@ TEST_CASE("Recipients: a phone that changed stays with its user id", "[dispatche
   }
 }
 
+// The ids that one batch of messages to these people was given.
+std::vector<std::int64_t> IdsOf(LedgerFixture& f, int first,
+                                const std::vector<std::pair<std::string, std::string>>& people) {
+  std::vector<NewMessage> batch;
+  for (const auto& [phone, bsuid] : people) {
+    batch.push_back(f.Message(first++));
+    batch.back().phone = phone;
+    batch.back().bsuid = bsuid;
+  }
+  std::vector<std::int64_t> ids;
+  for (const auto& pushed : f.Enqueue(batch).to_push) ids.push_back(pushed.recipient_id);
+  return ids;
+}
+
+TEST_CASE("Recipients: a batch links its people as one after another would be", "[dispatcher]") {
+  LedgerFixture f;
+  const std::int64_t known = IdOf(f, 1, "+628111", "ID.1");
+  const std::vector<std::int64_t> phones =
+      IdsOf(f, 2, {{"+628222", ""}, {"+628333", ""}, {"+628444", ""}, {"+628555", ""}});
+  const std::vector<std::int64_t> ids = IdsOf(f, 10,
+                                              {{"+628222", "ID.2"},  // new to us
+                                               {"+628222", "ID.2"},  // twice
+                                               {"+628333", "ID.2"},  // her second phone
+                                               {"+628444", "ID.4"},
+                                               {"+628444", "ID.5"},    // the phone is sure
+                                               {"+628555", "ID.1"}});  // known: a new phone
+  CHECK(ids ==
+        std::vector<std::int64_t>{phones[0], phones[0], phones[0], phones[2], phones[2], known});
+  CHECK(IdsOf(f, 20, {{"", "ID.2"}, {"", "ID.4"}, {"", "ID.1"}}) ==
+        std::vector<std::int64_t>{phones[0], phones[2], known});
+  CHECK(f.Sql("SELECT count(*) FROM recipients WHERE merged_into IS NULL") == "3");
+}
+
+TEST_CASE("Recipients: what held for either of two holds for both once a batch links them",
+          "[dispatcher]") {
+  LedgerFixture f;
+  const std::vector<std::int64_t> apart =
+      IdsOf(f, 1, {{"+628111", ""}, {"", "ID.1"}, {"+628222", ""}, {"", "ID.2"}});
+  for (const int n : {1, 4}) {  // one by phone, one by user id
+    REQUIRE_THAT(f.store.SuppressRecipient(f.Id(n), "DELIVERY_UPDATES", "OPTED_OUT", f.Deadline()),
+                 IsOk());
+  }
+  NewMessage first = f.Message(5), second = f.Message(6);
+  first.phone = "+628111", first.bsuid = "ID.1";
+  second.phone = "+628222", second.bsuid = "ID.2";
+  CHECK(f.Enqueue({first, second}).to_push.empty());
+  CHECK(f.Sql("SELECT count(DISTINCT recipient_id) FROM suppressions") == "4");
+}
+
 }  // namespace
 }  // namespace kabar::dispatcher

@@ -34,7 +34,7 @@ constexpr pg::Query kSettleable{
     " JOIN lanes l ON l.id = u.lane_id JOIN sender_evidence e ON e.sender_id = u.sender_id"
     " WHERE u.since <= clock_timestamp() - $1::bigint * interval '1 millisecond'"
     "  AND l.state IN (1, 2) AND e.send_answered > u.sent_by"
-    "  AND NOT EXISTS (SELECT 1 FROM webhook_journal j WHERE NOT j.applied"
+    "  AND NOT EXISTS (SELECT 1 FROM webhook_journal j WHERE j.applied < j.size"
     "   AND j.received_at <= u.since + $1::bigint * interval '1 millisecond')"
     " ORDER BY u.since LIMIT $2::bigint"};
 
@@ -42,7 +42,7 @@ constexpr pg::Query kSettleable{
 constexpr pg::Query kTrimJournal{
     "dispatcher.trim_journal",
     "DELETE FROM webhook_journal WHERE id IN (SELECT id FROM webhook_journal"
-    " WHERE applied AND received_at < now() - $1::bigint * interval '1 second'"
+    " WHERE applied = size AND received_at < now() - $1::bigint * interval '1 second'"
     " ORDER BY id LIMIT 5000)"};
 constexpr pg::Query kTrimClaims{
     "dispatcher.trim_claims",

@@ -25,17 +25,22 @@ namespace kabar::dispatcher {
 namespace {
 
 constexpr pg::Query kAppend{"dispatcher.append_webhooks",
-                            "INSERT INTO webhook_journal (received_at, body)"
-                            " SELECT * FROM unnest($1::timestamptz[], $2::bytea[])"};
-constexpr pg::Query kReadJournal{"dispatcher.read_journal",
-                                 "SELECT id, received_at, body, dead_letter_id FROM webhook_journal"
-                                 " WHERE NOT applied ORDER BY id LIMIT $1::bigint"};
+                            "INSERT INTO webhook_journal (received_at, bodies, size)"
+                            " VALUES ($1, $2::bytea[], $3::int)"};
+// Whole rows, until so many webhooks are reached.
+constexpr pg::Query kReadJournal{
+    "dispatcher.read_journal",
+    "SELECT id, received_at, bodies, applied, dead_letter_id FROM (SELECT *,"
+    "   sum(size - applied) OVER (ORDER BY id) - (size - applied) AS before FROM"
+    "   (SELECT * FROM webhook_journal WHERE applied < size ORDER BY id LIMIT 200) w) x"
+    " WHERE before < $1::bigint ORDER BY id"};
 constexpr pg::Query kLockJournal{"dispatcher.lock_journal",
-                                 "SELECT id FROM webhook_journal WHERE id = ANY($1::bigint[])"
-                                 " AND NOT applied ORDER BY id FOR UPDATE"};
+                                 "SELECT id, applied FROM webhook_journal"
+                                 " WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE"};
 constexpr pg::Query kMarkApplied{
     "dispatcher.mark_applied",
-    "UPDATE webhook_journal SET applied = true WHERE id = ANY($1::bigint[])"};
+    "UPDATE webhook_journal SET applied = ($2::bigint[])[array_position($1::bigint[], id)]"
+    " WHERE id = ANY($1::bigint[])"};
 constexpr pg::Query kSendersOf{"dispatcher.senders_by_phone_number_id",
                                "SELECT phone_number_id, id, outlet_id, portfolio_id FROM senders"
                                " WHERE phone_number_id = ANY($1::text[])"};
@@ -96,7 +101,7 @@ class Application {
     for (const auto& [sender, time] : evidence_) tx_.Exec(kEvidence, sender, time);
     effects_.changes = ledger_.changes();
     effects_.requeued = ledger_.requeued();
-    tx_.Exec(kMarkApplied, pg::BigintArray(batch_.journal_ids));
+    MarkJournal();
     return events_.Append(tx_);
   }
 
@@ -107,10 +112,30 @@ class Application {
   };
 
   absl::Status LockJournal() {
-    const pqxx::result rows = tx_.Exec(kLockJournal, pg::BigintArray(batch_.journal_ids));
-    if (rows.size() == batch_.journal_ids.size()) return absl::OkStatus();
+    std::map<std::int64_t, std::int32_t> applied;
+    for (const pqxx::row& row : tx_.Exec(kLockJournal, JournalRows())) {
+      applied[row[0].as<std::int64_t>()] = row[1].as<std::int32_t>();
+    }
+    const bool as_read =
+        std::all_of(batch_.journal.begin(), batch_.journal.end(), [&](const JournalPart& part) {
+          const auto row = applied.find(part.id);
+          return row != applied.end() && row->second == part.first;
+        });
+    if (as_read) return absl::OkStatus();
     return base::Error(absl::StatusCode::kAborted, "JOURNAL_MOVED_ON",
                        "another process applied these webhooks; read the journal anew");
+  }
+
+  std::string JournalRows() const {
+    pg::ArrayBuilder ids;
+    for (const JournalPart& part : batch_.journal) ids.Add(part.id);
+    return std::move(ids).Finish();
+  }
+
+  void MarkJournal() {
+    pg::ArrayBuilder ends;
+    for (const JournalPart& part : batch_.journal) ends.Add(part.end);
+    tx_.Exec(kMarkApplied, JournalRows(), std::move(ends).Finish());
   }
 
   void FindSenders() {
@@ -432,21 +457,34 @@ class Application {
   std::set<std::tuple<std::string, std::string, std::string, std::string>> buried_;
 };
 
+// Those of one row that are not applied yet.
+void AddWaiting(const pqxx::row& row, std::vector<JournalEntry>& entries) {
+  std::vector<std::string> bodies = pg::BytesArrayField(row[2]);
+  for (auto place = row[3].as<std::size_t>(); place < bodies.size(); ++place) {
+    entries.push_back({.id = row[0].as<std::int64_t>(),
+                       .place = static_cast<std::int32_t>(place),
+                       .received_at = pg::TimeField(row[1]),
+                       .body = std::move(bodies[place]),
+                       .dead_letter_id = pg::OptIntField(row[4]).value_or(0)});
+  }
+}
+
 }  // namespace
 
 absl::Status PgStore::AppendWebhooks(const std::vector<JournalEntry>& payloads,
                                      absl::Time deadline) {
   if (payloads.empty()) return absl::OkStatus();
-  pg::ArrayBuilder times, bodies;
+  absl::Time first = absl::InfiniteFuture();
+  pg::ArrayBuilder bodies;
   for (const JournalEntry& payload : payloads) {
-    times.Add(payload.received_at);
+    first = std::min(first, payload.received_at);
     bodies.AddBytes(payload.body);
   }
-  const std::string time_array = std::move(times).Finish();
   const std::string body_array = std::move(bodies).Finish();
   return pg::Transact(pool_, "AppendWebhooks", {.deadline = deadline, .attempts = 3},
                       [&](pg::Transaction& tx) -> absl::Status {
-                        tx.Exec(kAppend, time_array, body_array);
+                        tx.Exec(kAppend, first, body_array,
+                                static_cast<std::int64_t>(payloads.size()));
                         tx.NotifyAfterCommit(kWebhookChannel);
                         return absl::OkStatus();
                       });
@@ -454,18 +492,15 @@ absl::Status PgStore::AppendWebhooks(const std::vector<JournalEntry>& payloads,
 
 absl::StatusOr<std::vector<JournalEntry>> PgStore::ReadJournal(int limit, absl::Time deadline) {
   std::vector<JournalEntry> entries;
-  KABAR_RETURN_IF_ERROR(
-      pg::Transact(pool_, "ReadJournal", {.deadline = deadline, .read_only = true},
-                   [&](pg::Transaction& tx) -> absl::Status {
-                     entries.clear();
-                     for (const pqxx::row& row : tx.Exec(kReadJournal, limit)) {
-                       entries.push_back({.id = row[0].as<std::int64_t>(),
-                                          .received_at = pg::TimeField(row[1]),
-                                          .body = pg::BytesField(row[2]),
-                                          .dead_letter_id = pg::OptIntField(row[3]).value_or(0)});
-                     }
-                     return absl::OkStatus();
-                   }));
+  KABAR_RETURN_IF_ERROR(pg::Transact(pool_, "ReadJournal",
+                                     {.deadline = deadline, .read_only = true},
+                                     [&](pg::Transaction& tx) -> absl::Status {
+                                       entries.clear();
+                                       for (const pqxx::row& row : tx.Exec(kReadJournal, limit)) {
+                                         AddWaiting(row, entries);
+                                       }
+                                       return absl::OkStatus();
+                                     }));
   return entries;
 }
 

@@ -290,7 +290,8 @@ TEST_CASE("ApplyWebhooks: a payload is applied once, whoever comes second", "[di
   REQUIRE(journal->size() == 2);
   CHECK(journal->at(0).body == std::string("\0{", 2));
   WebhookBatch batch;
-  batch.journal_ids = {journal->at(0).id, journal->at(1).id};
+  CHECK(journal->at(1).id == journal->at(0).id);
+  batch.journal = {{journal->at(0).id, 0, 2}};
   batch.statuses = {f.Status(1, AttemptState::kDelivered)};
   REQUIRE_THAT(f.store.ApplyWebhooks(batch, f.Deadline()), IsOk());
   CHECK_THAT(f.store.ApplyWebhooks(batch, f.Deadline()), ReasonIs("JOURNAL_MOVED_ON"));
@@ -355,7 +356,7 @@ TEST_CASE("WebhookApplier: a payload that the ledger refuses does not stop those
   Poisoned f;
   CHECK(f.Rounds(10) == 2);
   CHECK(f.Applied() == "in.1 in.3");
-  CHECK(f.Sql("SELECT count(*) FROM webhook_journal WHERE NOT applied") == "0");
+  CHECK(f.Sql("SELECT count(*) FROM webhook_journal WHERE applied < size") == "0");
   const auto letters = f.store.ListDeadLetters("toko-a", {}, 0, 10, f.Deadline());
   REQUIRE_THAT(letters, IsOk());
   REQUIRE(letters->size() == 1);

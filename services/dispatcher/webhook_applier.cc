@@ -18,7 +18,7 @@
 namespace kabar::dispatcher {
 namespace {
 
-constexpr int kBatch = 256;
+constexpr int kBatch = 512;
 constexpr absl::Duration kTimeout = absl::Seconds(20);
 constexpr absl::Duration kActTimeout = absl::Seconds(5);
 constexpr int kEqualFailures = 3;
@@ -77,8 +77,8 @@ absl::StatusOr<bool> WebhookApplier::RunOnce() {
 void WebhookApplier::NoteFailure(const JournalEntry& first, const absl::Status& failure) {
   if (!pg::IsOfData(failure)) return;  // says nothing about the payloads
   // Not ToString: it tells a status' payloads in any order.
-  std::string seen =
-      absl::StrCat(first.id, " ", pg::SqlState(failure), " ", absl::string_view(failure.message()));
+  std::string seen = absl::StrCat(first.id, " ", first.place, " ", pg::SqlState(failure), " ",
+                                  absl::string_view(failure.message()));
   failures_ = seen == failure_ ? failures_ + 1 : 1;
   failure_ = std::move(seen);
 }
@@ -113,7 +113,7 @@ absl::Status WebhookApplier::Bury(const JournalEntry& entry, const absl::Status&
   // Whose it is: a payload is of one number, as far as the provider ever sent any.
   if (!read.statuses.empty()) letter.phone_number_id = read.statuses.front().phone_number_id;
   if (!read.inbound.empty()) letter.phone_number_id = read.inbound.front().phone_number_id;
-  WebhookBatch grave{.journal_ids = {entry.id},
+  WebhookBatch grave{.journal = {{entry.id, entry.place, entry.place + 1}},
                      .retried_letters = read.retried_letters,
                      .dead_letters = {std::move(letter)}};
   absl::StatusOr<WebhookEffects> buried = admin_.ApplyWebhooks(grave, deadline);
@@ -128,7 +128,7 @@ absl::Status WebhookApplier::Bury(const JournalEntry& entry, const absl::Status&
   count.Increment();
   Count(*buried, policy_, clock_.Now() - entry.received_at);
   log::Error("a webhook could not be applied and is a dead letter now, a person must look",
-             {{"journal_id", entry.id}, {"error", why}});
+             {{"journal_id", entry.id}, {"place", entry.place}, {"error", why}});
   return absl::OkStatus();
 }
 

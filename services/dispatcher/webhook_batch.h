@@ -72,8 +72,17 @@ struct NewDeadLetter {
   std::int64_t dead_letter_id = 0;  // not a new one, but this one again
 };
 
+// Of one row of the journal the webhooks from `first` to before `end`; those before are applied.
+struct JournalPart {
+  std::int64_t id = 0;
+  std::int32_t first = 0;
+  std::int32_t end = 0;
+
+  bool operator==(const JournalPart&) const = default;
+};
+
 struct WebhookBatch {
-  std::vector<std::int64_t> journal_ids = {};
+  std::vector<JournalPart> journal = {};
   std::vector<std::int64_t> retried_letters = {};  // whose webhooks are among them
   // In the order in which they came.
   std::vector<StatusChange> statuses = {};

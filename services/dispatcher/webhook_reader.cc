@@ -108,13 +108,21 @@ InboundMessage ReadInbound(const whatsapp::Inbound& from, const JournalEntry& en
           .dead_letter_id = entry.dead_letter_id};
 }
 
+void AddPart(const JournalEntry& entry, std::vector<JournalPart>& parts) {
+  if (!parts.empty() && parts.back().id == entry.id && parts.back().end == entry.place) {
+    ++parts.back().end;
+  } else {
+    parts.push_back({entry.id, entry.place, entry.place + 1});
+  }
+}
+
 }  // namespace
 
 WebhookBatch ReadWebhooks(const std::vector<JournalEntry>& entries,
                           const whatsapp::ErrorPolicy& policy) {
   WebhookBatch batch;
   for (const JournalEntry& entry : entries) {
-    batch.journal_ids.push_back(entry.id);
+    AddPart(entry, batch.journal);
     if (entry.dead_letter_id != 0) batch.retried_letters.push_back(entry.dead_letter_id);
     absl::StatusOr<whatsapp::Webhook> webhook = whatsapp::ParseWebhook(entry.body);
     if (!webhook.ok()) {

@@ -31,7 +31,7 @@ TEST_CASE("ReadWebhooks: a status becomes an attempt's state", "[dispatcher]") {
       R"("statuses":[{"id":"wamid.1","status":"delivered","timestamp":"1700000900","recipient_id":"62812",)"
       R"("biz_opaque_callback_data":"tag","pricing":{"billable":true,"pricing_model":"PMP",)"
       R"("type":"regular","category":"utility"}}])"));
-  CHECK(batch.journal_ids == std::vector<std::int64_t>{5});
+  CHECK(batch.journal == std::vector<JournalPart>{{5, 0, 1}});
   REQUIRE(batch.statuses.size() == 1);
   CHECK(batch.statuses[0].phone_number_id == "1001");
   CHECK(batch.statuses[0].provider_id == "wamid.1");
@@ -100,7 +100,7 @@ TEST_CASE("ReadWebhooks: what cannot be read is kept as it came", "[dispatcher]"
   REQUIRE(garbage.dead_letters.size() == 1);
   CHECK(garbage.dead_letters[0].kind == "WEBHOOK_MALFORMED");
   CHECK(garbage.dead_letters[0].payload == "not json");
-  CHECK(garbage.journal_ids.size() == 1);
+  CHECK(garbage.journal.size() == 1);
 
   const WebhookBatch other =
       Read(R"({"object":"whatsapp_business_account","entry":[{"id":"77","changes":[{"field":)"

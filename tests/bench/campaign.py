@@ -23,6 +23,7 @@ import grpc
 
 import ground
 import measure
+import statements
 from kabarstack import demo, morning_file
 from kabarstack.client import Client
 from kabarstack.servers import StartError
@@ -32,8 +33,6 @@ from kabarstack.stack import PROVIDER_TEMPLATES, Stack
 NUMBER = "2020000"
 NEVER_BINDS = "1000000/s"  # the fastest rate there is
 STALLED_S = 120
-STATEMENTS = ["-c", "shared_preload_libraries=pg_stat_statements",
-              "-c", "pg_stat_statements.track_planning=on", "-c", "pg_stat_statements.max=1000"]
 
 
 def arguments(parser):
@@ -44,8 +43,7 @@ def arguments(parser):
                         help="messages handed over at a time (1-1000, default 1000)")
     parser.add_argument("--statuses", action="store_true",
                         help="the simulator also sends sent, delivered and read webhooks")
-    parser.add_argument("--statements", action="store_true",
-                        help="also what each SQL statement takes (costs some speed itself)")
+    statements.argument(parser)
     parser.add_argument("--keep", action="store_true",
                         help="leave the stack up until Ctrl-C, to look around")
 
@@ -122,24 +120,6 @@ def starts(stack):
     return window["first_us"] / 1e6, window["last_us"] / 1e6
 
 
-def _forget_statements(stack):
-    stack.postgres.query("CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA public;"
-                         "SELECT public.pg_stat_statements_reset()")
-
-
-def _show_statements(stack, recipients):
-    """Wall time in the statement, waiting for locks and disk included."""
-    print("\n   us/message   planned    calls  rows/call   WAL B/message  statement")
-    for row in stack.postgres.query(
-            "SELECT round(total_exec_time), round(total_plan_time), calls,"
-            " round(rows::numeric / greatest(calls, 1)), round(wal_bytes), left(regexp_replace(query, '\\s+', ' ', 'g'), 90)"
-            " FROM public.pg_stat_statements ORDER BY total_exec_time + total_plan_time DESC LIMIT 40"
-    ).splitlines():
-        ms, plan_ms, calls, rows, wal, text = row.split("|", 5)
-        print(f"   {float(ms) * 1000 / recipients:>10.1f}{float(plan_ms) * 1000 / recipients:>10.1f}"
-              f"{calls:>9}{rows:>11}{float(wal) / recipients:>16.0f}  {text}")
-
-
 def inexact(args, stats, state, simulator):
     """Each figure that is not as it must be, as a sentence."""
     wrong = []
@@ -170,7 +150,7 @@ def figures(args, stack):
     import_s = time.time() - begun
     created = draft(client, args, sender.id)
     if args.statements:
-        _forget_statements(stack)
+        statements.forget(stack)
     counter = measure.Cpu(stack)
     pb = client.pb.campaigns
     running = client.campaigns.StartCampaign(pb.StartCampaignRequest(id=created.id))
@@ -227,14 +207,14 @@ def run(args):
 
 def _run(args, folder):
     stack = make_stack(folder, args.workers, {"statuses": {"enabled": args.statuses}},
-                       STATEMENTS if args.statements else ())
+                       statements.FLAGS if args.statements else ())
     code = 1
     try:
         stack.start()
         measured = figures(args, stack)
         _show(measured)
         if args.statements:
-            _show_statements(stack, args.recipients)
+            statements.show(stack, args.recipients)
         measure.write_json(args.json, measured)
         code = 1 if measured["inexact"] else 0
         if args.keep:

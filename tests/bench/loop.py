@@ -24,6 +24,7 @@ import grpc
 import campaign
 import ground
 import measure
+import statements
 from kabarstack import demo, morning_file
 from kabarstack.client import Client
 from kabarstack.servers import StartError
@@ -41,6 +42,7 @@ def arguments(parser):
                         help="worker processes (default 1)")
     parser.add_argument("--connections", type=int, default=128, metavar="N",
                         help="webhook POSTs in flight at most (default 128)")
+    statements.argument(parser)
 
 
 def _await_read(client, run_id, count):
@@ -125,6 +127,8 @@ def _figures(args, stack):
     morning_file.write(path, args.recipients)
     demo.import_file(client, path)
     draft = campaign.draft(client, argparse.Namespace(batch_size=1000), sender.id)
+    if args.statements:
+        statements.forget(stack)
     counter = measure.Cpu(stack)
     pb = client.pb.campaigns
     running = client.campaigns.StartCampaign(pb.StartCampaignRequest(id=draft.id))
@@ -185,10 +189,13 @@ def run(args):
 
 def _run(args, folder):
     stack = campaign.make_stack(folder, args.workers, scenario=SCENARIO,
+                                flags=statements.FLAGS if args.statements else (),
                                 webhook={"connections": args.connections})
     try:
         stack.start()
         figures = _figures(args, stack)
+        if args.statements:
+            statements.show(stack, args.recipients)
     finally:
         stack.stop()
     _show(figures)

@@ -302,7 +302,7 @@ def _troubles(path, count=4):
 
 # One row a thing that moves. A consumer's position counts what it has committed.
 _UNQUIET = """
-SELECT 'webhooks not applied: ' || count(*) FROM dispatcher.webhook_journal WHERE NOT applied
+SELECT 'webhooks not applied: ' || sum(size - applied) FROM dispatcher.webhook_journal WHERE applied < size
  HAVING count(*) > 0
 UNION ALL SELECT s.source || ': events without a number' FROM (
  SELECT 'dispatcher' AS source, count(*) AS n FROM dispatcher.outbox WHERE number IS NULL

@@ -150,7 +150,9 @@ struct LedgerFixture {
     batch.inbound = std::move(inbound);
     const auto journal = store.ReadJournal(100, Deadline());
     REQUIRE_THAT(journal, testing::IsOk());
-    for (const JournalEntry& entry : *journal) batch.journal_ids.push_back(entry.id);
+    for (const JournalEntry& entry : *journal) {
+      batch.journal.push_back({entry.id, entry.place, entry.place + 1});
+    }
     auto effects = store.ApplyWebhooks(batch, Deadline());
     REQUIRE_THAT(effects, testing::IsOk());
     return *effects;
