@@ -60,16 +60,6 @@ std::vector<std::string> TextArrayField(const pqxx::field& field) {
   return texts;
 }
 
-std::vector<std::string> BytesArrayField(const pqxx::field& field) {
-  std::vector<std::string> values = TextArrayField(field);
-  for (std::string& value : values) {
-    std::optional<std::string> bytes = ParseBytes(value);
-    if (!bytes) Refuse(field, "an array of bytea");
-    value = *std::move(bytes);
-  }
-  return values;
-}
-
 std::vector<int64_t> BigintArrayField(const pqxx::field& field) {
   std::vector<int64_t> numbers;
   for (const std::string& text : TextArrayField(field)) {

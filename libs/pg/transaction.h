@@ -128,9 +128,7 @@ std::string BytesField(const pqxx::field& field);
 std::string TextField(const pqxx::field& field);
 std::optional<std::string> OptTextField(const pqxx::field& field);
 std::optional<int64_t> OptIntField(const pqxx::field& field);
-// NULL elements throw.
-std::vector<std::string> TextArrayField(const pqxx::field& field);
-std::vector<std::string> BytesArrayField(const pqxx::field& field);
+std::vector<std::string> TextArrayField(const pqxx::field& field);  // NULL elements throw
 std::vector<int64_t> BigintArrayField(const pqxx::field& field);
 
 }  // namespace kabar::pg
