@@ -28,6 +28,7 @@ struct ClaimedEntry {
   std::int64_t start_not_before_us = 0;
   std::int64_t start_not_after_us = 0;
   std::int64_t server_slot_us = 0;  // the slot as the server knows it, for GiveBack
+  bool took_place = false;          // of the portfolio's 24 hours: its recipient had none
 };
 
 struct Claim {
@@ -84,7 +85,8 @@ class Queue {
                                                            const std::vector<QueueEntry>& entries,
                                                            absl::Time deadline) = 0;
   // Claimed messages of which certainly no byte was written: their recipients need not wait for the
-  // pair's interval. The slots themselves have passed and are lost.
+  // pair's interval, and places that they took of the portfolio's 24 hours are free again, unless
+  // another claim has counted on one since. The slots themselves have passed and are lost.
   virtual absl::Status GiveBack(const std::string& portfolio_id, const std::string& sender_id,
                                 const std::vector<ClaimedEntry>& unsent, absl::Time deadline) = 0;
   // Appends to the lane's list or the delayed set and wakes the workers.

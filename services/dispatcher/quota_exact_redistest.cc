@@ -55,18 +55,26 @@ TEST_CASE("Quota: no window of 24 h holds more than the limit, whatever is asked
   h.Build(lanes);
   std::map<std::string, Lane> by_id;
   for (const Lane& lane : lanes) by_id[lane.id] = lane;
-  std::size_t pushed = 0, claimed = 0, free = 0;
+  std::size_t pushed = 0, claimed = 0, free = 0, freed = 0;
+  std::vector<Claim> refused;  // by the ledger: given back a while later
   const absl::Time end = In(absl::Milliseconds(2500));
   while (absl::Now() < end) {
     if (pick(0, 3) == 0 && pushed < 400) {
       const Lane& lane = lanes[static_cast<std::size_t>(pick(0, 3))];
       std::vector<std::int64_t> to;
-      for (int i = pick(1, 6); i > 0; --i) to.push_back(pick(1, 60));
+      for (int i = pick(1, 6); i > 0; --i) to.push_back(pick(1, 30));
       h.Push(lane, to);
       pushed += to.size();
     }
-    const Claim claim = h.ClaimNext(pick(1, 5));
+    Claim claim = h.ClaimNext(pick(1, 5));
+    Claim unsent = claim;
+    unsent.entries.clear();
     for (const ClaimedEntry& e : claim.entries) {
+      if (pick(0, 2) == 0 || (e.took_place && freed == 0)) {
+        unsent.entries.push_back(e);
+        freed += e.took_place ? 1 : 0;
+        continue;
+      }
       ++claimed;
       const std::int64_t r = e.entry.recipient_id;
       if (inside.contains({by_id[claim.lane_id].sender_id, r})) {
@@ -75,12 +83,18 @@ TEST_CASE("Quota: no window of 24 h holds more than the limit, whatever is asked
       }
       uses.push_back({r, e.server_slot_us, e.server_slot_us + 50000});
     }
+    if (!unsent.entries.empty()) refused.push_back(std::move(unsent));
+    if (!refused.empty() && pick(0, 40) == 0) {
+      const auto any = static_cast<std::size_t>(pick(0, static_cast<int>(refused.size()) - 1));
+      h.GiveBack(refused[any]);
+      refused.erase(refused.begin() + static_cast<std::ptrdiff_t>(any));
+    }
     base::SystemClock().SleepFor(absl::Milliseconds(1), {});
   }
   CHECK(MostInDay(uses) <= static_cast<std::size_t>(limit));
   CHECK(claimed > 20);
   CHECK(uses.size() > 2 * static_cast<std::size_t>(limit));
-  CAPTURE(free);
+  CAPTURE(free, freed);
 }
 
 // A number's slots lie up to 50 ms ahead, so of two numbers' claims the later may give the earlier
@@ -143,6 +157,66 @@ TEST_CASE("Quota: a use never moves back", "[dispatcher][quota]") {
   const auto score = h.redis.Command({"ZSCORE", "kabar:{p1}:uniq", "7"}, In(absl::Seconds(5)));
   REQUIRE(score.ok());
   CHECK(std::stod(score->text) >= static_cast<double>(h.SlotOf(first, 7)));
+}
+
+TEST_CASE("Quota: a claim that is given back leaves its place to the next", "[dispatcher][quota]") {
+  TwoNumbers h(2);
+  const Lane a = h.LaneOf(h.sender, "a"), b = h.LaneOf(h.other, "b");
+  h.Build({a, b});
+  h.Push(a, {1});
+  const Claim first = h.ClaimSome();
+  h.Push(b, {2, 3, 4});
+  CHECK(h.Drain() == std::multiset<std::int64_t>{2});
+  h.GiveBack(first);
+  CHECK(h.Drain() == std::multiset<std::int64_t>{3});  // on the other number, without being asked
+  h.GiveBack(first);                                   // told twice: there is nothing more to free
+  CHECK(h.Drain().empty());
+  h.Push(a, {1});
+  CHECK(h.Drain().empty());  // he has no place any more
+}
+
+TEST_CASE("Quota: a place on which another claim counts is not given back", "[dispatcher][quota]") {
+  TwoNumbers h(1);
+  h.store.windows = {{.sender_id = "s2", .recipient_id = 9, .last_inbound = absl::Now()}};
+  const Lane a = h.LaneOf(h.sender, "a"), b = h.LaneOf(h.other, "b");
+
+  SECTION("of the other number, which may send") {
+    const bool both_unsent = GENERATE(false, true);
+    h.Build({a, b});
+    h.Push(a, {7});
+    const Claim first = h.ClaimSome();
+    h.Push(b, {7});
+    const Claim second = h.ClaimSome();
+    h.GiveBack(first);
+    if (both_unsent) h.GiveBack(second);  // who knows
+  }
+  SECTION("of the same claim") {
+    h.sender.throughput = Per(50, absl::Seconds(1));  // farther apart than the pair
+    h.sender.pair_rate = Per(100, absl::Milliseconds(1));
+    h.Build({a, b});
+    h.Push(a, {7, 7});
+    Claim both = h.ClaimSome();
+    REQUIRE(both.entries.size() == 2);
+    both.entries.resize(1);
+    h.GiveBack(both);
+  }
+  SECTION("of before: he was written to an hour ago") {
+    h.UsedUntil(7, absl::Hours(23));
+    h.Build({a, b});
+    h.Push(a, {7});
+    const Claim again = h.ClaimSome();
+    h.GiveBack(again);
+  }
+  SECTION("by who needed none himself") {
+    h.Build({a, b});
+    h.Push(a, {9});
+    h.ClaimSome();
+    h.Push(b, {9});  // he wrote to that number
+    const Claim inside = h.ClaimSome();
+    h.GiveBack(inside);
+  }
+  h.Push(a, {8});
+  CHECK(h.Drain().empty());
 }
 
 }  // namespace

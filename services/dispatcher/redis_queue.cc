@@ -31,8 +31,9 @@ absl::StatusOr<Claim> RedisQueue::ClaimNext(const std::string& portfolio_id, int
   claim.next_claim_us = answer.answered_us +
                         (next == 0 ? idle : std::clamp<std::int64_t>(next - server_now, 0, idle));
   const State::SlotLength length = {.ahead_us = ToInt(e[6]), .allowance_us = ToInt(e[5])};
-  for (std::size_t i = 8; i + 2 < e.size(); i += 3) {
+  for (std::size_t i = 8; i + 3 < e.size(); i += 4) {
     claim.entries.push_back(state_->ToEntry(answer, server_now, length, i));
+    claim.entries.back().took_place = ToInt(e[i + 3]) == 1;
   }
   if (!claim.entries.empty()) {
     claim.lane_id = e[3].text;
@@ -67,10 +68,11 @@ absl::StatusOr<std::vector<ClaimedEntry>> RedisQueue::Reslot(const std::string& 
 absl::Status RedisQueue::GiveBack(const std::string& portfolio_id, const std::string& sender_id,
                                   const std::vector<ClaimedEntry>& unsent, absl::Time deadline) {
   for (std::size_t i = 0; i < unsent.size(); i += kMaxPush) {
-    RedisArgs args = {sender_id};
+    RedisArgs args = {sender_id, Micros(state_->early)};
     for (std::size_t k = i; k < std::min(unsent.size(), i + kMaxPush); ++k) {
       args.push_back(absl::StrCat(unsent[k].entry.recipient_id));
       args.push_back(absl::StrCat(unsent[k].server_slot_us));
+      args.push_back(unsent[k].took_place ? "1" : "0");
     }
     KABAR_RETURN_IF_ERROR(state_->Run(state_->give_back, portfolio_id, args, deadline).status());
   }

@@ -268,21 +268,20 @@ void SlotSender::GiveBack() {
     by_sender[{one.job->portfolio_id, one.job->sender_id}].push_back(one.job->slot);
   }
   for (const auto& [key, slots] : by_sender) {
-    // Fails it, the recipients wait for a pair's interval.
+    // Fails it, the recipients wait for a pair's interval, and places stay taken.
     queue_.GiveBack(key.first, key.second, slots, clock_.Now() + kSlotTimeout).IgnoreError();
   }
   for (auto& one : unsent) Finish(std::move(one.outcome), one.job->started);
 }
 
-void SlotSender::Fail(const SendJob& job, absl::string_view reason) {
-  if (job.probe) watch_.Ended(job, SenderWord::kNone);
+void SlotSender::Fail(JobPtr job, absl::string_view reason) {
   Outcome outcome;
-  outcome.message_id = job.message_id;
-  outcome.lane_id = job.lane_id;
-  outcome.attempt = job.attempt;
+  outcome.message_id = job->message_id;
+  outcome.lane_id = job->lane_id;
+  outcome.attempt = job->attempt;
   outcome.state = AttemptState::kFailed;
   outcome.reason = std::string(reason);
-  Finish(std::move(outcome), false);
+  GoBack(std::move(job), std::move(outcome));
 }
 
 void SlotSender::Finish(Outcome outcome, bool started) {

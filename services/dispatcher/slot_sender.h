@@ -51,7 +51,7 @@ class SlotSender {
   void Return(std::unique_ptr<SendJob> job, absl::string_view reason,
               absl::Time not_before = absl::InfinitePast());
   // Cannot be sent, and will not be.
-  void Fail(const SendJob& job, absl::string_view reason);
+  void Fail(std::unique_ptr<SendJob> job, absl::string_view reason);
   // Of the numbers that it sends for; lives as long as this.
   SenderWatch& watch() { return watch_; }
 

@@ -198,5 +198,14 @@ TEST_CASE("SlotSender: at its end what has not started goes back unsent", "[disp
   CHECK(ids.size() == 5);
 }
 
+TEST_CASE("SlotSender: what cannot be sent is given back too", "[dispatcher]") {
+  Sending s;
+  s.turns.Claimed("snd", "lane", 1);
+  s.sender->Fail(s.Job("m", absl::ZeroDuration()), "WINDOW_CLOSED_NO_TEMPLATE");
+  CHECK(s.One().state == AttemptState::kFailed);
+  CHECK(s.One().reason == "WINDOW_CLOSED_NO_TEMPLATE");
+  CHECK(s.queue.GivenBack() == std::vector<std::string>{"m"});
+}
+
 }  // namespace
 }  // namespace kabar::dispatcher

@@ -225,12 +225,12 @@ void Worker::State::Prepare(const std::string& portfolio, const Claim& claim,
   }
   job->sender = *of_sender;
   auto body = BuildBody(message, &job->free_text);
-  if (!body.ok()) return sender.Fail(*job, base::GetReason(body.status()));
+  if (!body.ok()) return sender.Fail(std::move(job), base::GetReason(body.status()));
   job->body = *std::move(body);
   sender.Enter(std::move(job));
 }
 
-// Fails it, their recipients wait for a pair's interval.
+// Fails it, their recipients wait for a pair's interval, and places stay taken for a day.
 void Worker::State::GiveBack(const std::string& portfolio, const Claim& claim,
                              const std::vector<ClaimedEntry>& unsent) {
   if (unsent.empty()) return;

@@ -1,6 +1,6 @@
 -- ARGV: run id, max ids, hold (us), lead (us), early (us).
 -- Answers {status, server time, next time (0: none known), lane, sender, J, ahead, word, id,
--- recipient, slot, ...}. Slots lie in [now + lead, now + lead + hold]; each may start from slot -
+-- recipient, slot, 1 if it took one of the portfolio's places, ...}. Slots lie in [now + lead, now + lead + hold]; each may start from slot -
 -- ahead until slot + J (us). The word: 'probe' (the only message of a number whose circuit is open:
 -- tell what came of it), 'suspect' (the last ones failed: tell if one goes well), or ''.
 --
@@ -103,6 +103,7 @@ local function claim_from(s, sh, lane, answer)
   local max = probing and 1 or max
   local places = places_of(portfolio, class_of(lh.prio))
   local some_wait = num(portfolio.waiting) > 0
+  local some_first = redis.call('EXISTS', P .. 'first') == 1
   local last = now + lead + hold
   local taken, looked = 0, 0
   local function slot() return math.max(now + lead, s_tat, l_tat - tolerance) end
@@ -124,7 +125,7 @@ local function claim_from(s, sh, lane, answer)
     local pair = scores(P .. 'pair:' .. s, recipients)
     local window = scores(P .. 'win:' .. s, recipients)
     local used = places and scores(P .. 'uniq', recipients)
-    local pairs_spent, uses = {}, {}
+    local pairs_spent, uses, first, again = {}, {}, {}, {}
     for i, item in ipairs(items) do
       local t = slot()
       if t > last or taken == max then
@@ -149,6 +150,12 @@ local function claim_from(s, sh, lane, answer)
             uses[#uses + 1] = int(t + allowance)
             uses[#uses + 1] = r
             if used then used[r] = t + allowance end
+            if new then
+              first[#first + 1] = int(t)
+              first[#first + 1] = r
+            elseif some_first or #first > 0 then
+              again[#again + 1] = r
+            end
           end
           if new then
             places = places - 1
@@ -160,11 +167,18 @@ local function claim_from(s, sh, lane, answer)
           answer[#answer + 1] = ids[i]
           answer[#answer + 1] = r
           answer[#answer + 1] = t
+          answer[#answer + 1] = new and 1 or 0
         end
       end
     end
     if #pairs_spent > 0 then redis.call('ZADD', P .. 'pair:' .. s, unpack(pairs_spent)) end
     if #uses > 0 then redis.call('ZADD', P .. 'uniq', 'GT', unpack(uses)) end
+    if #first > 0 then
+      redis.call('ZADD', P .. 'first', unpack(first))
+      some_first = true
+    end
+    -- Also who took his place in this very claim and is written to a second time in it.
+    if #again > 0 then redis.call('ZREM', P .. 'first', unpack(again)) end
   end
   redis.call('HSET', P .. 's:' .. s, 'tat', int(s_tat), 'spent', int(num(sh.spent) + taken))
   if probing and taken > 0 then

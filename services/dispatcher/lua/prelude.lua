@@ -25,6 +25,9 @@
 --   full:<sender>:<class>  zset: running lanes that have ids in w alone -> since when
 --   pair:<sender>     zset: recipient -> when he may get the next message of that number
 --   uniq              zset: recipient -> last use outside a window, of the last 24 h
+--   first             zset: recipient -> slot of the claim that took him a place in uniq and is the
+--                     only one that has used it: given back, the place is free again. Of the last
+--                     half minute, longer than a claim is given back after it
 --   win:<sender>      zset: recipient -> end of his 24-hour window
 --   refused:<sender>:<recipient>  how often in a row the provider refused the pair
 --   wake              list of at most one token, for which an idle worker waits (BLPOP)
@@ -34,6 +37,7 @@ local DAY = 86400000000
 -- number: handler_quota.h).
 local CAMPAIGNS = 10
 local NEVER = 4000000000000000
+local GIVEN_BACK_WITHIN = 30000000
 
 local function clock()
   local t = redis.call('TIME')
@@ -64,6 +68,7 @@ end
 -- later one may give the earlier slot.
 local function forget_uses(now)
   redis.call('ZREMRANGEBYSCORE', P .. 'uniq', '-inf', int(now - DAY))
+  redis.call('ZREMRANGEBYSCORE', P .. 'first', '-inf', int(now - GIVEN_BACK_WITHIN))
 end
 
 -- How many places for new recipients the class has; nil: any number.
@@ -203,7 +208,10 @@ end
 -- two numbers' claims the later one may give the earlier slot.
 local function spend_recipient(s, r, t, allowance, pair_iv, outside)
   redis.call('ZADD', P .. 'pair:' .. s, int(t + pair_iv), r)
-  if outside then redis.call('ZADD', P .. 'uniq', 'GT', int(t + allowance), r) end
+  if outside then
+    redis.call('ZADD', P .. 'uniq', 'GT', int(t + allowance), r)
+    redis.call('ZREM', P .. 'first', r)
+  end
 end
 
 local function left_waiting(n)
@@ -244,4 +252,11 @@ end
 local function wake()
   redis.call('DEL', P .. 'wake')
   redis.call('RPUSH', P .. 'wake', '1')
+end
+
+-- There may be places now: if some wait for one, their numbers are looked at anew.
+local function look_for_places(early)
+  if num(redis.call('HGET', P .. 'p', 'waiting')) == 0 then return end
+  for _, s in ipairs(redis.call('ZRANGE', P .. 'agenda', 0, -1)) do set_agenda(s, early) end
+  wake()
 end

@@ -60,6 +60,23 @@ struct TwoNumbers : House {
     REQUIRE(queue.PutPortfolio(portfolio, In(absl::Seconds(5))).ok());
   }
 
+  // The next claim that brings something.
+  Claim ClaimSome() {
+    const absl::Time end = In(absl::Seconds(10));
+    Claim claim = ClaimNext();
+    for (; claim.entries.empty() && absl::Now() < end; claim = ClaimNext()) {
+      base::SystemClock().SleepFor(absl::Milliseconds(1), {});
+    }
+    REQUIRE_FALSE(claim.entries.empty());
+    return claim;
+  }
+
+  // Nothing of it was sent.
+  void GiveBack(const Claim& claim) {
+    REQUIRE(
+        queue.GiveBack(portfolio.id, claim.sender_id, claim.entries, In(absl::Seconds(5))).ok());
+  }
+
   // A use that leaves the 24 h that long from now (a rebuild keeps it 50 ms longer).
   void UsedUntil(std::int64_t recipient, absl::Duration from_now) {
     store.recent.push_back(
