@@ -183,7 +183,8 @@ TEST_CASE("Error table: each code of the document, from the refusal to the ledge
       CHECK(f.Sql("SELECT COALESCE(string_agg(purpose || ' ' || CASE WHEN until = 'infinity' THEN"
                   " 'ever' ELSE round(extract(epoch FROM until - now()) / 3600)::text END, ', '),"
                   " '') FROM suppressions") == row.suppressed);
-      CHECK((f.queue.Slowed() > 0) == row.slowed);
+      CHECK(f.queue.Slowed() == (row.slowed ? 1 : 0));
+      CHECK(f.queue.RefusedPairs() == (code == 131056 ? 1 : 0));
       const auto news = f.queue.News();
       CHECK((!news.empty() && news[0].failures > 0) == row.provider_in_trouble);
       CHECK(AllAlerts() - alerts == (row.alert.empty() ? 0 : 1));
@@ -218,7 +219,7 @@ TEST_CASE("Error table: each code of the document, told by a webhook", "[dispatc
           f.store.AppendWebhooks(
               {{.received_at = absl::Now(), .body = FailedStatus(f.Id(1), code)}}, f.Deadline()),
           testing::IsOk());
-      QueueOfLists queue;
+      QueueOfSlots queue;
       WebhookApplier applier(f.store, f.store, queue, whatsapp::ErrorPolicy::BuiltIn(),
                              base::SystemClock());
       const double alerts = AllAlerts();
@@ -238,6 +239,8 @@ TEST_CASE("Error table: each code of the document, told by a webhook", "[dispatc
       CHECK(f.store.GetSender("toko-a", "snd-2", f.Deadline())->state == row.others);
       CHECK(f.LaneStateOf("lane") == row.lane);
       CHECK(f.Sql("SELECT count(*) FROM suppressions") == (row.suppressed.empty() ? "0" : "1"));
+      CHECK(queue.Slowed() == (row.slowed ? 1 : 0));
+      CHECK(queue.RefusedPairs() == (code == 131056 ? 1 : 0));
       CHECK(AllAlerts() - alerts == (row.alert.empty() ? 0 : 1));
     }
   }

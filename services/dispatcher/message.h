@@ -127,7 +127,9 @@ enum class OutcomeAction {
   kStopSender,
   kStopPortfolio,  // every sender of the sender's portfolio
   kPauseLane,
-  kOptOut,  // of marketing
+  kOptOut,       // of marketing
+  kRest24h,      // nothing more to this recipient for 24 h
+  kCloseWindow,  // the provider says that it is closed, whatever we thought
 };
 
 // How an attempt ended, as the worker saw it.
@@ -142,8 +144,6 @@ struct Outcome {
   std::string provider_id = {};  // kAccepted
   std::string reason = {};       // GRAPH_131026, TIMEOUT, WINDOW_CLOSED, ...
   bool retry = false;            // kFailed: QUEUED again at `not_before`, while tries are left
-  bool window_closed = false;    // kFailed: the provider says so, whatever we thought
-  bool rest_24h = false;         // kFailed: nothing more to this recipient for 24 h
   OutcomeAction action = OutcomeAction::kNone;
   absl::Time not_before = absl::InfinitePast();
   absl::Time started_at = absl::InfinitePast();  // when the bytes were written; past: never

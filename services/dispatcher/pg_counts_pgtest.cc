@@ -76,6 +76,8 @@ struct Walk : LedgerFixture {
   }
 
   void WebhooksSome() {
+    // Final, tried again, the pair, a closed window, an opt-out, a day's rest.
+    constexpr int kCodes[] = {131026, 131000, 131056, 131047, 131050, 131049};
     std::vector<StatusChange> statuses;
     for (int i = 0; i < 6 && !open.empty(); ++i) {
       const auto [id, attempt] =
@@ -84,7 +86,7 @@ struct Walk : LedgerFixture {
                           .provider_id = absl::StrCat("w.", id, ".", attempt),
                           .tag = base::FormatAttemptTag(id, attempt),
                           .state = static_cast<AttemptState>(3 + Draw(4)),
-                          .rule = static_cast<FailureRule>(Draw(6))};
+                          .decision = whatsapp::ErrorPolicy::BuiltIn().For(kCodes[Draw(6)])};
       if (status.state == AttemptState::kFailed) status.reason = "GRAPH_2";
       statuses.push_back(std::move(status));
     }

@@ -105,7 +105,7 @@ TEST_CASE("CancelLane: what was queued again below the mark is cancelled too", "
   f.Start(f.Ids(1, 2));
   f.Record({f.Accepted(1), f.Accepted(2)});
   REQUIRE_THAT(f.store.CloseLanes(f.Deadline()), IsOk());  // the mark is past both
-  f.Apply({f.Status(1, AttemptState::kFailed, 1, "GRAPH_1", FailureRule::kRetryBackoff)});
+  f.Apply({f.Status(1, AttemptState::kFailed, 1, "GRAPH_1")});
   REQUIRE(f.State(1) == MessageState::kQueued);
   CHECK(f.store.ListQueued("lane", f.Deadline())->size() == 1);
   REQUIRE_THAT(f.store.CancelLane("toko-a", "lane", f.Deadline()), IsOk());

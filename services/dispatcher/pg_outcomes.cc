@@ -4,14 +4,11 @@
 #include <pqxx/result>
 #include <set>
 
-#include "absl/time/clock.h"
-
 #include "libs/base/status.h"
 #include "libs/log/log.h"
 #include "libs/pg/transaction.h"
-#include "services/dispatcher/pg_lane_state.h"
+#include "services/dispatcher/pg_failures.h"
 #include "services/dispatcher/pg_ledger_batch.h"
-#include "services/dispatcher/pg_recipients.h"
 #include "services/dispatcher/pg_store.h"
 
 namespace kabar::dispatcher {
@@ -31,44 +28,6 @@ void Apply(LedgerBatch& batch, const Outcome& outcome) {
                    .not_before = outcome.not_before};
   if (outcome.started_at > absl::InfinitePast()) move.started_at = outcome.started_at;
   batch.MoveAttempt(*row, outcome.attempt, outcome.state, move);
-}
-
-// What the refusal asks for beyond the message: here and not later, so that nothing is lost if the
-// worker dies after the commit.
-void Act(pg::Transaction& tx, LedgerBatch& batch, const Outcome& outcome, LedgerEvents& events) {
-  const LedgerRow* row = batch.Find(outcome.message_id);
-  if (row == nullptr) return;
-  LaneRow& lane = *batch.FindLane(row->lane->lane.id);
-  const auto stop = [&](SenderState state, bool whole_portfolio) {
-    StopSenders(tx, lane.lane.sender_id, state, whole_portfolio, outcome.reason);
-  };
-  switch (outcome.action) {
-    case OutcomeAction::kNone:
-      return;
-    case OutcomeAction::kPauseSender:
-      return stop(SenderState::kPaused, false);
-    case OutcomeAction::kStopSender:
-      return stop(SenderState::kStopped, false);
-    case OutcomeAction::kStopPortfolio:
-      return stop(SenderState::kStopped, true);
-    case OutcomeAction::kPauseLane:
-      if (lane.lane.state != LaneState::kRunning) return;
-      return SetLaneState(tx, lane.lane, LaneState::kPaused, outcome.reason, events);
-    case OutcomeAction::kOptOut:
-      return Suppress(tx, lane.lane.outlet_id, row->recipient_id, "MARKETING", "provider",
-                      outcome.reason, absl::InfiniteFuture());
-  }
-}
-
-// What the provider said of the recipient, beyond the message.
-void NoteOfRecipient(pg::Transaction& tx, const Outcome& outcome, const LedgerRow* row) {
-  if (row == nullptr) return;
-  const Lane& lane = row->lane->lane;
-  if (outcome.window_closed) CloseWindowFor(tx, lane.sender_id, row->recipient_id);
-  if (outcome.rest_24h) {
-    Suppress(tx, lane.outlet_id, row->recipient_id, lane.purpose, "provider", outcome.reason,
-             absl::Now() + absl::Hours(24));
-  }
 }
 
 // By what is asked after: few, and young.
@@ -146,13 +105,15 @@ absl::StatusOr<std::vector<Store::Requeued>> PgStore::RecordOutcomes(
           }
         }
         batch.LoadEarlierAttempts(tx, moved_on);
-        for (const Outcome& outcome : outcomes) {
-          Apply(batch, outcome);
-          NoteOfRecipient(tx, outcome, batch.Find(outcome.message_id));
-        }
+        for (const Outcome& outcome : outcomes) Apply(batch, outcome);
         LedgerEvents events;
         batch.Save(tx, events);
-        for (const Outcome& outcome : outcomes) Act(tx, batch, outcome, events);
+        for (const Outcome& outcome : outcomes) {
+          const LedgerRow* row = batch.Find(outcome.message_id);
+          if (row == nullptr) continue;
+          ActOnFailure(tx, batch.FindLane(row->lane->lane.id)->lane, row->recipient_id,
+                       outcome.action, outcome.reason, events);
+        }
         requeued = batch.requeued();
         return events.Append(tx);
       }));

@@ -77,7 +77,7 @@ TEST_CASE("RecordOutcomes: a window that the provider calls closed is closed", "
   REQUIRE(f.Start(f.Ids(1, 2)).started[0].window_open);
   Outcome refused = f.Ended(1, AttemptState::kFailed, "GRAPH_131047");
   refused.retry = true;
-  refused.window_closed = true;
+  refused.action = OutcomeAction::kCloseWindow;
   REQUIRE(f.Record({refused}).size() == 1);
   const StartResult again = f.Start({f.Id(1)});
   REQUIRE(again.started.size() == 1);
@@ -90,7 +90,7 @@ TEST_CASE("RecordOutcomes: who is to be left alone gets nothing for a day", "[di
   f.Enqueue(f.Messages(1, 1));
   f.Start({f.Id(1)});
   Outcome limited = f.Ended(1, AttemptState::kFailed, "GRAPH_131049");
-  limited.rest_24h = true;
+  limited.action = OutcomeAction::kRest24h;
   f.Record({limited});
   NewMessage next = f.Message(1);
   next.id = f.Id(1, "next-run");

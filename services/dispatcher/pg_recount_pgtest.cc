@@ -104,8 +104,7 @@ struct Recount : LedgerFixture {
       Apply({{.phone_number_id = "1001",
               .provider_id = provider_id,
               .tag = base::FormatAttemptTag(id, attempt),
-              .state = static_cast<AttemptState>(3 + Draw(4)),
-              .rule = FailureRule::kFinal}});
+              .state = static_cast<AttemptState>(3 + Draw(4))}});
     }
   }
 

@@ -229,7 +229,7 @@ TEST_CASE("ResolveUnknown: FAILED stays decided, whatever says that it may be tr
   Held f;
   f.Sql("UPDATE lanes SET state = 1 WHERE id = 'hold'");
   f.Resolve(f.Named(UnknownDecision::kFail, f.Ids(1, 2)));
-  f.Apply({f.Status(1, AttemptState::kFailed, 1, "GRAPH_131000", FailureRule::kRetryBackoff)});
+  f.Apply({f.Status(1, AttemptState::kFailed, 1, "GRAPH_131000")});
   f.Record({f.Ended(2, AttemptState::kReturned, "TOO_LATE_FOR_SLOT")});
   CHECK(f.State(1) == MessageState::kFailed);
   CHECK(f.State(2) == MessageState::kFailed);

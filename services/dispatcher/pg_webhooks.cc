@@ -8,14 +8,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "kabar/events/v1/events.pb.h"
-#include "libs/base/backoff.h"
 #include "libs/base/message_id.h"
 #include "libs/base/status.h"
 #include "libs/pg/transaction.h"
 #include "libs/whatsapp/error_policy.h"
+#include "services/dispatcher/failure.h"
 #include "services/dispatcher/ledger_events.h"
 #include "services/dispatcher/pg_correspondence.h"
-#include "services/dispatcher/pg_lane_state.h"
+#include "services/dispatcher/pg_failures.h"
 #include "services/dispatcher/pg_ledger_batch.h"
 #include "services/dispatcher/pg_recipients.h"
 #include "services/dispatcher/pg_rows.h"
@@ -91,9 +91,7 @@ class Application {
     LearnUserIds();
     for (std::size_t i = 0; i < batch_.statuses.size(); ++i) ApplyStatus(i);
     ledger_.Save(tx_, events_);
-    for (const WebhookEffects::SenderAction& stop : effects_.senders) {
-      StopSenders(tx_, stop.sender_id, stop.state, stop.whole_portfolio, stop.reason);
-    }
+    for (const Failed& failed : failed_) React(failed);
     // After the statuses, which bring the provider's ids that an answer refers to.
     ApplyInbound();
     for (const NewDeadLetter& letter : batch_.dead_letters) {
@@ -174,8 +172,19 @@ class Application {
     for (const Target& target : targets_) {
       if (!target.message_id.empty()) ids.push_back(target.message_id);
     }
-    ledger_.Load(tx_, ids);
+    ledger_.Load(tx_, ids, LaneLock());
     ledger_.LoadEarlierAttempts(tx_, ledger_.All());
+  }
+
+  // A lane that may have to be paused is locked for it at once: two of these never wait for each
+  // other.
+  LedgerBatch::LaneLock LaneLock() const {
+    const bool pauses =
+        std::any_of(batch_.statuses.begin(), batch_.statuses.end(), [](const StatusChange& status) {
+          return status.state == AttemptState::kFailed &&
+                 Judge(status.decision, 1, true, true, {}).action == OutcomeAction::kPauseLane;
+        });
+    return pauses ? LedgerBatch::LaneLock::kUpdate : LedgerBatch::LaneLock::kShare;
   }
 
   // A status names the user id of a person whom we wrote to by phone: from now on both are his, and
@@ -252,96 +261,90 @@ class Application {
     if (attempt < 1 || attempt > row->attempt) {
       return Bury(sender, "WEBHOOK_UNKNOWN_ATTEMPT", "the ledger knows no such attempt", status);
     }
-    NoteEvidence(*sender, *row, attempt);
+    const std::optional<absl::Time> started = StartOf(*row, attempt);
+    if (started) NoteEvidence(*sender, *started);
     AttemptMove move{.provider_id = status.provider_id,
                      .reason = status.reason,
                      .pricing_category = status.pricing_category,
                      .billable = status.billable};
-    if (status.state == AttemptState::kFailed) Judge(status, *row, attempt, move);
-    if (ledger_.MoveAttempt(*row, attempt, status.state, move) &&
-        status.state == AttemptState::kFailed) {
-      React(status, *sender, *row);
+    if (status.state != AttemptState::kFailed) {
+      ledger_.MoveAttempt(*row, attempt, status.state, move);
+      return;
+    }
+    // In which form the attempt went nobody knows any more; that a window is closed holds anyway.
+    const Judgement judgement = Judge(status.decision, attempt, true, row->has_form, now_);
+    move.retry = judgement.retry;
+    move.costs_try = judgement.costs_try;
+    move.not_before = judgement.not_before;
+    if (ledger_.MoveAttempt(*row, attempt, status.state, move)) {
+      failed_.push_back({&status, sender, row, judgement.action, started.value_or(now_)});
     }
   }
 
-  void NoteEvidence(const SenderOf& sender, const LedgerRow& row, std::int32_t attempt) {
-    std::optional<absl::Time> started;
-    if (attempt == row.attempt) started = row.claimed_at;
+  // When its request was written, as far as is known.
+  static std::optional<absl::Time> StartOf(const LedgerRow& row, std::int32_t attempt) {
     for (const AttemptRow& known : row.attempts) {
-      if (known.attempt == attempt && known.started_at) started = known.started_at;
+      if (known.attempt == attempt && known.started_at) return known.started_at;
     }
-    if (!started) return;
-    auto [place, added] = evidence_.emplace(sender.id, *started);
-    if (!added) place->second = std::max(place->second, *started);
+    if (attempt == row.attempt) return row.claimed_at;
+    return std::nullopt;
   }
 
-  // As a refusal of the same code is judged (send_job.cc).
-  void Judge(const StatusChange& status, const LedgerRow& row, std::int32_t attempt,
-             AttemptMove& move) {
-    move.costs_try = status.costs_try;
-    switch (status.rule) {
-      case FailureRule::kRetryBackoff:
-        move.retry = true;
-        move.not_before = now_ + base::BackoffDelay({.initial = status.first_wait,
-                                                     .max = status.longest_wait,
-                                                     .floor = status.first_wait / 2},
-                                                    attempt);
-        break;
-      case FailureRule::kRetryPair:
-        move.retry = true;
-        move.not_before = now_ + whatsapp::PairRetryDelay(attempt);
-        break;
-      case FailureRule::kRetryTemplate:
-        move.retry = row.has_form;
-        break;
-      case FailureRule::kPauseSender:
-      case FailureRule::kStopSender:
-      case FailureRule::kStopAccount:
-        move.retry = true;  // nothing is wrong with the message; it waits for the number
-        move.costs_try = false;
-        move.not_before = now_ + status.first_wait;
-        break;
-      case FailureRule::kFinal:
-      case FailureRule::kOptOut:
-      case FailureRule::kNoRetry24h:
-      case FailureRule::kPauseLane:
-        break;
-    }
+  void NoteEvidence(const SenderOf& sender, absl::Time started) {
+    auto [place, added] = evidence_.emplace(sender.id, started);
+    if (!added) place->second = std::max(place->second, started);
   }
+
+  struct Failed {
+    const StatusChange* status;
+    const SenderOf* sender;
+    const LedgerRow* row;
+    OutcomeAction action;
+    absl::Time started;
+  };
 
   // What a failure means beyond its message; once per attempt, however often it is reported.
-  void React(const StatusChange& status, const SenderOf& sender, const LedgerRow& row) {
-    if (status.alert) effects_.alerts.push_back(status.reason);
-    switch (status.rule) {
-      case FailureRule::kRetryTemplate:
-        CloseWindowFor(tx_, sender.id, row.recipient_id);
-        effects_.closed_windows.push_back({sender.portfolio_id, sender.id, row.recipient_id});
+  void React(const Failed& failed) {
+    const StatusChange& status = *failed.status;
+    const SenderOf& sender = *failed.sender;
+    const std::int64_t recipient = failed.row->recipient_id;
+    Lane& lane = ledger_.FindLane(failed.row->lane->lane.id)->lane;
+    ActOnFailure(tx_, lane, recipient, failed.action, status.reason, events_);
+    if (status.decision.alert) {
+      effects_.alerts.push_back({status.decision.action, status.reason});
+    }
+    switch (failed.action) {
+      case OutcomeAction::kPauseSender:
+      case OutcomeAction::kStopSender:
+      case OutcomeAction::kStopPortfolio:
+        effects_.senders.push_back(
+            {sender.id, sender.portfolio_id, failed.action == OutcomeAction::kStopPortfolio});
         break;
-      case FailureRule::kOptOut:
-        Suppress(tx_, sender.outlet_id, row.recipient_id, "MARKETING", "provider", status.reason,
-                 absl::InfiniteFuture());
+      case OutcomeAction::kPauseLane:
+        effects_.lanes.push_back(lane.id);
         break;
-      case FailureRule::kNoRetry24h:
-        Suppress(tx_, sender.outlet_id, row.recipient_id, row.lane->lane.purpose, "provider",
-                 status.reason, now_ + absl::Hours(24));
+      case OutcomeAction::kCloseWindow:
+        effects_.closed_windows.push_back({sender.portfolio_id, sender.id, recipient});
         break;
-      case FailureRule::kPauseSender:
-        effects_.senders.push_back({sender.id, SenderState::kPaused, status.reason, false});
-        break;
-      case FailureRule::kStopSender:
-        effects_.senders.push_back({sender.id, SenderState::kStopped, status.reason, false});
-        break;
-      case FailureRule::kStopAccount:
-        effects_.senders.push_back({sender.id, SenderState::kStopped, status.reason, true});
-        break;
-      case FailureRule::kPauseLane:
-        effects_.lanes.push_back({row.lane->lane.id, status.reason});
-        break;
-      case FailureRule::kFinal:
-      case FailureRule::kRetryBackoff:
-      case FailureRule::kRetryPair:
+      case OutcomeAction::kOptOut:
+      case OutcomeAction::kRest24h:
+      case OutcomeAction::kNone:
         break;
     }
+    if (status.decision.signal == whatsapp::ErrorSignal::kRate) NoteTooMuch(failed);
+    if (status.decision.action == whatsapp::ErrorAction::kRetryRecipient) {
+      effects_.refused_pairs.push_back({sender.portfolio_id, sender.id, recipient});
+    }
+  }
+
+  // Those of one batch are told as one: what was on its way together counts once.
+  void NoteTooMuch(const Failed& failed) {
+    for (WebhookEffects::SentTooMuch& known : effects_.too_much) {
+      if (known.sender_id != failed.sender->id) continue;
+      known.at = std::max(known.at, failed.started);
+      return;
+    }
+    effects_.too_much.push_back({failed.sender->id, failed.sender->portfolio_id, failed.started});
   }
 
   void ApplyInbound() {
@@ -455,6 +458,7 @@ class Application {
   std::vector<Target> targets_;
   LedgerBatch ledger_;
   LedgerEvents events_;
+  std::vector<Failed> failed_;
   std::map<std::string, absl::Time> evidence_;
   std::set<std::tuple<std::string, std::string, std::string, std::string>> buried_;
 };

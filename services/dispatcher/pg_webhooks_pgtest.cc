@@ -70,8 +70,7 @@ TEST_CASE("ApplyWebhooks: whatever the order, the message ends where its statuse
 
 TEST_CASE("ApplyWebhooks: duplicates of a failed attempt never touch the next", "[dispatcher]") {
   Sent f;
-  const StatusChange failed =
-      f.Status(1, AttemptState::kFailed, 1, "GRAPH_131000", FailureRule::kRetryBackoff);
+  const StatusChange failed = f.Status(1, AttemptState::kFailed, 1, "GRAPH_131000");
   const WebhookEffects effects = f.Apply({failed});
   REQUIRE(effects.requeued.size() == 1);
   CHECK(effects.requeued[0].entry.not_before > absl::Now());
@@ -98,7 +97,7 @@ TEST_CASE("ApplyWebhooks: duplicates of a failed attempt never touch the next", 
 
 TEST_CASE("ApplyWebhooks: acceptance of an earlier attempt cancels a retry", "[dispatcher]") {
   Sent f;
-  f.Apply({f.Status(1, AttemptState::kFailed, 1, "GRAPH_131000", FailureRule::kRetryBackoff)});
+  f.Apply({f.Status(1, AttemptState::kFailed, 1, "GRAPH_131000")});
   REQUIRE(f.State(1) == MessageState::kQueued);
   f.Apply({f.Status(1, AttemptState::kDelivered)});
   CHECK(f.State(1) == MessageState::kDelivered);
@@ -120,12 +119,12 @@ TEST_CASE("ApplyWebhooks: a message cancelled after it was sent is told as it is
 TEST_CASE("ApplyWebhooks: the error table's actions, once each", "[dispatcher]") {
   Sent f;
   SECTION("opt-out: never again for marketing") {
-    f.Apply({f.Status(1, AttemptState::kFailed, 1, "GRAPH_131050", FailureRule::kOptOut)});
+    f.Apply({f.Status(1, AttemptState::kFailed, 1, "GRAPH_131050")});
     CHECK(f.State(1) == MessageState::kFailed);
     CHECK(f.Sql("SELECT purpose || ' ' || reason FROM suppressions") == "MARKETING GRAPH_131050");
   }
   SECTION("no new try within 24 h") {
-    f.Apply({f.Status(1, AttemptState::kFailed, 1, "GRAPH_131049", FailureRule::kNoRetry24h)});
+    f.Apply({f.Status(1, AttemptState::kFailed, 1, "GRAPH_131049")});
     NewMessage next = f.Message(1);
     next.id = f.Id(1, "tomorrow");
     CHECK(f.Enqueue({next}).to_push.empty());
@@ -138,28 +137,30 @@ TEST_CASE("ApplyWebhooks: the error table's actions, once each", "[dispatcher]")
                   .provider_id = "in.1",
                   .phone = f.Message(1).phone,
                   .time = absl::Now()}});
-    const WebhookEffects effects = f.Apply(
-        {f.Status(1, AttemptState::kFailed, 1, "GRAPH_131047", FailureRule::kRetryTemplate)});
+    const WebhookEffects effects = f.Apply({f.Status(1, AttemptState::kFailed, 1, "GRAPH_131047")});
     CHECK(effects.requeued.size() == 1);
     CHECK_FALSE(f.Start({f.Id(1)}).started.at(0).window_open);
   }
   SECTION("senders and lanes") {
-    StatusChange stop =
-        f.Status(1, AttemptState::kFailed, 1, "GRAPH_131031", FailureRule::kStopAccount);
-    stop.alert = true;
+    StatusChange stop = f.Status(1, AttemptState::kFailed, 1, "GRAPH_131031");
     const WebhookEffects effects =
-        f.Apply({stop, stop,
-                 f.Status(2, AttemptState::kFailed, 1, "GRAPH_131048", FailureRule::kPauseSender),
-                 f.Status(3, AttemptState::kFailed, 1, "GRAPH_132001", FailureRule::kPauseLane)});
+        f.Apply({stop, stop, f.Status(2, AttemptState::kFailed, 1, "GRAPH_131048"),
+                 f.Status(3, AttemptState::kFailed, 1, "GRAPH_132001")});
     // Stopped with the statuses, not after them.
     CHECK(f.Sql("SELECT state || ' ' || state_reason FROM senders WHERE id = 'snd'") ==
           "3 GRAPH_131031");
+    CHECK(f.LaneStateOf("lane") == LaneState::kPaused);
+    CHECK(f.Sql("SELECT state_reason FROM lanes WHERE id = 'lane'") == "GRAPH_132001");
+    const auto events = f.Events();
+    CHECK(std::count_if(events.begin(), events.end(), [](const events::v1::Event& event) {
+            return event.has_lane_changed() &&
+                   event.lane_changed().to() == static_cast<int>(LaneState::kPaused);
+          }) == 1);
     REQUIRE(effects.senders.size() == 2);
     CHECK(effects.senders[0].whole_portfolio);
-    CHECK(effects.senders[1].state == SenderState::kPaused);
-    REQUIRE(effects.lanes.size() == 1);
-    CHECK(effects.lanes[0].lane_id == "lane");
-    CHECK(effects.alerts.size() == 1);
+    CHECK_FALSE(effects.senders[1].whole_portfolio);
+    CHECK(effects.lanes == std::vector<std::string>{"lane"});
+    CHECK(effects.alerts.size() == 3);
     CHECK(effects.requeued.size() == 2);  // they wait for their number
     CHECK(f.State(3) == MessageState::kFailed);
   }

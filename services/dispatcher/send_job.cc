@@ -9,6 +9,7 @@
 #include "libs/base/message_id.h"
 #include "libs/base/status.h"
 #include "libs/whatsapp/payload.h"
+#include "services/dispatcher/failure.h"
 
 namespace kabar::dispatcher {
 namespace {
@@ -28,71 +29,17 @@ whatsapp::Template ToTemplate(const ProviderForm& form) {
   return t;
 }
 
-// A refusal proves that the provider did not take the attempt. What the number or the account is to
-// blame for costs the message no try.
+// A refusal proves that the provider did not take the attempt: what is tried again and costs no try
+// goes back as if it had not been sent.
 void Refused(const SendJob& job, const whatsapp::ErrorDecision& decision, absl::Time now,
              Outcome* outcome) {
-  outcome->state = decision.costs_try ? AttemptState::kFailed : AttemptState::kReturned;
-  const base::BackoffPolicy backoff = {.initial = decision.first_wait,
-                                       .max = decision.longest_wait,
-                                       .floor = decision.first_wait / 2};
-  switch (decision.action) {
-    case ErrorAction::kRetryBackoffSlowSender:
-      outcome->retry = true;
-      outcome->not_before = now + base::BackoffDelay(backoff, job.attempt);
-      return;
-    case ErrorAction::kRetryRecipient:
-      // Who counts the refusals of the pair says how long (Queue::RefusePair).
-      outcome->retry = true;
-      outcome->not_before = now + whatsapp::PairRetryDelay(job.attempt);
-      return;
-    case ErrorAction::kPauseSender:
-    case ErrorAction::kStopSender:
-    case ErrorAction::kStopAccount:
-      outcome->state = AttemptState::kReturned;
-      outcome->not_before = now + decision.first_wait;
-      return;
-    case ErrorAction::kWindowClosed:
-      // The provider knows better than our ledger: the next try goes as a template.
-      outcome->state = AttemptState::kFailed;
-      outcome->window_closed = job.free_text;
-      outcome->retry = job.free_text && job.has_form;
-      outcome->not_before = now;
-      return;
-    case ErrorAction::kFinalNoRetry24h:
-      outcome->state = AttemptState::kFailed;
-      outcome->rest_24h = true;
-      return;
-    case ErrorAction::kAmbiguous:
-      outcome->state = AttemptState::kAmbiguous;
-      return;
-    case ErrorAction::kFinal:
-    case ErrorAction::kOptOut:
-    case ErrorAction::kNotReachable:
-    case ErrorAction::kPauseCampaign:
-    case ErrorAction::kEndCampaign:
-    case ErrorAction::kRequestWrong:
-      outcome->state = AttemptState::kFailed;
-      return;
-  }
-}
-
-OutcomeAction LedgerAction(ErrorAction action) {
-  switch (action) {
-    case ErrorAction::kPauseSender:
-      return OutcomeAction::kPauseSender;
-    case ErrorAction::kStopSender:
-      return OutcomeAction::kStopSender;
-    case ErrorAction::kStopAccount:
-      return OutcomeAction::kStopPortfolio;
-    case ErrorAction::kPauseCampaign:
-    case ErrorAction::kEndCampaign:
-      return OutcomeAction::kPauseLane;
-    case ErrorAction::kOptOut:
-      return OutcomeAction::kOptOut;
-    default:
-      return OutcomeAction::kNone;
-  }
+  const Judgement judgement = Judge(decision, job.attempt, job.free_text, job.has_form, now);
+  outcome->state = decision.action == ErrorAction::kAmbiguous ? AttemptState::kAmbiguous
+                   : judgement.retry && !judgement.costs_try  ? AttemptState::kReturned
+                                                              : AttemptState::kFailed;
+  outcome->retry = judgement.retry;
+  outcome->not_before = judgement.not_before;
+  outcome->action = judgement.action;
 }
 
 }  // namespace
@@ -148,7 +95,6 @@ Reaction React(const SendJob& job, const SendOutcome& result, const whatsapp::Er
       const whatsapp::ErrorDecision decision = policy.For(result.error.code, result.http_status);
       outcome.reason = absl::StrCat("GRAPH_", result.error.code);
       Refused(job, decision, now, &outcome);
-      outcome.action = LedgerAction(decision.action);
       reaction.action = decision.action;
       reaction.alert = decision.alert;
       reaction.slow = decision.signal == whatsapp::ErrorSignal::kRate;

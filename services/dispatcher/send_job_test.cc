@@ -171,7 +171,7 @@ TEST_CASE("React: each action of the error table", "[dispatcher]") {
   CHECK(outcome(132001).action == OutcomeAction::kPauseLane);
   CHECK(outcome(132015).action == OutcomeAction::kPauseLane);
   CHECK(outcome(131050).action == OutcomeAction::kOptOut);
-  CHECK(outcome(131049).rest_24h);
+  CHECK(outcome(131049).action == OutcomeAction::kRest24h);
   // Final, and nothing else.
   CHECK(outcome(131026).state == AttemptState::kFailed);
   CHECK_FALSE(outcome(131026).retry);
@@ -183,14 +183,14 @@ TEST_CASE("React: each action of the error table", "[dispatcher]") {
 TEST_CASE("React: a closed window is tried again once as a template", "[dispatcher]") {
   SendJob job = Job();
   CHECK(Of(Rejected(131047), job).outcome.retry);
-  CHECK(Of(Rejected(131047), job).outcome.window_closed);
+  CHECK(Of(Rejected(131047), job).outcome.action == OutcomeAction::kCloseWindow);
   job.has_form = false;
   CHECK_FALSE(Of(Rejected(131047), job).outcome.retry);
-  CHECK(Of(Rejected(131047), job).outcome.window_closed);
+  CHECK(Of(Rejected(131047), job).outcome.action == OutcomeAction::kCloseWindow);
   job.has_form = true;
   job.free_text = false;
   CHECK_FALSE(Of(Rejected(131047), job).outcome.retry);
-  CHECK_FALSE(Of(Rejected(131047), job).outcome.window_closed);
+  CHECK(Of(Rejected(131047), job).outcome.action == OutcomeAction::kNone);
 }
 
 }  // namespace

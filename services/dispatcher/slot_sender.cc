@@ -9,6 +9,7 @@
 #include "libs/metrics/metrics.h"
 #include "prometheus/counter.h"
 #include "prometheus/histogram.h"
+#include "services/dispatcher/slow_down.h"
 
 namespace kabar::dispatcher {
 namespace {
@@ -136,7 +137,9 @@ void SlotSender::Completed(JobPtr job, SendOutcome result) {
   if (reaction.action == ErrorAction::kRetryRecipient) {
     return RefusePair(*job, std::move(reaction.outcome));
   }
-  if (reaction.outcome.window_closed) return CloseWindow(*job, std::move(reaction.outcome));
+  if (reaction.outcome.action == OutcomeAction::kCloseWindow) {
+    return CloseWindow(*job, std::move(reaction.outcome));
+  }
   Finish(std::move(reaction.outcome), job->started);
 }
 
@@ -172,24 +175,10 @@ void SlotSender::Reslot() {
   }
 }
 
-// The number recovers by itself, so nothing is lost where Redis cannot be told.
 void SlotSender::SlowDown(const SendJob& job) {
   errands_.Add([this, portfolio = job.portfolio_id, sender = job.sender_id,
                 slot = job.slot.server_slot_us](absl::Time deadline) {
-    static log::Throttle throttle(absl::Seconds(10));
-    const absl::StatusOr<bool> slowed = queue_.SlowSender(portfolio, sender, slot, deadline);
-    if (!slowed.ok()) {
-      log::Warn(throttle, "a number was not slowed down",
-                {{"sender_id", sender}, {"error", slowed.status()}});
-    } else if (*slowed) {
-      metrics::GetCounter("kabar_dispatcher_slowdowns_total",
-                          "Times that a number was set to half its speed for a refusal.",
-                          {{"sender", sender}})
-          .Increment();
-      log::Warn(throttle,
-                "the provider refused a number's speed: it sends half as fast for a while",
-                {{"sender_id", sender}});
-    }
+    dispatcher::SlowDown(queue_, portfolio, sender, slot, deadline);
   });
 }
 

@@ -149,7 +149,7 @@ TEST_CASE("SlotSender: a window that the provider calls closed is closed in Redi
   REQUIRE(s.provider.WaitForRequests(1));
   CHECK(s.provider.Reject(131047));
   const Outcome outcome = s.One();
-  CHECK(outcome.window_closed);
+  CHECK(outcome.action == OutcomeAction::kCloseWindow);
   CHECK(outcome.retry);
   CHECK(s.queue.Windows() == -1);
 }

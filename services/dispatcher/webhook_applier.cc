@@ -1,11 +1,9 @@
 #include "services/dispatcher/webhook_applier.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "libs/base/fail_point.h"
 #include "libs/base/status.h"
 #include "libs/log/log.h"
@@ -13,6 +11,7 @@
 #include "libs/pg/status.h"
 #include "libs/whatsapp/error_policy.h"
 #include "services/dispatcher/requeue.h"
+#include "services/dispatcher/slow_down.h"
 #include "services/dispatcher/webhook_reader.h"
 
 namespace kabar::dispatcher {
@@ -23,15 +22,7 @@ constexpr absl::Duration kTimeout = absl::Seconds(20);
 constexpr absl::Duration kActTimeout = absl::Seconds(5);
 constexpr int kEqualFailures = 3;
 
-// The class of a failure's reason, "GRAPH_131042".
-whatsapp::ErrorAction ActionOf(absl::string_view reason, const whatsapp::ErrorPolicy& policy) {
-  int code = -1;
-  if (!absl::ConsumePrefix(&reason, "GRAPH_") || !absl::SimpleAtoi(reason, &code)) code = -1;
-  return policy.For(code).action;
-}
-
-void Count(const WebhookEffects& effects, const whatsapp::ErrorPolicy& policy,
-           absl::Duration delay) {
+void Count(const WebhookEffects& effects, absl::Duration delay) {
   static metrics::Counter& inbound = metrics::GetCounter("kabar_dispatcher_inbound_total",
                                                          "Customers' messages, each counted once.");
   static metrics::Counter& dead = metrics::GetCounter(
@@ -42,14 +33,15 @@ void Count(const WebhookEffects& effects, const whatsapp::ErrorPolicy& policy,
   inbound.Increment(static_cast<double>(effects.inbound));
   dead.Increment(static_cast<double>(effects.dead_letters));
   latency.Observe(absl::ToDoubleSeconds(delay));
-  for (const std::string& reason : effects.alerts) {
-    const whatsapp::ErrorAction action = ActionOf(reason, policy);
-    const std::string name(whatsapp::ErrorActionName(action));
+  for (const WebhookEffects::Alert& alert : effects.alerts) {
+    const std::string name(whatsapp::ErrorActionName(alert.action));
     metrics::GetCounter("kabar_dispatcher_alerts_total", "What a person must look at.",
                         {{"action", name}})
         .Increment();
     log::Error("provider failed a message, a person must look",
-               {{"action", name}, {"reason", reason}, {"do", whatsapp::ErrorActionAdvice(action)}});
+               {{"action", name},
+                {"reason", alert.reason},
+                {"do", whatsapp::ErrorActionAdvice(alert.action)}});
   }
 }
 
@@ -87,7 +79,7 @@ absl::Status WebhookApplier::Apply(const std::vector<JournalEntry>& entries, abs
   KABAR_ASSIGN_OR_RETURN(const WebhookEffects effects,
                          admin_.ApplyWebhooks(ReadWebhooks(entries, policy_), deadline));
   base::FailPoint("webhooks-applied");
-  Count(effects, policy_, clock_.Now() - entries.front().received_at);
+  Count(effects, clock_.Now() - entries.front().received_at);
   Act(effects);
   return absl::OkStatus();
 }
@@ -126,7 +118,7 @@ absl::Status WebhookApplier::Bury(const JournalEntry& entry, const absl::Status&
       "kabar_dispatcher_webhooks_buried_total",
       "Webhooks that the ledger refused for what they hold: see the dead letters.");
   count.Increment();
-  Count(*buried, policy_, clock_.Now() - entry.received_at);
+  Count(*buried, clock_.Now() - entry.received_at);
   log::Error("a webhook could not be applied and is a dead letter now, a person must look",
              {{"journal_id", entry.id}, {"place", entry.place}, {"error", why}});
   return absl::OkStatus();
@@ -134,60 +126,50 @@ absl::Status WebhookApplier::Bury(const JournalEntry& entry, const absl::Status&
 
 void WebhookApplier::Act(const WebhookEffects& effects) {
   const absl::Time deadline = clock_.Now() + kActTimeout;
-  // Before the messages are pushed again, or their next try, a template, would go out uncounted.
-  for (const WebhookEffects::WindowClosed& window : effects.closed_windows) {
-    NoteQueueStatus("close_window", queue_.CloseWindow(window.portfolio_id, window.sender_id,
-                                                       window.recipient_id, deadline));
+  // Before the messages are pushed again, or their next try, a template, would go out uncounted, or
+  // to a pair that waits.
+  for (const WebhookEffects::Pair& pair : effects.closed_windows) {
+    NoteQueueStatus("close_window", queue_.CloseWindow(pair.portfolio_id, pair.sender_id,
+                                                       pair.recipient_id, deadline));
+  }
+  for (const WebhookEffects::Pair& pair : effects.refused_pairs) {
+    NoteQueueStatus(
+        "refuse_pair",
+        queue_.RefusePair(pair.portfolio_id, pair.sender_id, pair.recipient_id, deadline).status());
+  }
+  for (const WebhookEffects::SentTooMuch& number : effects.too_much) {
+    SlowDown(queue_, number.portfolio_id, number.sender_id, absl::ToUnixMicros(number.at),
+             deadline);
   }
   for (const WebhookEffects::WindowOpened& window : effects.windows) {
     NoteQueueStatus("open_window",
                     queue_.OpenWindow(window.portfolio_id, window.sender_id, window.recipient_id,
                                       window.last_inbound, deadline));
   }
-  for (const WebhookEffects::SenderAction& action : effects.senders) {
-    SetSenderState(action, deadline);
-  }
-  for (const WebhookEffects::LaneAction& action : effects.lanes) {
-    absl::Status status = store_.PauseLaneForReason(action.lane_id, action.reason, deadline);
-    if (!status.ok()) {
-      log::Error("a lane could not be paused for a webhook's error",
-                 {{"lane_id", action.lane_id}, {"error", status}});
-      continue;
-    }
-    const auto lanes = admin_.GetLanes({action.lane_id}, deadline);
-    if (lanes.ok() && !lanes->empty()) {
-      NoteQueueStatus("put_lane", queue_.PutLane(lanes->front(), deadline));
-    }
-  }
+  if (!effects.senders.empty()) TellSenders(effects.senders, deadline);
+  if (!effects.lanes.empty()) TellLanes(effects.lanes, deadline);
   PushRequeued(admin_, queue_, effects.requeued, deadline);
 }
 
-void WebhookApplier::SetSenderState(const WebhookEffects::SenderAction& action,
-                                    absl::Time deadline) {
+void WebhookApplier::TellSenders(const std::vector<WebhookEffects::SenderChanged>& changed,
+                                 absl::Time deadline) {
   const absl::StatusOr<std::vector<Sender>> senders = store_.ListAllSenders(deadline);
-  if (!senders.ok()) {
-    log::Error("a sender could not be stopped for a webhook's error",
-               {{"sender_id", action.sender_id}, {"error", senders.status()}});
-    return;
-  }
-  std::string portfolio;
+  if (!senders.ok()) return NoteQueueStatus("put_sender", senders.status());
   for (const Sender& sender : *senders) {
-    if (sender.id == action.sender_id) portfolio = sender.portfolio_id;
+    const bool named =
+        std::any_of(changed.begin(), changed.end(), [&](const WebhookEffects::SenderChanged& one) {
+          return one.sender_id == sender.id ||
+                 (one.whole_portfolio && one.portfolio_id == sender.portfolio_id);
+        });
+    if (named) NoteQueueStatus("put_sender", queue_.PutSender(sender, deadline));
   }
-  for (Sender sender : *senders) {
-    if (sender.id != action.sender_id &&
-        !(action.whole_portfolio && sender.portfolio_id == portfolio)) {
-      continue;
-    }
-    const absl::Status status =
-        store_.SetSenderState(sender.id, action.state, action.reason, deadline);
-    if (!status.ok()) {
-      log::Error("a sender could not be stopped for a webhook's error",
-                 {{"sender_id", sender.id}, {"error", status}});
-      continue;
-    }
-    if (sender.state < action.state) sender.state = action.state;
-    NoteQueueStatus("put_sender", queue_.PutSender(sender, deadline));
+}
+
+void WebhookApplier::TellLanes(const std::vector<std::string>& ids, absl::Time deadline) {
+  const absl::StatusOr<std::vector<Lane>> lanes = admin_.GetLanes(ids, deadline);
+  if (!lanes.ok()) return NoteQueueStatus("put_lane", lanes.status());
+  for (const Lane& lane : *lanes) {
+    NoteQueueStatus("put_lane", queue_.PutLane(lane, deadline));
   }
 }
 

@@ -1,14 +1,14 @@
-// Applies the webhook journal to the ledger, in order, in batches; then does outside of the ledger
-// what that asks for (queue, senders, lanes).
+// Applies the webhook journal to the ledger, in order, in batches; then tells the queue what
+// changed.
 //
 // Thread safety: one thread at a time (a KeeperLoop). Blocks: RunOnce for one batch. Errors: those
 // of the store; the batch is then applied at the next round. Payloads that belong to nothing are
 // dead letters, not errors. A payload that the database refuses for what it holds would stop all
 // those behind it: when a batch has failed like that several times over, its payloads are applied
 // one by one, and the one that still fails becomes a dead letter (WEBHOOK_NOT_APPLIED) with the
-// error. A database that is away, busy or not migrated buries nothing. What the applying asks for
-// is done once, after the commit; if it fails it is logged, and comes again with the next message
-// that fails in the same way.
+// error. A database that is away, busy or not migrated buries nothing. What a failure asks for in
+// the ledger is part of the same transaction. Redis is told once, after the commit; if that fails
+// it is logged, and what stands in the ledger is told again by the queue's keeper.
 #pragma once
 
 #include <string>
@@ -45,7 +45,8 @@ class WebhookApplier {
   // Counts how often the batch that begins here failed in just this way.
   void NoteFailure(const JournalEntry& first, const absl::Status& failure);
   void Act(const WebhookEffects& effects);
-  void SetSenderState(const WebhookEffects::SenderAction& action, absl::Time deadline);
+  void TellSenders(const std::vector<WebhookEffects::SenderChanged>& changed, absl::Time deadline);
+  void TellLanes(const std::vector<std::string>& ids, absl::Time deadline);
 
   AdminStore& admin_;
   Store& store_;

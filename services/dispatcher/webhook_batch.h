@@ -9,24 +9,11 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "libs/whatsapp/error_policy.h"
 #include "services/dispatcher/message.h"
 #include "services/dispatcher/store.h"
 
 namespace kabar::dispatcher {
-
-// What the error table says of a `failed` status.
-enum class FailureRule : std::int16_t {
-  kFinal = 0,
-  kRetryBackoff = 1,   // exponential backoff with jitter
-  kRetryPair = 2,      // 4^n s
-  kRetryTemplate = 3,  // the window was closed: again, in template form if there is one
-  kOptOut = 4,         // final, and never again for marketing
-  kNoRetry24h = 5,     // final, and nothing more to him for 24 h
-  kPauseSender = 6,    // try again once the number is active
-  kStopSender = 7,
-  kStopAccount = 8,
-  kPauseLane = 9,  // final; the lane is paused
-};
 
 struct StatusChange {
   std::string phone_number_id = {};
@@ -35,13 +22,8 @@ struct StatusChange {
   std::string phone = {};  // of the recipient, E.164 with '+'; or empty
   std::string bsuid = {};  // or empty
   AttemptState state = AttemptState::kAccepted;
-  std::string reason = {};  // kFailed: GRAPH_131026
-  FailureRule rule = FailureRule::kFinal;
-  // kFailed, as the error table has them (ErrorDecision).
-  bool costs_try = true;
-  absl::Duration first_wait = absl::ZeroDuration();
-  absl::Duration longest_wait = absl::ZeroDuration();
-  bool alert = false;  // tell a person
+  std::string reason = {};                // kFailed: GRAPH_131026
+  whatsapp::ErrorDecision decision = {};  // kFailed: what the error table says of it
   std::string pricing_category = {};
   bool billable = false;
   std::string payload = {};         // the webhook, for the dead letter, should it belong to nothing
@@ -90,8 +72,8 @@ struct WebhookBatch {
   std::vector<NewDeadLetter> dead_letters = {};
 };
 
-// To be done after the commit; each is harmless to repeat. (The senders are stopped in the ledger
-// by then; Redis is not told yet.)
+// To be done after the commit: what else than the ledger has to know. What of it gets lost is made
+// good: the queue's keeper tells states anew, a number that still sends too much is refused again.
 struct WebhookEffects {
   struct WindowOpened {
     std::string portfolio_id = {};
@@ -99,29 +81,35 @@ struct WebhookEffects {
     std::int64_t recipient_id = 0;
     absl::Time last_inbound = {};
   };
-  struct WindowClosed {
+  struct Pair {
     std::string portfolio_id = {};
     std::string sender_id = {};
     std::int64_t recipient_id = 0;
   };
-  struct SenderAction {
+  struct SenderChanged {
     std::string sender_id = {};
-    SenderState state = SenderState::kPaused;
-    std::string reason = {};
+    std::string portfolio_id = {};
     bool whole_portfolio = false;
   };
-  struct LaneAction {
-    std::string lane_id = {};
+  struct SentTooMuch {
+    std::string sender_id = {};
+    std::string portfolio_id = {};
+    absl::Time at = {};  // when the last request of them was written
+  };
+  struct Alert {
+    whatsapp::ErrorAction action = whatsapp::ErrorAction::kFinal;
     std::string reason = {};
   };
   std::vector<Store::Requeued> requeued = {};
-  std::vector<WindowClosed> closed_windows = {};  // before those that opened
+  std::vector<Pair> closed_windows = {};  // before those that opened
   std::vector<WindowOpened> windows = {};
-  std::vector<SenderAction> senders = {};
-  std::vector<LaneAction> lanes = {};
-  std::vector<std::string> alerts = {};  // the reasons of failures that a person must see
-  std::int64_t changes = 0;              // of messages' states
-  std::int64_t inbound = 0;              // new ones
+  std::vector<SenderChanged> senders = {};
+  std::vector<std::string> lanes = {};     // that were paused
+  std::vector<SentTooMuch> too_much = {};  // one for each number
+  std::vector<Pair> refused_pairs = {};    // one for each refusal
+  std::vector<Alert> alerts = {};          // of failures that a person must see
+  std::int64_t changes = 0;                // of messages' states
+  std::int64_t inbound = 0;                // new ones
   std::int64_t dead_letters = 0;
 };
 

@@ -7,7 +7,6 @@
 namespace kabar::dispatcher {
 namespace {
 
-using whatsapp::ErrorAction;
 using whatsapp::InboundKind;
 using whatsapp::MessageStatus;
 
@@ -24,36 +23,6 @@ AttemptState StateOf(MessageStatus status) {
       return AttemptState::kFailed;
   }
   return AttemptState::kAccepted;
-}
-
-FailureRule RuleOf(ErrorAction action) {
-  switch (action) {
-    case ErrorAction::kRetryBackoffSlowSender:
-      return FailureRule::kRetryBackoff;
-    case ErrorAction::kRetryRecipient:
-      return FailureRule::kRetryPair;
-    case ErrorAction::kPauseSender:
-      return FailureRule::kPauseSender;
-    case ErrorAction::kFinalNoRetry24h:
-      return FailureRule::kNoRetry24h;
-    case ErrorAction::kOptOut:
-      return FailureRule::kOptOut;
-    case ErrorAction::kWindowClosed:
-      return FailureRule::kRetryTemplate;
-    case ErrorAction::kPauseCampaign:
-    case ErrorAction::kEndCampaign:
-      return FailureRule::kPauseLane;
-    case ErrorAction::kStopSender:
-      return FailureRule::kStopSender;
-    case ErrorAction::kStopAccount:
-      return FailureRule::kStopAccount;
-    case ErrorAction::kFinal:
-    case ErrorAction::kNotReachable:
-    case ErrorAction::kRequestWrong:
-    case ErrorAction::kAmbiguous:  // the provider says failed: that is not ambiguous
-      break;
-  }
-  return FailureRule::kFinal;
 }
 
 // A session's buttons and lists are one kind to whoever reads the events.
@@ -77,12 +46,7 @@ StatusChange ReadStatus(const whatsapp::StatusUpdate& update, const whatsapp::Er
     status.billable = update.pricing.billable;
   }
   if (update.status == MessageStatus::kFailed) {
-    const whatsapp::ErrorDecision decision = policy.For(update.error_code);
-    status.rule = RuleOf(decision.action);
-    status.alert = decision.alert;
-    status.costs_try = decision.costs_try;
-    status.first_wait = decision.first_wait;
-    status.longest_wait = decision.longest_wait;
+    status.decision = policy.For(update.error_code);
     status.reason =
         update.error_code < 0 ? "FAILED_UNNAMED" : absl::StrCat("GRAPH_", update.error_code);
   }

@@ -9,12 +9,15 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "kabar/events/v1/events.pb.h"
 #include "libs/base/message_id.h"
 #include "libs/pg/pool.h"
 #include "libs/testing/status_matchers.h"
+#include "libs/whatsapp/error_policy.h"
 #include "services/dispatcher/pg_store.h"
 
 namespace kabar::dispatcher {
@@ -127,17 +130,20 @@ struct LedgerFixture {
     return outcome;
   }
 
-  StatusChange Status(int n, AttemptState state, int attempt = 1, const std::string& reason = "",
-                      FailureRule rule = FailureRule::kFinal) const {
+  // A failure is judged as the error table has the code that its reason names ("GRAPH_131026").
+  StatusChange Status(int n, AttemptState state, int attempt = 1,
+                      const std::string& reason = "") const {
+    absl::string_view code_text = reason;
+    int code = -1;
+    if (!absl::ConsumePrefix(&code_text, "GRAPH_") || !absl::SimpleAtoi(code_text, &code))
+      code = -1;
     return {.phone_number_id = "1001",
             .provider_id = absl::StrCat("wamid.", n, ".", attempt),
             .tag = base::FormatAttemptTag(Id(n), attempt),
             .phone = Message(n).phone,
             .state = state,
             .reason = reason,
-            .rule = rule,
-            .first_wait = absl::Seconds(2),
-            .longest_wait = absl::Minutes(5),
+            .decision = whatsapp::ErrorPolicy::BuiltIn().For(code),
             .payload = "the status"};
   }
   // Through the journal, as one batch.

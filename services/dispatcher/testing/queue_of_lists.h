@@ -42,6 +42,10 @@ class QueueOfLists : public Queue {
     std::lock_guard<std::mutex> lock(mutex_);
     return held_.contains("sender/" + sender);
   }
+  int RefusedPairs() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return refused_pairs_;
+  }
   int Windows() {
     std::lock_guard<std::mutex> lock(mutex_);
     return windows_;
@@ -95,7 +99,7 @@ class QueueOfLists : public Queue {
   }
   absl::StatusOr<absl::Duration> RefusePair(const std::string&, const std::string&, std::int64_t,
                                             absl::Time) override {
-    KABAR_RETURN_IF_ERROR(Tell([] {}));
+    KABAR_RETURN_IF_ERROR(Tell([&] { ++refused_pairs_; }));
     return absl::Seconds(4);
   }
   absl::StatusOr<SenderHealth> TellSender(const std::string&, const std::string&, const SenderNews&,
@@ -172,6 +176,7 @@ class QueueOfLists : public Queue {
   std::map<std::string, LaneState> lanes_;
   std::map<std::string, SenderState> senders_;
   int windows_ = 0;
+  int refused_pairs_ = 0;
   std::vector<QuotaUse> quota_uses_;
 };
 
