@@ -14,6 +14,7 @@
 #include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
 #include "kabar/templates/v1/templates.grpc.pb.h"
 #include "libs/base/message_id.h"
+#include "libs/base/priority.h"
 #include "libs/base/status.h"
 #include "libs/rpc/channel.h"
 #include "libs/rpc/status.h"
@@ -24,8 +25,7 @@ namespace {
 constexpr absl::Duration kCallTimeout = absl::Seconds(10);
 constexpr absl::Duration kAudienceTimeout = absl::Minutes(2);  // one statement over all contacts
 constexpr char kStep[] = "campaign";  // of message ids: a run says one thing to each subject
-constexpr int kPriority = 10;
-constexpr char kPeer[] = "peer";  // key in a failure's details
+constexpr char kPeer[] = "peer";      // key in a failure's details
 constexpr int kStaleBatch = 200;
 
 void Set(absl::Time time, google::protobuf::Timestamp* proto) {
@@ -214,7 +214,7 @@ absl::Status Peers::CreateLane(const Campaign& c) {
   lane->set_id(c.run_id);
   lane->set_run_id(c.run_id);
   lane->set_sender_id(c.sender_id);
-  lane->set_priority(kPriority);
+  lane->set_priority(base::kCampaignPriority);
   lane->set_rate(c.rate);
   lane->set_asked(c.asked.value_or(0));
   if (c.end_at) Set(*c.end_at, lane->mutable_end_time());

@@ -130,11 +130,15 @@ class Handler : public v1::DispatcherService::Service {
                           v1::Lane* response);
 
   // The plan within the number's own portfolio.
-  absl::Status PlanIn(const rpc::Call& call, const Portfolio& portfolio, const QuotaClaim& ours,
+  absl::Status PlanIn(const rpc::Call& call, const Portfolio& portfolio,
+                      const std::vector<Sender>& senders, const QuotaClaim& ours,
                       v1::PlanQuotaResponse* response);
   absl::StatusOr<std::vector<Portfolio>> AllPortfolios(const rpc::Call& call);
+  std::optional<Sender> FindUsable(const rpc::Call& call, const std::string& portfolio_id,
+                                   const std::vector<Sender>& senders);
   absl::Status FindOtherNumbers(const rpc::Call& call, const std::vector<Portfolio>& portfolios,
-                                const std::string& own, v1::PlanQuotaResponse* response);
+                                const std::vector<Sender>& senders, const std::string& own,
+                                v1::PlanQuotaResponse* response);
 
   // Tells the queue of a pause or of its end.
   void TellSending(const rpc::Call& call, const SendingTarget& target, bool resumed);

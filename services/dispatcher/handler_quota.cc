@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "libs/base/clock.h"
+#include "libs/base/priority.h"
 #include "libs/base/rate.h"
 #include "libs/base/status.h"
 #include "libs/rpc/guard.h"
 #include "services/dispatcher/handler.h"
-#include "services/dispatcher/handler_quota.h"
 #include "services/dispatcher/quota_plan.h"
 
 namespace kabar::dispatcher {
@@ -18,6 +18,7 @@ namespace {
 
 constexpr absl::Duration kFarthestStart = absl::Hours(24 * 400);  // a year's plans, and some room
 constexpr std::size_t kOtherNumbers = 20;
+constexpr int kAllNumbers = 1000;  // more than any outlet has
 
 using google::protobuf::util::TimeUtil;
 
@@ -57,14 +58,14 @@ std::optional<std::int64_t> LimitForCampaigns(const Portfolio& portfolio) {
   return portfolio.messaging_limit - ReserveOf(portfolio);
 }
 
-// What the open lanes of campaigns still want.
+// What the open lanes of campaigns still want. Those that are paused want places, and send nothing.
 std::vector<QuotaClaim> ClaimsOf(const std::vector<Lane>& lanes,
                                  const std::vector<std::int64_t>& queued,
                                  const std::string& own_lane) {
   std::vector<QuotaClaim> claims;
   for (std::size_t i = 0; i < lanes.size(); ++i) {
     const Lane& lane = lanes[i];
-    if (lane.priority < kFirstCampaignPriority || lane.id == own_lane) continue;
+    if (lane.priority < base::kCampaignPriority || lane.id == own_lane) continue;
     const std::int64_t to_come =
         lane.finished_expanding ? 0 : std::max<std::int64_t>(0, lane.asked - lane.enqueued);
     const std::int64_t wants = to_come + queued[i];
@@ -72,7 +73,10 @@ std::vector<QuotaClaim> ClaimsOf(const std::vector<Lane>& lanes,
     claims.push_back({.lane_id = lane.id,
                       .recipients = wants,
                       .rate_per_s = lane.rate_per_s,
-                      .end = lane.end_time});
+                      .end = lane.end_time,
+                      .sender_id = lane.state == LaneState::kRunning && !lane.held
+                                       ? lane.sender_id
+                                       : std::string()});
   }
   return claims;
 }
@@ -103,17 +107,21 @@ grpc::Status Handler::PlanQuota(grpc::ServerContext* context, const v1::PlanQuot
                                store_.GetSender(call.outlet, request->sender_id(), call.deadline));
         const double throughput = sender.throughput.PerMinute() / 60;
         ours.rate_per_s = ours.rate_per_s > 0 ? std::min(ours.rate_per_s, throughput) : throughput;
+        ours.sender_id = sender.id;
         KABAR_ASSIGN_OR_RETURN(const auto portfolios, AllPortfolios(call));
+        KABAR_ASSIGN_OR_RETURN(const auto senders,
+                               store_.ListSenders(call.outlet, "", kAllNumbers, call.deadline));
         for (const Portfolio& portfolio : portfolios) {
           if (portfolio.id != sender.portfolio_id) continue;
-          KABAR_RETURN_IF_ERROR(PlanIn(call, portfolio, ours, response));
+          KABAR_RETURN_IF_ERROR(PlanIn(call, portfolio, senders, ours, response));
         }
-        return FindOtherNumbers(call, portfolios, sender.portfolio_id, response);
+        return FindOtherNumbers(call, portfolios, senders, sender.portfolio_id, response);
       });
 }
 
 absl::Status Handler::PlanIn(const rpc::Call& call, const Portfolio& portfolio,
-                             const QuotaClaim& ours, v1::PlanQuotaResponse* response) {
+                             const std::vector<Sender>& senders, const QuotaClaim& ours,
+                             v1::PlanQuotaResponse* response) {
   KABAR_ASSIGN_OR_RETURN(const auto lanes, store_.ListOpenLanesOf(portfolio.id, call.deadline));
   std::vector<std::string> ids;
   for (const Lane& lane : lanes) ids.push_back(lane.id);
@@ -129,7 +137,10 @@ absl::Status Handler::PlanIn(const rpc::Call& call, const Portfolio& portfolio,
   response->set_messaging_limit(portfolio.messaging_limit);
   response->set_trigger_reserve(ReserveOf(portfolio));
   const auto others = ClaimsOf(lanes, quota.queued, ours.lane_id);
-  ToProto(dispatcher::PlanQuota(LimitForCampaigns(portfolio), quota.uses, others, ours, quota.now),
+  Throughputs numbers;
+  for (const Sender& sender : senders) numbers[sender.id] = sender.throughput.PerMinute() / 60;
+  ToProto(dispatcher::PlanQuota(LimitForCampaigns(portfolio), quota.uses, others, ours, numbers,
+                                quota.now),
           ours.recipients, response);
   return absl::OkStatus();
 }
@@ -146,19 +157,37 @@ absl::StatusOr<std::vector<Portfolio>> Handler::AllPortfolios(const rpc::Call& c
   }
 }
 
+// The first of the portfolio's numbers that may send: active, not held by an operator, its circuit
+// closed.
+std::optional<Sender> Handler::FindUsable(const rpc::Call& call, const std::string& portfolio_id,
+                                          const std::vector<Sender>& senders) {
+  std::vector<Sender> usable;
+  std::vector<std::string> ids;
+  for (const Sender& sender : senders) {
+    if (sender.portfolio_id != portfolio_id || sender.held) continue;
+    if (sender.state != SenderState::kActive) continue;
+    usable.push_back(sender);
+    ids.push_back(sender.id);
+  }
+  if (usable.empty()) return std::nullopt;
+  const auto health = queue_.GetHealth(portfolio_id, ids, QueueDeadline(call));
+  if (!health.ok()) return std::nullopt;
+  for (std::size_t i = 0; i < usable.size() && i < health->size(); ++i) {
+    if (!(*health)[i].open) return usable[i];
+  }
+  return std::nullopt;
+}
+
 // One number of each other portfolio. Redis's answer may be missing: this is only advice.
 absl::Status Handler::FindOtherNumbers(const rpc::Call& call,
                                        const std::vector<Portfolio>& portfolios,
-                                       const std::string& own, v1::PlanQuotaResponse* response) {
-  KABAR_ASSIGN_OR_RETURN(const auto senders,
-                         store_.ListSenders(call.outlet, "", 1000, call.deadline));
+                                       const std::vector<Sender>& senders, const std::string& own,
+                                       v1::PlanQuotaResponse* response) {
   std::vector<v1::PlanQuotaResponse::OtherNumber> found;
   for (const Portfolio& portfolio : portfolios) {
     if (portfolio.id == own || found.size() == kOtherNumbers) continue;
-    const auto sender = std::find_if(senders.begin(), senders.end(), [&](const Sender& s) {
-      return s.portfolio_id == portfolio.id && s.state == SenderState::kActive;
-    });
-    if (sender == senders.end()) continue;
+    const std::optional<Sender> sender = FindUsable(call, portfolio.id, senders);
+    if (!sender) continue;
     const auto quota = queue_.ReadQuota(portfolio.id, {}, QueueDeadline(call));
     if (!quota.ok()) continue;
     std::int64_t free = std::numeric_limits<std::int64_t>::max();

@@ -2,12 +2,9 @@
 #include <catch2/catch.hpp>
 #include <memory>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
 #include "libs/base/status.h"
 #include "services/dispatcher/handler.h"
-#include "services/dispatcher/handler_quota.h"
-#include "services/dispatcher/scripts.h"
 #include "services/dispatcher/testing/api_fixture.h"
 
 namespace kabar::dispatcher {
@@ -56,10 +53,51 @@ TEST_CASE("PlanQuota: refuses a start more than 400 days ahead", "[dispatcher][q
   CHECK_THAT(f.Call(&Stub::PlanQuota, request), HasFieldViolation("start_time"));
 }
 
-TEST_CASE("PlanQuota: counts the same lanes as campaigns as the scripts do",
-          "[dispatcher][quota]") {
-  const std::string line = absl::StrCat("\nlocal CAMPAIGNS = ", kFirstCampaignPriority, "\n");
-  CHECK(PreludeLua().find(line) != absl::string_view::npos);
+// One of its numbers has its circuit open.
+class TroubledQueue : public QueueOfLists {
+ public:
+  absl::StatusOr<std::vector<SenderHealth>> GetHealth(const std::string&,
+                                                      const std::vector<std::string>& ids,
+                                                      absl::Time) override {
+    std::vector<SenderHealth> health(ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) health[i].open = ids[i] == "in-trouble";
+    return health;
+  }
+};
+
+TEST_CASE("PlanQuota: names other numbers only if they may send", "[dispatcher][quota]") {
+  Api f;
+  TroubledQueue queue;
+  Handler handler{f.store, f.store, queue, f.secrets, base::SystemClock(), f.guard};
+  rpc::testing::LocalServer server{f.guard, {&handler}};
+  f.stub = v1::DispatcherService::NewStub(server.channel());
+  const absl::Time deadline = absl::Now() + absl::Seconds(30);
+  REQUIRE_THAT(
+      f.store.CreatePortfolio({.id = "pf-2", .outlet_id = "toko-a", .name = "B"}, {}, deadline),
+      IsOk());
+  Sender sender = *f.store.GetSender("toko-a", "snd", deadline);
+  const auto add = [&](const std::string& id) {
+    sender.id = sender.phone_number_id = id;
+    sender.portfolio_id = "pf-2";
+    REQUIRE_THAT(f.store.CreateSender(sender, {}, deadline), IsOk());
+  };
+  const auto named = [&] {
+    std::vector<std::string> ids;
+    const auto plan = f.Call(&Stub::PlanQuota, Ask());
+    REQUIRE_THAT(plan, IsOk());
+    for (const auto& number : plan->other_numbers()) ids.push_back(number.sender_id());
+    return ids;
+  };
+  add("held");
+  REQUIRE_THAT(
+      f.store.PauseSending("toko-a", {SendingTarget::Scope::kSender, "held"}, "test", {}, deadline),
+      IsOk());
+  add("in-trouble");
+  add("paused");
+  f.Sql("UPDATE senders SET state = 2 WHERE id = 'paused'");
+  CHECK(named().empty());
+  add("usable");
+  CHECK(named() == std::vector<std::string>{"usable"});
 }
 
 }  // namespace

@@ -17,11 +17,20 @@ struct Party {
   std::int64_t gets = 0;
 };
 
+struct Number {
+  double per_s;
+  double pace = 0;  // as a party's
+};
+
 class Play {
  public:
   Play(std::optional<std::int64_t> limit, const std::vector<QuotaUse>& uses,
-       const std::vector<QuotaClaim>& others, const QuotaClaim& ours, absl::Time now)
+       const std::vector<QuotaClaim>& others, const QuotaClaim& ours, const Throughputs& numbers,
+       absl::Time now)
       : limit_(limit), uses_(uses), now_(now) {
+    for (const auto& [id, per_s] : numbers) {
+      if (per_s > 0) numbers_.emplace(id, Number{per_s});
+    }
     parties_.push_back({&ours, ours.recipients});
     for (const QuotaClaim& other : others) parties_.push_back({&other, other.recipients});
     std::sort(uses_.begin(), uses_.end(), [](auto& a, auto& b) { return a.until < b.until; });
@@ -88,11 +97,7 @@ class Play {
   }
 
   // Evenly: nobody gets more than another who wants more still.
-  void Share(std::int64_t room) {
-    std::vector<Party*> hungry;
-    for (Party& party : parties_) {
-      if (party.wants > 0) hungry.push_back(&party);
-    }
+  static void Share(std::int64_t room, std::vector<Party*> hungry) {
     std::sort(hungry.begin(), hungry.end(),
               [](const Party* a, const Party* b) { return a->wants < b->wants; });
     for (std::size_t i = 0; i < hungry.size(); ++i) {
@@ -102,10 +107,48 @@ class Play {
     }
   }
 
+  // Those who want something; of one number, if it is named.
+  std::vector<Party*> Hungry(const std::string* sender_id = nullptr) {
+    std::vector<Party*> hungry;
+    for (Party& party : parties_) {
+      const bool its = sender_id == nullptr || party.claim->sender_id == *sender_id;
+      if (its && party.wants > 0) hungry.push_back(&party);
+    }
+    return hungry;
+  }
+
+  // Nobody wants more than his number lets go.
+  void ShareNumbers() {
+    for (auto& [id, number] : numbers_) {
+      const std::vector<Party*> hungry = Hungry(&id);
+      number.pace =
+          number.pace - std::floor(number.pace) + number.per_s * absl::ToDoubleSeconds(kQuotaStep);
+      Share(static_cast<std::int64_t>(number.pace), hungry);
+      for (Party* party : hungry) party->wants = party->gets;
+    }
+  }
+
+  // How long ours takes in this step: as long as its rate, and as its number, which lets the others
+  // go meanwhile, each as many as ours.
+  absl::Duration TimeFor(const Party& ours) const {
+    const auto gets = static_cast<double>(ours.gets);
+    double seconds = ours.claim->rate_per_s > 0 ? gets / ours.claim->rate_per_s : 0;
+    if (const auto number = numbers_.find(ours.claim->sender_id); number != numbers_.end()) {
+      double together = 0;
+      for (const Party& party : parties_) {
+        if (party.claim->sender_id != ours.claim->sender_id) continue;
+        together += static_cast<double>(std::min(party.gets, ours.gets));
+      }
+      seconds = std::max(seconds, together / number->second.per_s);
+    }
+    return absl::Seconds(seconds);
+  }
+
   void Step(absl::Time t, absl::Time first) {
     const std::int64_t room = Room(t);
     for (Party& party : parties_) Want(party, t);
-    Share(room);
+    ShareNumbers();
+    Share(room, Hungry());
     std::int64_t gone = 0;
     for (Party& party : parties_) {
       party.left -= party.gets;
@@ -130,15 +173,14 @@ class Play {
     const absl::Time start = first + absl::Hours(24) * day;
     if (plan_.days.empty() || plan_.days.back().start != start) plan_.days.push_back({start, 0});
     plan_.days.back().recipients += ours.gets;
-    const double rate = ours.claim->rate_per_s;
-    const double seconds = rate > 0 ? static_cast<double>(ours.gets) / rate : 0;
-    plan_.finish = std::min(from + absl::Seconds(seconds), t + kQuotaStep);
+    plan_.finish = std::min(from + TimeFor(ours), t + kQuotaStep);
   }
 
   const std::optional<std::int64_t> limit_;
   std::vector<QuotaUse> uses_;
   const absl::Time now_;
   std::vector<Party> parties_;
+  std::map<std::string, Number> numbers_;
   std::size_t next_ = 0;
   std::int64_t used_ = 0;
   QuotaPlan plan_;
@@ -147,8 +189,9 @@ class Play {
 }  // namespace
 
 QuotaPlan PlanQuota(std::optional<std::int64_t> limit, const std::vector<QuotaUse>& uses,
-                    const std::vector<QuotaClaim>& others, const QuotaClaim& ours, absl::Time now) {
-  return Play(limit, uses, others, ours, now).Run();
+                    const std::vector<QuotaClaim>& others, const QuotaClaim& ours,
+                    const Throughputs& numbers, absl::Time now) {
+  return Play(limit, uses, others, ours, numbers, now).Run();
 }
 
 }  // namespace kabar::dispatcher

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "libs/base/clock.h"
+#include "libs/base/priority.h"
 #include "libs/redis/connection.h"
 #include "libs/testing/private_redis.h"
 #include "services/dispatcher/testing/quota_house.h"
@@ -67,6 +68,18 @@ TEST_CASE("Quota: campaigns stop at the limit less the reserve, triggers at the 
     h.SetLimit(0);
     CHECK(h.Drain().size() == 22 + 26);
   }
+}
+
+TEST_CASE("Quota: the reserve is for lanes before the campaigns' priority, and for no others",
+          "[dispatcher][quota]") {
+  TwoNumbers h(5, 2);
+  const Lane late = h.LaneOf(h.sender, "late", base::kCampaignPriority);
+  const Lane first = h.LaneOf(h.other, "first", base::kCampaignPriority - 1);
+  h.Build({late, first});
+  h.Push(late, Range(1, 30));
+  CHECK(h.Drain().size() == 3);
+  h.Push(first, Range(101, 130));
+  CHECK(h.Drain().size() == 2);
 }
 
 TEST_CASE("Quota: unset, a tenth of the limit is kept", "[dispatcher][quota]") {

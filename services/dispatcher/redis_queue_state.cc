@@ -6,6 +6,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "libs/base/priority.h"
 #include "libs/base/status.h"
 #include "libs/redis/server.h"
 #include "services/dispatcher/scripts.h"
@@ -16,6 +17,11 @@ namespace {
 absl::Status NotBuilt() {
   return base::Error(absl::StatusCode::kFailedPrecondition, "QUEUE_NOT_BUILT",
                      "this Redis has not been built from the ledger yet; the keeper does it");
+}
+
+redis::Script MakeScript(const char* name, absl::string_view body) {
+  return redis::Script(
+      name, absl::StrCat("local CAMPAIGNS = ", base::kCampaignPriority, "\n", PreludeLua(), body));
 }
 
 // A connection must not change its server between the look at the run id and the script.
@@ -75,20 +81,20 @@ RedisQueue::State::State(RedisQueueOptions o, base::Clock& c)
     : options(std::move(o)),
       clock(c),
       pool(MakePoolOptions(options)),
-      claim("claim", absl::StrCat(PreludeLua(), ClaimLua())),
-      reslot("reslot", absl::StrCat(PreludeLua(), ReslotLua())),
-      give_back("give_back", absl::StrCat(PreludeLua(), GiveBackLua())),
-      push("push", absl::StrCat(PreludeLua(), PushLua())),
-      put_lane("put_lane", absl::StrCat(PreludeLua(), PutLaneLua())),
-      put_sender("put_sender", absl::StrCat(PreludeLua(), PutSenderLua())),
-      slow_sender("slow_sender", absl::StrCat(PreludeLua(), SlowSenderLua())),
-      refuse_pair("refuse_pair", absl::StrCat(PreludeLua(), RefusePairLua())),
-      tell_sender("tell_sender", absl::StrCat(PreludeLua(), TellSenderLua())),
-      health("health", absl::StrCat(PreludeLua(), HealthLua())),
-      put_portfolio("put_portfolio", absl::StrCat(PreludeLua(), PutPortfolioLua())),
-      open_window("open_window", absl::StrCat(PreludeLua(), OpenWindowLua())),
-      read_quota("read_quota", absl::StrCat(PreludeLua(), ReadQuotaLua())),
-      look("look", absl::StrCat(PreludeLua(), LookLua())),
+      claim(MakeScript("claim", ClaimLua())),
+      reslot(MakeScript("reslot", ReslotLua())),
+      give_back(MakeScript("give_back", GiveBackLua())),
+      push(MakeScript("push", PushLua())),
+      put_lane(MakeScript("put_lane", PutLaneLua())),
+      put_sender(MakeScript("put_sender", PutSenderLua())),
+      slow_sender(MakeScript("slow_sender", SlowSenderLua())),
+      refuse_pair(MakeScript("refuse_pair", RefusePairLua())),
+      tell_sender(MakeScript("tell_sender", TellSenderLua())),
+      health(MakeScript("health", HealthLua())),
+      put_portfolio(MakeScript("put_portfolio", PutPortfolioLua())),
+      open_window(MakeScript("open_window", OpenWindowLua())),
+      read_quota(MakeScript("read_quota", ReadQuotaLua())),
+      look(MakeScript("look", LookLua())),
       wake_connection(MakeConnectionOptions(options)) {}
 
 // What the keys mean, as part of the generation: with another number here, what an older version

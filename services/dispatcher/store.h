@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "libs/base/priority.h"
 #include "libs/base/rate.h"
 #include "services/dispatcher/message.h"
 
@@ -26,7 +27,7 @@ struct Portfolio {
   std::string outlet_id;
   std::string name;
   std::int64_t messaging_limit = 0;  // unique recipients in 24 h; 0: unlimited
-  // Of the limit, kept for lanes of a priority before the campaigns' (10). None: a tenth.
+  // Of the limit, kept for lanes of a priority before the campaigns'. None: a tenth.
   std::optional<std::int64_t> trigger_reserve = {};
 };
 
@@ -59,7 +60,7 @@ struct Lane {
   std::string outlet_id;
   std::string sender_id;
   std::string portfolio_id;  // of the sender
-  std::int32_t priority = 10;
+  std::int32_t priority = base::kCampaignPriority;
   std::optional<base::Rate> rate;
   std::string run_id;
   std::int64_t asked = 0;

@@ -9,6 +9,7 @@
 #include "kabar/contacts/v1/contacts.grpc.pb.h"
 #include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
 #include "kabar/templates/v1/templates.grpc.pb.h"
+#include "libs/base/priority.h"
 #include "libs/base/status.h"
 #include "libs/rpc/channel.h"
 #include "libs/rpc/status.h"
@@ -22,7 +23,6 @@ using dispatcher::v1::DispatcherService;
 using templates::v1::TemplatesService;
 
 constexpr absl::Duration kCallTimeout = absl::Seconds(5);
-constexpr int kPriority = 0;  // before all campaigns
 
 void Set(absl::Time time, google::protobuf::Timestamp* proto) {
   const std::int64_t micros = absl::ToUnixMicros(time);
@@ -211,7 +211,7 @@ absl::Status Peers::CreateLane(const std::string& outlet, const std::string& sen
   lane->set_id(LaneIdOf(outlet, sender_id));
   lane->set_run_id(lane->id());  // answers and figures of automatic messages go by it
   lane->set_sender_id(sender_id);
-  lane->set_priority(kPriority);
+  lane->set_priority(base::kTriggerPriority);
   lane->set_purpose("DELIVERY_UPDATES");
   dispatcher::v1::Lane made;
   return state_->Call(*state_->dispatcher, &DispatcherService::Stub::CreateLane, outlet, request,

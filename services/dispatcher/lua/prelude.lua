@@ -1,4 +1,6 @@
--- Put before each script of this folder. KEYS[1] is the portfolio's prefix "kabar:{<portfolio>}:";
+-- Put before each script of this folder, after a line with what the scripts have from C++
+-- (redis_queue_state.cc): CAMPAIGNS, the priority from which on lanes leave the portfolio's reserve to
+-- those before them. KEYS[1] is the portfolio's prefix "kabar:{<portfolio>}:";
 -- all keys carry that hash tag, so one script is right on Redis Cluster too. Times are microseconds
 -- of the server's clock. Nothing here is a right to send, and nothing here is personal data.
 --
@@ -33,9 +35,6 @@
 --   wake              list of at most one token, for which an idle worker waits (BLPOP)
 local P = KEYS[1]
 local DAY = 86400000000
--- Lanes from this priority on leave the portfolio's reserve to those before them (the same
--- number: handler_quota.h).
-local CAMPAIGNS = 10
 local NEVER = 4000000000000000
 local GIVEN_BACK_WITHIN = 30000000
 
