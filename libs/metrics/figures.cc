@@ -8,6 +8,7 @@
 #include <mutex>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "libs/metrics/registry.h"
 
 namespace kabar::metrics {
@@ -36,7 +37,8 @@ class Board : public prometheus::Collectable {
         family.type = prometheus::MetricType::Gauge;
         prometheus::ClientMetric metric;
         for (const auto& [key, value] : figure.labels) metric.label.push_back({key, value});
-        metric.gauge.value = figure.value;
+        metric.gauge.value =
+            figure.since ? absl::ToDoubleSeconds(absl::Now() - *figure.since) : figure.value;
         family.metric.push_back(std::move(metric));
       }
     }

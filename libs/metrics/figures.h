@@ -6,9 +6,11 @@
 // the rules of metrics.h ends the process with a sentence on stderr.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "libs/metrics/metrics.h"
 
 namespace kabar::metrics {
@@ -18,6 +20,7 @@ struct Figure {
   std::string help = {};
   Labels labels = {};
   double value = 0;
+  std::optional<absl::Time> since = {};  // instead of a value: the seconds since then, when asked
 };
 
 class Figures {

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "absl/time/clock.h"
 #include "libs/metrics/exposer.h"
 #include "libs/metrics/figures.h"
 #include "libs/testing/status_matchers.h"
@@ -152,6 +153,10 @@ TEST_CASE("Figures: shown as a whole, replaced as a whole, gone with their publi
     figures.Publish({{"kabar_test_backlog_rows", "Rows.", {{"sender", "b"}}, 5}});
     CHECK(RenderText().find("backlog_rows{sender=\"a\"}") == std::string::npos);
     CHECK(ValueOf("kabar_test_backlog_rows{sender=\"b\"}") == 5);
+    figures.Publish({{.name = "kabar_test_age_seconds",
+                      .help = "Age.",
+                      .since = absl::Now() - absl::Hours(1)}});
+    CHECK(ValueOf("kabar_test_age_seconds") >= 3600);
   }
   CHECK(RenderText().find("kabar_test_backlog_rows") == std::string::npos);
 }

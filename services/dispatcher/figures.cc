@@ -17,6 +17,7 @@ constexpr absl::Duration kTimeout = absl::Seconds(10);
 constexpr absl::Duration kMinute = absl::Minutes(1);
 // "Could be sent now" is what could start within this.
 constexpr absl::Duration kHorizon = absl::Seconds(1);
+constexpr int kFailuresShown = 3;  // in a row: what was seen before them is not shown any more
 
 using List = std::vector<metrics::Figure>;
 
@@ -26,6 +27,13 @@ void Add(List& list, const char* name, const char* help, double value,
                   .help = help,
                   .labels = std::move(labels),
                   .value = value});
+}
+
+metrics::Figure Age(absl::Time looked) {
+  return {
+      .name = "kabar_dispatcher_figures_age_seconds",
+      .help = "How old the ledger's figures are; after three looks that failed only this is shown.",
+      .since = looked};
 }
 
 void AddSender(List& list, const Sender& sender, const SenderFigures& figures, double use) {
@@ -91,6 +99,16 @@ double ThrottleUse::Share(const base::Rate& rate) const {
 }
 
 absl::StatusOr<bool> FigureKeeper::RunOnce() {
+  const absl::Status looked = Look();
+  if (looked.ok()) {
+    failures_ = 0;
+    return false;
+  }
+  if (++failures_ >= kFailuresShown) figures_.Publish({Age(looked_)});
+  return looked;
+}
+
+absl::Status FigureKeeper::Look() {
   static auto& took = metrics::GetHistogram("kabar_dispatcher_figures_duration_seconds",
                                             "What one look at the ledger's metrics takes.");
   const absl::Time began = clock_.Now();
@@ -114,9 +132,11 @@ absl::StatusOr<bool> FigureKeeper::RunOnce() {
     AddSender(list, sender, *figures, mine.Share(sender.throughput));
   }
   use_ = std::move(use);
+  looked_ = began;
+  list.push_back(Age(looked_));
   figures_.Publish(std::move(list));
   took.Observe(absl::ToDoubleSeconds(clock_.Now() - began));
-  return false;
+  return absl::OkStatus();
 }
 
 }  // namespace kabar::dispatcher

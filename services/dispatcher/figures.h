@@ -2,7 +2,8 @@
 // keeper, gone when it is not any more. README.md lists them.
 //
 // Thread safety: RunOnce by one thread. Blocks: on the database and Redis. Errors: those of the
-// stores; what was published before stays until the next round that succeeds.
+// stores. What was published before stays for two looks that fail; after the third nothing is shown
+// but how old the last good look is, since old figures look like good ones.
 #pragma once
 
 #include <cstdint>
@@ -39,17 +40,21 @@ class ThrottleUse {
 class FigureKeeper {
  public:
   FigureKeeper(AdminStore& admin, Store& store, Queue& queue, base::Clock& clock)
-      : admin_(admin), store_(store), queue_(queue), clock_(clock) {}
+      : admin_(admin), store_(store), queue_(queue), clock_(clock), looked_(clock.Now()) {}
 
   // One look at everything. Never more to do.
   absl::StatusOr<bool> RunOnce();
 
  private:
+  absl::Status Look();
+
   AdminStore& admin_;
   Store& store_;
   Queue& queue_;
   base::Clock& clock_;
   std::map<std::string, ThrottleUse> use_;
+  absl::Time looked_;  // when the last good look began; at first, when this was made
+  int failures_ = 0;   // looks since
   metrics::Figures figures_;
 };
 

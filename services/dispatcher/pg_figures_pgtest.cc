@@ -99,6 +99,42 @@ TEST_CASE("FigureKeeper: shows lanes by state and every number while it is there
   CHECK_THAT(metrics::RenderText(), !Catch::Contains("kabar_dispatcher_lanes"));
 }
 
+class AwayStore : public PgStore {
+ public:
+  using PgStore::PgStore;
+  absl::StatusOr<LedgerFigures> ReadFigures(absl::Time deadline) override {
+    if (away) return absl::UnavailableError("postgres is away");
+    return PgStore::ReadFigures(deadline);
+  }
+  bool away = false;
+};
+
+TEST_CASE("FigureKeeper: after three looks that failed it shows only how old the figures are",
+          "[dispatcher]") {
+  Figured f;
+  AwayStore store(f.pool);
+  QueueOfLists queue;
+  FigureKeeper keeper(store, store, queue, base::SystemClock());
+  const auto shows = [](const std::string& what) {
+    return metrics::RenderText().find(what) != std::string::npos;
+  };
+  const std::string age = "\nkabar_dispatcher_figures_age_seconds ";
+  REQUIRE_THAT(keeper.RunOnce(), IsOk());
+  CHECK(shows(age));
+  store.away = true;
+  for (int i = 0; i < 2; ++i) {
+    CHECK_FALSE(keeper.RunOnce().ok());
+    CHECK(shows("kabar_dispatcher_lanes"));
+  }
+  CHECK_FALSE(keeper.RunOnce().ok());
+  CHECK_FALSE(shows("kabar_dispatcher_lanes"));
+  CHECK_FALSE(shows("kabar_dispatcher_backlog_messages"));
+  CHECK(shows(age));
+  store.away = false;
+  REQUIRE_THAT(keeper.RunOnce(), IsOk());
+  CHECK(shows("kabar_dispatcher_lanes"));
+}
+
 // Run by hand.
 TEST_CASE("ReadFigures: cost with 5,000 open lanes", "[.cost]") {
   Figured f;
