@@ -79,11 +79,14 @@ constexpr pg::Query kInsertClaim{
     "  attempts, recipient_ids) VALUES ($1, $2, $3, clock_timestamp(),"
     "  clock_timestamp() + $4::bigint * interval '1 millisecond', $5, $6, $7)"};
 
-// The lease is when the last of the claim's requests can have been written: the safe side.
+// The lease is when the last of the claim's requests can have been written: the safe side. A person
+// who was two recipients then counts once.
 constexpr pg::Query kRecentRecipients{
     "dispatcher.recent_recipients",
-    "SELECT r.id, max(c.lease_until) FROM claims c CROSS JOIN LATERAL unnest(c.recipient_ids) r(id)"
-    " WHERE c.portfolio_id = $1 AND c.claimed_at > now() - interval '25 hours' GROUP BY r.id"};
+    "SELECT COALESCE(p.merged_into, r.id), max(c.lease_until)"
+    " FROM claims c CROSS JOIN LATERAL unnest(c.recipient_ids) r(id)"
+    " LEFT JOIN recipients p ON p.id = r.id"
+    " WHERE c.portfolio_id = $1 AND c.claimed_at > now() - interval '25 hours' GROUP BY 1"};
 
 struct Claimed {
   std::unordered_map<std::string, StartedMessage> started;
