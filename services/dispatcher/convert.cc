@@ -13,6 +13,7 @@
 #include "libs/base/text.h"
 
 namespace kabar::dispatcher {
+
 namespace {
 
 constexpr std::size_t kMaxIdBytes = 128;

@@ -138,25 +138,26 @@ TEST_CASE("Recipients: what held for either of two holds for both once a batch l
   second.phone = "+628222", second.bsuid = "ID.2";
   CHECK(f.Enqueue({first, second}).to_push.empty());
   CHECK(f.Sql("SELECT count(DISTINCT recipient_id) FROM suppressions") == "4");
+}
 
-  TEST_CASE("Recipients: who was two when he was written to is one to a queue that is built anew",
-            "[dispatcher]") {
-    LedgerFixture f;
-    const std::int64_t by_bsuid = IdOf(f, 1, "", "ID.1");
-    IdOf(f, 2, "", "ID.1");
-    REQUIRE(f.Start({f.Id(1)}).started.size() == 1);
-    const std::int64_t one = IdOf(f, 3, "+628111", "ID.1");
-    REQUIRE(one != by_bsuid);
-    REQUIRE(f.Start({f.Id(3)}).started.size() == 1);
-    const auto uses = f.store.ListRecentRecipients("pf", f.Deadline());
-    REQUIRE_THAT(uses, IsOk());
-    REQUIRE(uses->size() == 1);
-    CHECK((*uses)[0].recipient_id == one);
-    const auto queued = f.store.ListQueued("lane", f.Deadline());  // the second, under the old id
-    REQUIRE_THAT(queued, IsOk());
-    REQUIRE(queued->size() == 1);
-    CHECK((*queued)[0].recipient_id == one);
-  }
+TEST_CASE("Recipients: who was two when he was written to is one to a queue that is built anew",
+          "[dispatcher]") {
+  LedgerFixture f;
+  const std::int64_t by_bsuid = IdOf(f, 1, "", "ID.1");
+  IdOf(f, 2, "", "ID.1");
+  REQUIRE(f.Start({f.Id(1)}).started.size() == 1);
+  const std::int64_t one = IdOf(f, 3, "+628111", "ID.1");
+  REQUIRE(one != by_bsuid);
+  REQUIRE(f.Start({f.Id(3)}).started.size() == 1);
+  const auto uses = f.store.ListRecentRecipients("pf", f.Deadline());
+  REQUIRE_THAT(uses, IsOk());
+  REQUIRE(uses->size() == 1);
+  CHECK((*uses)[0].recipient_id == one);
+  const auto queued = f.store.ListQueued("lane", f.Deadline());  // the second, under the old id
+  REQUIRE_THAT(queued, IsOk());
+  REQUIRE(queued->size() == 1);
+  CHECK((*queued)[0].recipient_id == one);
+}
 
 }  // namespace
 }  // namespace kabar::dispatcher

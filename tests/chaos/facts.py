@@ -43,7 +43,7 @@ class Message:
 class Facts:
     lanes: dict        # id -> Lane
     messages: dict     # id -> Message
-    attempts: dict     # (message id, attempt) -> (state, provider id, reason)
+    attempts: dict     # (message id, attempt) -> (state, provider id)
     changes: dict      # message id -> [(from, to, attempt, revision, reason)] in the events' order
     accepted: list     # the simulator's lines
     refused: list
@@ -75,8 +75,8 @@ def collect(scene, play):
                                    STATES[int(row[5])], row[6], row[7])
         if row[1] in lanes:
             lanes[row[1]].rows += 1
-    attempts = {(r[0], int(r[1])): (ATTEMPTS[int(r[2])], r[3], r[4]) for r in _rows(
-        stage, "SELECT message_id, attempt, state, provider_id, reason FROM dispatcher.all_attempts")}
+    attempts = {(r[0], int(r[1])): (ATTEMPTS[int(r[2])], r[3]) for r in _rows(
+        stage, "SELECT message_id, attempt, state, provider_id FROM dispatcher.all_attempts")}
     steps = collections.defaultdict(list)
     for event, message in _rows(stage, "SELECT event_id, message_id FROM triggers.steps"):
         steps[event].append(message)

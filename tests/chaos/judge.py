@@ -126,7 +126,7 @@ def _by_policy(taken, changes):
 
 
 def _judge_attempt(facts, message, number, line, found):
-    state, provider_id, _ = facts.attempts.get((message.id, number), ("no record", "", ""))
+    state, provider_id = facts.attempts.get((message.id, number), ("no record", ""))
     wanted = TOLD.get(line["told"], ("accepted", "ambiguous"))
     if state not in wanted:
         found("not adding up", f"attempt {number} is {state}, must be {' or '.join(wanted)}")
