@@ -1,4 +1,3 @@
-#include <google/protobuf/util/time_util.h>
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include "libs/base/rate.h"
 #include "libs/base/status.h"
 #include "libs/rpc/guard.h"
+#include "services/dispatcher/convert_checks.h"
 #include "services/dispatcher/handler.h"
 #include "services/dispatcher/quota_plan.h"
 
@@ -19,16 +19,6 @@ namespace {
 constexpr absl::Duration kFarthestStart = absl::Hours(24 * 400);  // a year's plans, and some room
 constexpr std::size_t kOtherNumbers = 20;
 constexpr int kAllNumbers = 1000;  // more than any outlet has
-
-using google::protobuf::util::TimeUtil;
-
-absl::Time ToTime(const google::protobuf::Timestamp& from) {
-  return absl::FromUnixMicros(TimeUtil::TimestampToMicroseconds(from));
-}
-
-void SetTime(absl::Time from, google::protobuf::Timestamp* to) {
-  *to = TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(from));
-}
 
 absl::StatusOr<QuotaClaim> ReadClaim(const v1::PlanQuotaRequest& from, absl::Time now) {
   absl::Status faults;
