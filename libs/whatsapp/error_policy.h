@@ -70,6 +70,10 @@ struct ErrorDecision {
   bool costs_try = true;
 };
 
+// What a rule has that names the action and nothing else.
+ErrorDecision DecisionFor(ErrorAction action, bool known);
+std::vector<absl::string_view> ErrorActionNames();
+
 class ErrorPolicy {
  public:
   static const ErrorPolicy& BuiltIn();
