@@ -16,14 +16,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "tools/cloudsim/clock.h"
+#include "tools/cloudsim/http_connection.h"
 #include "tools/cloudsim/http_response.h"
 
 namespace kabar::cloudsim {
 namespace {
 
-constexpr size_t kFirstBuffer = 4096;
-// simdjson reads past the end of a document; what it finds there does not matter.
-constexpr size_t kPadding = 64;
 constexpr int kEvents = 256;
 // What a caller may send behind a request that is not answered yet.
 constexpr size_t kMaxHeldBack = 8 * 1024 * 1024;
@@ -48,72 +46,7 @@ void Drain(int fd) {
   }
 }
 
-// Reads and says when the kernel got the bytes; falls back to now.
-ssize_t ReceiveStamped(int fd, char* buffer, size_t size, int64_t* arrival_us) {
-  iovec chunk{buffer, size};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(timespec))];
-  msghdr message{};
-  message.msg_iov = &chunk;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof(control);
-  const ssize_t got = recvmsg(fd, &message, 0);
-  if (got <= 0) return got;
-  *arrival_us = 0;
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header != nullptr && header->cmsg_level == SOL_SOCKET &&
-      header->cmsg_type == SCM_TIMESTAMPNS) {
-    timespec stamp;
-    memcpy(&stamp, CMSG_DATA(header), sizeof(stamp));
-    *arrival_us = static_cast<int64_t>(stamp.tv_sec) * kMicrosPerSecond + stamp.tv_nsec / 1000;
-  }
-  if (*arrival_us == 0) *arrival_us = NowUs();
-  return got;
-}
-
 }  // namespace
-
-struct HttpLoop::Connection {
-  int fd = -1;
-  ConnectionRef ref;
-  uint64_t id = 0;
-  uint32_t requests = 0;
-  bool waiting = false;      // a request is with the handler, or will never be answered
-  bool processing = false;   // inside OnRequest: answers must not start the next request
-  bool close_after = false;  // once everything is written
-  bool peer_done = false;    // the caller has sent its FIN
-  bool dead = false;
-  HttpParser parser;
-  std::unique_ptr<char[]> buffer;
-  size_t capacity = 0;
-  size_t begin = 0;  // first byte of the request being read
-  size_t end = 0;
-  int64_t arrival_us = 0;       // of that byte
-  int64_t last_arrival_us = 0;  // of the newest byte
-  std::string out;
-  size_t out_sent = 0;
-
-  void MakeRoom() {
-    if (buffer == nullptr) {
-      capacity = kFirstBuffer;
-      buffer.reset(new char[capacity + kPadding]);
-    }
-    if (begin == end) begin = end = 0;
-    const size_t wanted = std::max<size_t>(parser.missing(), 1024);
-    if (capacity - end >= wanted) return;
-    const size_t used = end - begin;
-    if (begin > 0 && capacity - used >= wanted) {
-      memmove(buffer.get(), buffer.get() + begin, used);
-    } else {
-      capacity = std::max(capacity * 2, used + wanted);
-      std::unique_ptr<char[]> larger(new char[capacity + kPadding]);
-      memcpy(larger.get(), buffer.get() + begin, used);
-      buffer = std::move(larger);
-    }
-    begin = 0;
-    end = used;
-  }
-};
 
 HttpLoop::HttpLoop(HttpHandler* handler) : handler_(handler) {}
 
