@@ -1,6 +1,6 @@
-// Which lanes go first: smaller priorities do. Any number may be given; these two have a meaning. The
-// one place where they stand: services, the planner of the messaging limit and the scripts of the
-// queue all have them from here (the contract, dispatcher.proto, names them for others).
+// Which lanes go first: smaller priorities do. Any number may be given; these two have a meaning.
+// The one place where they stand: services, the planner of the messaging limit and the scripts of
+// the queue all have them from here (the contract, dispatcher.proto, names them for others).
 //
 // Thread safety: constants. Nothing blocks. Errors: none.
 #pragma once
