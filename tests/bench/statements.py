@@ -26,3 +26,9 @@ def show(stack, messages):
         ms, plan_ms, calls, rows, wal, text = row.split("|", 5)
         print(f"   {float(ms) * 1000 / messages:>10.1f}{float(plan_ms) * 1000 / messages:>10.1f}"
               f"{calls:>9}{rows:>11}{float(wal) / messages:>16.0f}  {text}")
+    print("\n   rows changed   in place  table (an update in place, HOT, writes no index)")
+    for row in stack.postgres.query(
+            "SELECT n_tup_upd, n_tup_hot_upd, schemaname || '.' || relname FROM pg_stat_user_tables"
+            " WHERE n_tup_upd > 0 ORDER BY n_tup_upd DESC LIMIT 8").splitlines():
+        changed, hot, table = row.split("|")
+        print(f"   {int(changed):>12,}{int(hot) / int(changed):>11.0%}  {table}")
