@@ -83,9 +83,9 @@ constexpr pg::Query kInsertClaim{
 // who was two recipients then counts once.
 constexpr pg::Query kRecentRecipients{
     "dispatcher.recent_recipients",
-    "SELECT COALESCE(p.merged_into, r.id), max(c.lease_until)"
+    "SELECT COALESCE(p.id, r.id), max(c.lease_until)"
     " FROM claims c CROSS JOIN LATERAL unnest(c.recipient_ids) r(id)"
-    " LEFT JOIN recipients p ON p.id = r.id"
+    " LEFT JOIN recipients p ON p.given_up_id = r.id"
     " WHERE c.portfolio_id = $1 AND c.claimed_at > now() - interval '25 hours' GROUP BY 1"};
 
 struct Claimed {

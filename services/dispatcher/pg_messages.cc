@@ -22,15 +22,15 @@ constexpr pg::Query kLaneFreshness{"dispatcher.lane_freshness",
 
 constexpr pg::Query kQueuedOfDay{
     "dispatcher.queued_of_day",
-    "SELECT m.id, COALESCE(p.merged_into, m.recipient_id), m.not_before FROM messages m"
-    " LEFT JOIN recipients p ON p.id = m.recipient_id WHERE m.day = $1::date"
+    "SELECT m.id, COALESCE(p.id, m.recipient_id), m.not_before FROM messages m"
+    " LEFT JOIN recipients p ON p.given_up_id = m.recipient_id WHERE m.day = $1::date"
     " AND m.lane_id = $2 AND m.seq >= $3::bigint AND m.state = 1 AND NOT " KABAR_IS_STALE(
         "$4") " ORDER BY m.seq"};
 constexpr pg::Query kRequeuedOfLane{
     "dispatcher.requeued_of_lane",
-    "SELECT m.id, COALESCE(p.merged_into, m.recipient_id), m.not_before FROM requeued r"
+    "SELECT m.id, COALESCE(p.id, m.recipient_id), m.not_before FROM requeued r"
     " JOIN messages m ON m.day = r.day AND m.id = r.message_id"
-    " LEFT JOIN recipients p ON p.id = m.recipient_id"
+    " LEFT JOIN recipients p ON p.given_up_id = m.recipient_id"
     " WHERE r.lane_id = $1 AND m.state = 1 AND NOT " KABAR_IS_STALE("$2") " ORDER BY m.seq"};
 constexpr pg::Query kStaleOfDay{
     "dispatcher.stale_of_day",

@@ -33,17 +33,12 @@ constexpr pg::Query kSuppressed{
     "dispatcher.recipient_suppressed",
     "SELECT 1 FROM suppressions WHERE recipient_id = $1 AND until > clock_timestamp() LIMIT 1"};
 // Whoever linked one of the two addresses a moment ago has the word: no row then.
-constexpr pg::Query kLink{
-    "dispatcher.link_recipients",
-    "INSERT INTO recipients (id, outlet_id, phone, bsuid)"
-    " SELECT u.id, $1, u.phone, u.bsuid FROM unnest($2::bigint[], $3::text[], $4::text[])"
-    "   WITH ORDINALITY AS u(id, phone, bsuid, n) ORDER BY u.n"
-    " ON CONFLICT DO NOTHING RETURNING id, bsuid"};
-constexpr pg::Query kGiveUp{
-    "dispatcher.merge_recipients",
-    "INSERT INTO recipients (id, outlet_id, merged_into)"
-    " SELECT u.id, $1, u.kept FROM unnest($2::bigint[], $3::bigint[]) AS u(id, kept)"
-    " ON CONFLICT DO NOTHING"};
+constexpr pg::Query kLink{"dispatcher.link_recipients",
+                          "INSERT INTO recipients (id, outlet_id, phone, bsuid, given_up_id)"
+                          " SELECT u.id, $1, u.phone, u.bsuid, u.given_up_id"
+                          " FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[])"
+                          "   WITH ORDINALITY AS u(id, phone, bsuid, given_up_id, n) ORDER BY u.n"
+                          " ON CONFLICT DO NOTHING RETURNING id, given_up_id"};
 // What holds for one of two (of) holds for the other (also) from now on.
 constexpr pg::Query kMergeWindows{
     "dispatcher.merge_windows",
@@ -149,29 +144,28 @@ struct Pair {
 std::vector<bool> Link(pg::Transaction& tx, const std::string& outlet,
                        const std::vector<RecipientAddress>& addresses,
                        const std::vector<Pair>& pairs) {
-  pg::ArrayBuilder ids, phones, bsuids;
+  pg::ArrayBuilder ids, phones, bsuids, given_up;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     ids.Add(pairs[i].by_phone);
     phones.Add(addresses[i].phone);
     bsuids.Add(addresses[i].bsuid);
+    given_up.Add(pairs[i].by_bsuid);
   }
-  std::set<std::pair<std::int64_t, std::string>> made;
-  for (const pqxx::row& row : tx.Exec(kLink, outlet, std::move(ids).Finish(),
-                                      std::move(phones).Finish(), std::move(bsuids).Finish())) {
-    made.emplace(row[0].as<std::int64_t>(), pg::TextField(row[1]));
+  std::set<std::pair<std::int64_t, std::int64_t>> made;
+  pg::ArrayBuilder of, also;
+  for (const pqxx::row& row :
+       tx.Exec(kLink, outlet, std::move(ids).Finish(), std::move(phones).Finish(),
+               std::move(bsuids).Finish(), std::move(given_up).Finish())) {
+    const auto id = row[0].as<std::int64_t>(), given_up_id = row[1].as<std::int64_t>();
+    made.emplace(id, given_up_id);
+    of.Add(given_up_id), also.Add(id);
+    of.Add(id), also.Add(given_up_id);
   }
   std::vector<bool> linked(pairs.size());
-  pg::ArrayBuilder given_up, kept, of, also;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
-    const auto [by_phone, by_bsuid] = pairs[i];
-    linked[i] = made.count({by_phone, addresses[i].bsuid}) > 0;
-    if (!linked[i]) continue;
-    given_up.Add(by_bsuid), kept.Add(by_phone);
-    of.Add(by_bsuid), also.Add(by_phone);
-    of.Add(by_phone), also.Add(by_bsuid);
+    linked[i] = made.count({pairs[i].by_phone, pairs[i].by_bsuid}) > 0;
   }
   if (made.empty()) return linked;
-  tx.Exec(kGiveUp, outlet, std::move(given_up).Finish(), std::move(kept).Finish());
   const std::string ofs = std::move(of).Finish(), alsos = std::move(also).Finish();
   tx.Exec(kMergeWindows, ofs, alsos, outlet);
   tx.Exec(kMergeSuppressions, ofs, alsos);

@@ -23,11 +23,11 @@ struct RecipientAddress {
 };
 
 // The ids that are one person, as a FROM item with a column `id`; `who` is one of them.
-#define KABAR_SAME_PERSON(who)                                                                   \
-  "(SELECT p.id FROM (SELECT COALESCE((SELECT s.merged_into FROM recipients s WHERE s.id = " who \
-  "), " who                                                                                      \
-  "::bigint) AS id) root CROSS JOIN LATERAL (SELECT root.id UNION ALL"                           \
-  " SELECT o.id FROM recipients o WHERE o.merged_into = root.id) p)"
+#define KABAR_SAME_PERSON(who)                                                            \
+  "(SELECT p.id FROM (SELECT COALESCE((SELECT s.id FROM recipients s WHERE s.given_up_id" \
+  " = " who "), " who                                                                     \
+  "::bigint) AS id) root CROSS JOIN LATERAL (SELECT root.id UNION ALL"                    \
+  " SELECT o.given_up_id FROM recipients o WHERE o.id = root.id) p)"
 
 // One id per address, in their order; 0 where both are empty. An address with both links them: what
 // was two identities becomes one.
