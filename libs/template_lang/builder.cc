@@ -50,10 +50,19 @@ bool Builder::FindSlot(absl::string_view name, size_t offset, bool printed, uint
   return true;
 }
 
+void Builder::Need(uint32_t slot) {
+  const Slot& needed = program_->slots[slot];
+  if (needed.source == Source::kRow || needed.source == Source::kParcel) {
+    program_->variables[needed.variable].needed = true;
+  }
+}
+
 uint32_t Builder::FindVariable(const std::string& key, absl::string_view name, size_t offset) {
   const auto [at, added] = variables_.emplace(key, program_->variables.size());
   if (!added) return at->second;
-  Variable variable{std::string(name), std::nullopt, positions_.At(offset), false};
+  Variable variable;
+  variable.name = std::string(name);
+  variable.first_use = positions_.At(offset);
   if (const std::optional<fields::Field> field = fields::Canonical(name)) {
     variable.name = std::string(field->name);
     variable.owner = field->owner;

@@ -30,6 +30,8 @@ class Builder {
   // Where the value of a name comes from, here: inside of {{#each}} names mean its parcels' values.
   // Only @names can be wrong.
   bool FindSlot(absl::string_view name, size_t offset, bool printed, uint32_t* slot);
+  // It is printed without a default.
+  void Need(uint32_t slot);
   void set_in_each(bool in_each) { in_each_ = in_each; }
   uint32_t AddText(absl::string_view text);
   uint32_t AddPipe(Pipe pipe);

@@ -128,6 +128,7 @@ bool Compiler::CompileSingleBrace(size_t brace, bool* is_variable) {
       !builder_.Add(Op{Code::kPrint, true, slot, 0, 0}, brace)) {
     return false;
   }
+  builder_.Need(slot);
   text_start_ = at_ = brace + length + 2;
   if (absl::StartsWith(source_.substr(at_), "}") &&
       builder_.program().warnings.size() < kMaxWarnings) {
@@ -335,6 +336,7 @@ bool Compiler::CompilePrint() {
   if (!builder_.FindSlot(name.text, name.offset, /*printed=*/true, &slot)) return false;
   Pipe pipe;
   if (!CompilePipe(/*blank_allowed=*/true, &pipe)) return false;
+  if (!HasDefault(pipe)) builder_.Need(slot);
   Op op{Code::kPrint, true, slot, 0, 0};
   if (pipe.size() == 1 && pipe[0].kind == FilterKind::kDefault) {
     op.code = Code::kPrintOr;

@@ -1,5 +1,7 @@
 #include "libs/template_lang/filters.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "libs/base/rupiah.h"
@@ -71,6 +73,11 @@ bool Rupiah(absl::string_view value, std::string* out) {
 }
 
 }  // namespace
+
+bool HasDefault(const Pipe& pipe) {
+  return std::any_of(pipe.begin(), pipe.end(),
+                     [](const Filter& one) { return one.kind == FilterKind::kDefault; });
+}
 
 std::optional<FilterKind> FilterOfName(absl::string_view name) {
   for (const NamedFilter& filter : kFilters) {

@@ -34,6 +34,8 @@ struct Filter {
 // Filters from left to right.
 using Pipe = std::vector<Filter>;
 
+bool HasDefault(const Pipe& pipe);
+
 // By its name in a template, in any case.
 std::optional<FilterKind> FilterOfName(absl::string_view name);
 

@@ -125,6 +125,23 @@ TEST_CASE("filters: in the parameters of a provider template", "[template_lang]"
   CHECK(failure.variable == "y");
 }
 
+TEST_CASE("NeededBeyond: what is printed without a default and nobody gives", "[template_lang]") {
+  const auto compiled = Compile(
+      "{{provider \"a\" \"id\" kota no_hp | \"-\"}}{nama} {{produk}} {{produk | \"x\"}} {{eta | "
+      "\"-\"}}"
+      "{{cod | rupiah | default \"\"}}{{#if vip}}{{#each "
+      "parcels}}{status}{{@number}}{{/each}}{{/if}}"
+      "{kelas_harga}");
+  REQUIRE(compiled.ok());
+  std::vector<std::string> names;
+  for (const Variable& one : compiled->NeededBeyond({"contactname", "Kelas Harga"})) {
+    names.push_back(one.name);
+  }
+  CHECK(names == std::vector<std::string>{"city", "productname", "status"});
+  CHECK(
+      compiled->NeededBeyond({"kota", "nama", "product", "shipment.status", "kelasharga"}).empty());
+}
+
 TEST_CASE("Compile: filters that are wrong", "[template_lang]") {
   struct Bad {
     const char* text;

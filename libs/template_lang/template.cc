@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "libs/template_lang/compiler.h"
@@ -67,6 +68,15 @@ absl::StatusOr<ColumnOfKey> ColumnsByKey(absl::Span<const std::string> names,
 Template::Template(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
 
 const std::vector<Variable>& Template::variables() const { return program_->variables; }
+std::vector<Variable> Template::NeededBeyond(absl::Span<const std::string> available) const {
+  absl::flat_hash_set<std::string> keys;
+  for (const std::string& name : available) keys.insert(SlotKey(name));
+  std::vector<Variable> beyond;
+  for (const Variable& variable : variables()) {
+    if (variable.needed && !keys.contains(SlotKey(variable.name))) beyond.push_back(variable);
+  }
+  return beyond;
+}
 const std::vector<ProviderMapping>& Template::providers() const { return program_->providers; }
 const std::vector<Note>& Template::paths_without_provider() const {
   return program_->paths_without_provider;

@@ -71,6 +71,7 @@ struct Variable {
   std::optional<fields::Owner> owner;  // nullopt: no contact, shipment or trigger field
   Position first_use;
   bool printed = false;  // in the text or in a provider parameter; else it is only tested
+  bool needed = false;   // printed somewhere without a default
 };
 
 // One {{provider ...}} directive.
@@ -151,6 +152,8 @@ class Template {
  public:
   // In order of first use.
   const std::vector<Variable>& variables() const;
+  // Those needed that are not among `available`, in any spelling.
+  std::vector<Variable> NeededBeyond(absl::Span<const std::string> available) const;
   // In order of the text.
   const std::vector<ProviderMapping>& providers() const;
   // Where a path begins that names no provider template; empty if every path has one. A template

@@ -19,8 +19,10 @@ namespace kabar::templates {
 namespace {
 
 // A message may be saved if nothing in it is sure to fail.
+// `uses`: of the template so far.
 absl::StatusOr<std::vector<std::string>> CheckMessage(Store::Unit& unit, const std::string& message,
-                                                      absl::string_view field) {
+                                                      absl::string_view field,
+                                                      absl::Span<const TemplateUse> uses = {}) {
   if (message.empty()) return base::InvalidField(field, "is required");
   Review review = ReviewMessage(message);
   if (const std::vector<ProviderKey> keys = ProvidersNamed(review); !keys.empty()) {
@@ -29,6 +31,12 @@ absl::StatusOr<std::vector<std::string>> CheckMessage(Store::Unit& unit, const s
     ReviewProviders(known, &review);
   }
   KABAR_RETURN_IF_ERROR(ErrorsAsStatus(review, field));
+  absl::Status lacking;
+  for (const TemplateUse& use : uses) {
+    const std::string sentence = WhatIsLacking(use, *review.compiled);
+    if (!sentence.empty()) base::AddFieldViolation(lacking, field, sentence);
+  }
+  KABAR_RETURN_IF_ERROR(lacking);
   return VariableNames(*review.compiled);
 }
 
@@ -125,8 +133,9 @@ grpc::Status Handler::UpdateTemplate(grpc::ServerContext* context,
                                          template_lang::Mode::kStrict));
       }
       if (mask.message) changed.message = wanted.message();
+      KABAR_ASSIGN_OR_RETURN(const std::vector<TemplateUse> uses, unit.ListUses(changed.id));
       KABAR_ASSIGN_OR_RETURN(changed.variables,
-                             CheckMessage(unit, changed.message, "template.message"));
+                             CheckMessage(unit, changed.message, "template.message", uses));
       ++changed.version;
       changed.update_time = Now();
       KABAR_RETURN_IF_ERROR(unit.AddVersion(changed));

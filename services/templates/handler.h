@@ -59,6 +59,18 @@ class Handler : public v1::TemplatesService::Service {
   grpc::Status ListProviderTemplates(grpc::ServerContext* context,
                                      const v1::ListProviderTemplatesRequest* request,
                                      v1::ListProviderTemplatesResponse* response) override;
+  grpc::Status ListLibraryTemplates(grpc::ServerContext* context,
+                                    const v1::ListLibraryTemplatesRequest* request,
+                                    v1::ListLibraryTemplatesResponse* response) override;
+  grpc::Status InstallLibraryTemplates(grpc::ServerContext* context,
+                                       const v1::InstallLibraryTemplatesRequest* request,
+                                       v1::InstallLibraryTemplatesResponse* response) override;
+  grpc::Status PutTemplateUse(grpc::ServerContext* context,
+                              const v1::PutTemplateUseRequest* request,
+                              v1::Template* response) override;
+  grpc::Status DeleteTemplateUse(grpc::ServerContext* context,
+                                 const v1::DeleteTemplateUseRequest* request,
+                                 v1::DeleteTemplateUseResponse* response) override;
 
  private:
   // Work in one transaction, at most once per request id.

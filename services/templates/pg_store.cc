@@ -73,6 +73,21 @@ constexpr pg::Query kPutProvider{
     "category = excluded.category, status = excluded.status, parameters = excluded.parameters, "
     "updated_at = excluded.updated_at"};
 
+constexpr pg::Query kPutUse{
+    "templates.put_use",
+    "INSERT INTO template_uses (outlet_id, user_id, template_id, what, variables, updated_at) "
+    "VALUES ($1, $2, $3, $4, $5::text[], $6) "
+    "ON CONFLICT (outlet_id, user_id) DO UPDATE SET template_id = excluded.template_id, "
+    "what = excluded.what, variables = excluded.variables, updated_at = excluded.updated_at"};
+constexpr pg::Query kDeleteUse{"templates.delete_use",
+                               "DELETE FROM template_uses WHERE outlet_id = $1 AND user_id = $2"};
+constexpr pg::Query kListUses{"templates.list_uses",
+                              "SELECT user_id, template_id, what, variables FROM template_uses "
+                              "WHERE outlet_id = $1 AND template_id = $2 ORDER BY user_id"};
+constexpr pg::Query kCodesTaken{
+    "templates.codes_taken",
+    "SELECT code FROM templates WHERE outlet_id = $1 AND code = ANY($2::text[]) ORDER BY code"};
+
 constexpr pg::Query kReserve{"templates.reserve_request",
                              "INSERT INTO request_log (outlet_id, request_id, method, fingerprint) "
                              "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"};
@@ -167,6 +182,32 @@ class PgUnit : public Store::Unit {
     tx_.Exec(kPutProvider, outlet_, put.name, put.language, put.body, put.category, put.status,
              put.parameters, now);
     return absl::OkStatus();
+  }
+  absl::Status PutUse(const TemplateUse& use, absl::Time now) override {
+    tx_.Exec(kPutUse, outlet_, use.user, use.template_id, use.what, pg::TextArray(use.variables),
+             now);
+    return absl::OkStatus();
+  }
+  absl::Status DeleteUse(const std::string& user) override {
+    tx_.Exec(kDeleteUse, outlet_, user);
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::vector<TemplateUse>> ListUses(const std::string& template_id) override {
+    std::vector<TemplateUse> found;
+    for (const pqxx::row& row : tx_.Exec(kListUses, outlet_, template_id)) {
+      found.push_back({pg::TextField(row[0]), pg::TextField(row[1]), pg::TextField(row[2]),
+                       pg::TextArrayField(row[3])});
+    }
+    return found;
+  }
+  absl::StatusOr<std::vector<std::string>> CodesTaken(
+      absl::Span<const std::string> codes) override {
+    std::vector<std::string> taken;
+    const auto wanted = pg::TextArray(std::vector<std::string>(codes.begin(), codes.end()));
+    for (const pqxx::row& row : tx_.Exec(kCodesTaken, outlet_, wanted)) {
+      taken.push_back(pg::TextField(row[0]));
+    }
+    return taken;
   }
 
  private:

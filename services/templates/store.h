@@ -23,6 +23,7 @@
 #include "libs/rpc/idempotency.h"
 #include "services/templates/message_template.h"
 #include "services/templates/provider_template.h"
+#include "services/templates/template_use.h"
 
 namespace kabar::templates {
 
@@ -50,6 +51,14 @@ class Store {
     virtual absl::StatusOr<std::vector<ProviderTemplate>> FindProviderTemplates(
         absl::Span<const ProviderKey> keys) = 0;
     virtual absl::Status PutProviderTemplate(const ProviderTemplate& put, absl::Time now) = 0;
+
+    // In place of the user's use before, if there is one.
+    virtual absl::Status PutUse(const TemplateUse& use, absl::Time now) = 0;
+    virtual absl::Status DeleteUse(const std::string& user) = 0;
+    virtual absl::StatusOr<std::vector<TemplateUse>> ListUses(const std::string& template_id) = 0;
+    // Of these, the ones that are taken.
+    virtual absl::StatusOr<std::vector<std::string>> CodesTaken(
+        absl::Span<const std::string> codes) = 0;
   };
 
   virtual ~Store() = default;

@@ -19,6 +19,23 @@ void CheckReference(const std::string& id, absl::string_view field, absl::string
   }
 }
 
+void CheckExtraVariables(const std::vector<std::string>& names, absl::Status* faults) {
+  constexpr char kField[] = "automation.extra_variables";
+  if (names.size() > kMaxVariables) {
+    base::AddFieldViolation(*faults, kField,
+                            absl::StrCat("has more than ", kMaxVariables, " names"));
+  }
+  for (const std::string& name : names) {
+    if (!name.empty() && name.size() <= kMaxVariableNameBytes && base::IsValidUtf8(name) &&
+        name.find('\0') == std::string::npos) {
+      continue;
+    }
+    base::AddFieldViolation(
+        *faults, kField, absl::StrCat("a name must have 1 to ", kMaxVariableNameBytes, " bytes"));
+    return;
+  }
+}
+
 }  // namespace
 
 absl::Status CheckAutomation(const Automation& automation) {
@@ -43,6 +60,7 @@ absl::Status CheckAutomation(const Automation& automation) {
         faults, "automation.delay_seconds",
         absl::StrCat("must be between 0 and ", absl::ToInt64Seconds(kMaxDelay), " (366 days)"));
   }
+  CheckExtraVariables(automation.extra_variables, &faults);
   return faults;
 }
 

@@ -7,6 +7,7 @@
 #define KABAR_SERVICES_TRIGGERS_AUTOMATION_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -22,6 +23,7 @@ struct Automation {
   std::string sender_id = {};
   absl::Duration delay = absl::ZeroDuration();  // whole seconds
   bool enabled = false;
+  std::vector<std::string> extra_variables = {};  // what its events say besides the table
   absl::Time create_time = absl::InfinitePast();
   absl::Time update_time = absl::InfinitePast();
 

@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::size_t kMaxIdBytes = 128;
 constexpr std::size_t kMaxNameCharacters = 200;  // as contacts takes them
-constexpr std::size_t kMaxVariableNameBytes = 64;
 constexpr std::size_t kMaxValueCharacters = 4000;
 constexpr std::size_t kMaxSubjectBytes = 128;
 constexpr char kSubjectVariable[] = "documentnumber";

@@ -50,6 +50,7 @@ struct BusinessEvent {
 };
 
 inline constexpr std::size_t kMaxVariables = 100;
+inline constexpr std::size_t kMaxVariableNameBytes = 64;
 inline constexpr std::size_t kMaxVariableBytes = 32 * 1024;  // names and values of one event
 
 // Checks everything and brings the phone into its one form.

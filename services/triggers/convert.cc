@@ -40,7 +40,8 @@ Automation FromProto(const v1::Automation& from) {
           .template_id = from.template_id(),
           .sender_id = from.sender_id(),
           .delay = absl::Seconds(from.delay_seconds()),
-          .enabled = from.enabled()};
+          .enabled = from.enabled(),
+          .extra_variables = {from.extra_variables().begin(), from.extra_variables().end()}};
 }
 
 void ToProto(const Automation& from, v1::Automation* to) {
@@ -52,6 +53,7 @@ void ToProto(const Automation& from, v1::Automation* to) {
   to->set_delay_seconds(absl::ToInt64Seconds(from.delay));
   to->set_enabled(from.enabled);
   Set(from.create_time, to->mutable_create_time());
+  for (const std::string& name : from.extra_variables) to->add_extra_variables(name);
 }
 
 void ToProto(const DueStep& from, v1::DueStep* to) {

@@ -13,6 +13,7 @@
 #include "services/triggers/mutate.h"
 #include "services/triggers/paging.h"
 #include "services/triggers/peers.h"
+#include "services/triggers/trigger_variables.h"
 
 namespace kabar::triggers {
 namespace {
@@ -55,6 +56,7 @@ std::vector<std::string> PathsOf(const v1::UpdateAutomationRequest& request) {
   if (!wanted.sender_id().empty()) paths.push_back("sender_id");
   if (wanted.delay_seconds() != 0) paths.push_back("delay_seconds");
   if (wanted.enabled()) paths.push_back("enabled");
+  if (wanted.extra_variables_size() > 0) paths.push_back("extra_variables");
   return paths;
 }
 
@@ -75,14 +77,24 @@ absl::Status Merge(const v1::UpdateAutomationRequest& request, Automation* chang
       changed->delay = wanted.delay;
     } else if (path == "enabled") {
       changed->enabled = wanted.enabled;
+    } else if (path == "extra_variables") {
+      changed->extra_variables = wanted.extra_variables;
     } else {
-      return base::InvalidField("update_mask",
-                                absl::StrCat("\"", path,
-                                             "\" cannot be updated: name, event_type, template_id, "
-                                             "sender_id, delay_seconds, enabled can"));
+      return base::InvalidField(
+          "update_mask", absl::StrCat("\"", path,
+                                      "\" cannot be updated: name, event_type, template_id, "
+                                      "sender_id, delay_seconds, enabled, extra_variables can"));
     }
   }
   return absl::OkStatus();
+}
+
+TemplateUse UseOf(const Automation& automation) {
+  return {.automation_id = automation.id,
+          .template_id = automation.template_id,
+          .what = absl::StrCat("automation \"", automation.name, "\" of ",
+                               EventTypeName(automation.event_type)),
+          .variables = VariablesOf(automation)};
 }
 
 // What an automation newly names must exist. Other services are asked outside of the transaction:
@@ -90,7 +102,7 @@ absl::Status Merge(const v1::UpdateAutomationRequest& request, Automation* chang
 class ReferenceCheck {
  public:
   struct References {
-    std::string template_id = {};
+    TemplateUse use = {};
     std::string sender_id = {};
     bool operator==(const References&) const = default;
   };
@@ -113,8 +125,7 @@ class ReferenceCheck {
       wanted_.reset();
       status = mutate();
       if (!wanted_) return status;
-      KABAR_RETURN_IF_ERROR(
-          peers.CheckReferences(outlet, wanted_->template_id, wanted_->sender_id));
+      KABAR_RETURN_IF_ERROR(peers.CheckReferences(outlet, wanted_->use, wanted_->sender_id));
       checked_ = wanted_;
     }
     return base::Error(absl::StatusCode::kAborted, "AUTOMATION_CHANGING",
@@ -158,12 +169,13 @@ grpc::Status Handler::CreateAutomation(grpc::ServerContext* context,
                                        v1::Automation* response) {
   return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
     ReferenceCheck check;
+    const std::string id = base::NewId("aut");
     const auto work = [&](Store::Unit& unit) -> absl::Status {
       KABAR_RETURN_IF_ERROR(CheckDelay(request->automation()));
       Automation added = FromProto(request->automation());
       KABAR_RETURN_IF_ERROR(CheckAutomation(added));
-      KABAR_RETURN_IF_ERROR(check.Require({added.template_id, added.sender_id}));
-      added.id = base::NewId("aut");
+      added.id = id;
+      KABAR_RETURN_IF_ERROR(check.Require({UseOf(added), added.sender_id}));
       added.create_time = added.update_time = Now();
       KABAR_RETURN_IF_ERROR(unit.Insert(added));
       ToProto(added, response);
@@ -188,7 +200,7 @@ grpc::Status Handler::UpdateAutomation(grpc::ServerContext* context,
       KABAR_RETURN_IF_ERROR(Merge(*request, &changed));
       KABAR_RETURN_IF_ERROR(CheckAutomation(changed));
       KABAR_RETURN_IF_ERROR(
-          check.Require({changed.template_id == before.template_id ? "" : changed.template_id,
+          check.Require({UseOf(changed) == UseOf(before) ? TemplateUse() : UseOf(changed),
                          changed.sender_id == before.sender_id ? "" : changed.sender_id}));
       changed.update_time = Now();
       KABAR_RETURN_IF_ERROR(unit.Save(changed));
@@ -203,14 +215,18 @@ grpc::Status Handler::UpdateAutomation(grpc::ServerContext* context,
 grpc::Status Handler::DeleteAutomation(grpc::ServerContext* context,
                                        const v1::DeleteAutomationRequest* request,
                                        v1::DeleteAutomationResponse* response) {
-  return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
-    const auto work = [&](Store::Unit& unit) -> absl::Status {
-      KABAR_RETURN_IF_ERROR(RequireId(request->id(), "id", "the automation"));
-      KABAR_RETURN_IF_ERROR(unit.Lock(request->id()).status());
-      return unit.Delete(request->id(), Now());
-    };
-    return Mutate(call, "DeleteAutomation", *request, response, work);
-  });
+  return rpc::Serve(context, guard_, rpc::Access::kWrite,
+                    [&](const rpc::Call& call) -> absl::Status {
+                      KABAR_RETURN_IF_ERROR(RequireId(request->id(), "id", "the automation"));
+                      const auto work = [&](Store::Unit& unit) -> absl::Status {
+                        KABAR_RETURN_IF_ERROR(unit.Lock(request->id()).status());
+                        return unit.Delete(request->id(), Now());
+                      };
+                      // Before: a use that stayed would hold the template's versions to what nobody
+                      // asks for.
+                      KABAR_RETURN_IF_ERROR(peers_.DeleteTemplateUse(call.outlet, request->id()));
+                      return Mutate(call, "DeleteAutomation", *request, response, work);
+                    });
 }
 
 grpc::Status Handler::GetAutomation(grpc::ServerContext* context,
@@ -247,6 +263,25 @@ grpc::Status Handler::ListAutomations(grpc::ServerContext* context,
         }
         return absl::OkStatus();
       });
+}
+
+grpc::Status Handler::ListTriggerVariables(grpc::ServerContext* context,
+                                           const v1::ListTriggerVariablesRequest*,
+                                           v1::ListTriggerVariablesResponse* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call&) {
+    v1::TriggerVariables* trigger = nullptr;
+    for (const TriggerVariable& one : TriggerVariables()) {
+      const auto type = static_cast<v1::EventType>(one.event_type);
+      if (trigger == nullptr || trigger->event_type() != type) {
+        trigger = response->add_triggers();
+        trigger->set_event_type(type);
+      }
+      v1::TriggerVariable* variable = trigger->add_variables();
+      variable->set_name(one.name);
+      variable->set_meaning(one.meaning);
+    }
+    return absl::OkStatus();
+  });
 }
 
 grpc::Status Handler::ListDueSteps(grpc::ServerContext* context,

@@ -49,6 +49,9 @@ class Handler : public v1::TriggersService::Service {
   grpc::Status DeleteAutomation(grpc::ServerContext* context,
                                 const v1::DeleteAutomationRequest* request,
                                 v1::DeleteAutomationResponse* response) override;
+  grpc::Status ListTriggerVariables(grpc::ServerContext* context,
+                                    const v1::ListTriggerVariablesRequest* request,
+                                    v1::ListTriggerVariablesResponse* response) override;
   grpc::Status ListDueSteps(grpc::ServerContext* context, const v1::ListDueStepsRequest* request,
                             v1::ListDueStepsResponse* response) override;
   grpc::Status ListAnswers(grpc::ServerContext* context, const v1::ListAnswersRequest* request,

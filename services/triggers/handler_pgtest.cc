@@ -209,6 +209,57 @@ TEST_CASE_METHOD(Fixture, "CreateAutomation: what it names must exist", "[trigge
   CHECK(Call(&Stub::ListAutomations, v1::ListAutomationsRequest())->automations_size() == 1);
 }
 
+TEST_CASE_METHOD(Fixture, "automations: a template that needs what the trigger lacks is refused",
+                 "[triggers][pg]") {
+  fakes.templates.Put(kA, "tpl_product", "Halo", {"name", "productname"});
+  fakes.templates.Put(kA, "tpl_points", "Halo", {"points"});
+  v1::Automation automation = Automation("Poin");
+  automation.set_template_id("tpl_points");
+  const auto refused = Create(automation);
+  CHECK_THAT(refused, HasFieldViolation("automation.template_id"));
+  CHECK_THAT(std::string(refused.status().message()),
+             Catch::Contains("automation \"Poin\" of ORDER_PAID has no points"));
+  automation.add_extra_variables("points");
+  const auto created = Create(automation);
+  REQUIRE_THAT(created, IsOk());
+  CHECK(Get(created->id())->extra_variables(0) == "points");
+  CHECK(fakes.templates.used_by(kA, created->id()) == "tpl_points");
+
+  // Whatever change takes the variable away.
+  v1::Automation changed = *created;
+  changed.clear_extra_variables();
+  CHECK_THAT(Update(changed, {"extra_variables"}), HasFieldViolation("automation.template_id"));
+  changed.set_template_id("tpl_product");
+  REQUIRE_THAT(Update(changed, {"extra_variables", "template_id"}), IsOk());
+  CHECK(fakes.templates.used_by(kA, created->id()) == "tpl_product");
+  changed.set_event_type(v1::CONTACT_CREATED);
+  CHECK_THAT(Update(changed, {"event_type"}), HasFieldViolation("automation.template_id"));
+  CHECK(Get(created->id())->event_type() == v1::ORDER_PAID);
+
+  REQUIRE_THAT(Delete(created->id()), IsOk());
+  CHECK(fakes.templates.used_by(kA, created->id()).empty());
+  automation.add_extra_variables("");
+  CHECK_THAT(Create(automation), HasFieldViolation("automation.extra_variables"));
+}
+
+TEST_CASE_METHOD(Fixture, "ListTriggerVariables: the table, trigger by trigger", "[triggers][pg]") {
+  const auto table = Call(&Stub::ListTriggerVariables, v1::ListTriggerVariablesRequest());
+  REQUIRE_THAT(table, IsOk());
+  REQUIRE(table->triggers_size() == 6);
+  const auto meaning = [&](v1::EventType type, const std::string& name) -> std::string {
+    for (const auto& variable : table->triggers(static_cast<int>(type) - 1).variables()) {
+      if (variable.name() == name) return variable.meaning();
+    }
+    return "";
+  };
+  CHECK(table->triggers(0).event_type() == v1::CONTACT_CREATED);
+  CHECK(meaning(v1::CONTACT_CREATED, "contactname") == "the customer's name");
+  CHECK(meaning(v1::CONTACT_CREATED, "documentnumber").empty());
+  CHECK(meaning(v1::ORDER_CREATED, "documentnumber") == "sales code");
+  CHECK(meaning(v1::ORDER_PAID, "documentnumber") == "invoice");
+  CHECK(meaning(v1::ORDER_DELIVERY, "documentnumber") == "airway bill");
+}
+
 TEST_CASE_METHOD(Fixture, "automations: a request id counts once", "[triggers][pg]") {
   const auto first = Create(Automation("Lunas"), "r1");
   REQUIRE_THAT(first, IsOk());

@@ -116,22 +116,27 @@ Peers::Peers(const PeerAddresses& addresses, const std::string& service_key)
     : state_(std::make_unique<State>(addresses, service_key)) {}
 Peers::~Peers() = default;
 
-absl::Status Peers::CheckReferences(const std::string& outlet, const std::string& template_id,
+absl::Status Peers::CheckReferences(const std::string& outlet, const TemplateUse& use,
                                     const std::string& sender_id) {
   absl::Status faults;
-  if (!template_id.empty()) {
-    templates::v1::GetTemplateRequest request;
-    request.set_id(template_id);
+  if (!use.template_id.empty()) {
+    templates::v1::PutTemplateUseRequest request;
+    request.set_user(use.automation_id);
+    request.set_template_id(use.template_id);
+    request.set_what(use.what);
+    for (const std::string& name : use.variables) request.add_variables(name);
     templates::v1::Template found;
     const absl::Status status = state_->Call(
-        *state_->templates, &TemplatesService::Stub::GetTemplate, outlet, request, &found);
-    if (absl::IsNotFound(status)) {
+        *state_->templates, &TemplatesService::Stub::PutTemplateUse, outlet, request, &found);
+    // Not found, archived, or it needs what the trigger lacks.
+    if (absl::IsNotFound(status) || absl::IsFailedPrecondition(status)) {
       base::AddFieldViolation(faults, "automation.template_id", status.message());
+    } else if (absl::IsInvalidArgument(status)) {
+      for (const base::FieldViolation& violation : base::GetFieldViolations(status)) {
+        base::AddFieldViolation(faults, "automation.template_id", violation.description);
+      }
     } else if (!status.ok()) {
       return base::Annotate(status, "asking for the template");
-    } else if (found.state() == templates::v1::ARCHIVED) {
-      base::AddFieldViolation(faults, "automation.template_id",
-                              "the template is archived: name one that is in use");
     }
   }
   if (!sender_id.empty()) {
@@ -147,6 +152,15 @@ absl::Status Peers::CheckReferences(const std::string& outlet, const std::string
     }
   }
   return faults;
+}
+
+absl::Status Peers::DeleteTemplateUse(const std::string& outlet, const std::string& automation_id) {
+  templates::v1::DeleteTemplateUseRequest request;
+  request.set_user(automation_id);
+  templates::v1::DeleteTemplateUseResponse answer;
+  return base::Annotate(state_->Call(*state_->templates, &TemplatesService::Stub::DeleteTemplateUse,
+                                     outlet, request, &answer),
+                        "telling templates that the automation goes");
 }
 
 absl::StatusOr<std::vector<Person>> Peers::ResolveContacts(const std::string& outlet,

@@ -23,6 +23,16 @@ struct PeerAddresses {
   std::string dispatcher = {};
 };
 
+// An automation and what its messages can say.
+struct TemplateUse {
+  std::string automation_id = {};
+  std::string template_id = {};
+  std::string what = {};  // automation "Lunas" of ORDER_PAID
+  std::vector<std::string> variables = {};
+
+  bool operator==(const TemplateUse&) const = default;
+};
+
 // By what a contact is found.
 struct Identity {
   std::string phone = {};
@@ -72,9 +82,12 @@ class Peers {
   ~Peers();
 
   // A violation for each that does not exist or cannot be used ("automation.template_id",
-  // "automation.sender_id"); an empty id is not asked about.
-  absl::Status CheckReferences(const std::string& outlet, const std::string& template_id,
+  // "automation.sender_id"); an empty id is not asked about. Templates remembers the use: no later
+  // version may need what it lacks.
+  absl::Status CheckReferences(const std::string& outlet, const TemplateUse& use,
                                const std::string& sender_id);
+  // The automation is going.
+  absl::Status DeleteTemplateUse(const std::string& outlet, const std::string& automation_id);
 
   // In the order asked, at most kMaxResolve.
   absl::StatusOr<std::vector<Person>> ResolveContacts(const std::string& outlet,

@@ -11,9 +11,10 @@
 namespace kabar::triggers {
 namespace {
 
-#define KABAR_AUTOMATION_COLUMNS                                                  \
-  "SELECT id, name, event_type, template_id, sender_id, delay_seconds, enabled, " \
-  "created_at, updated_at FROM automations WHERE outlet_id = $1 AND deleted_at IS NULL "
+#define KABAR_AUTOMATION_COLUMNS                                                                  \
+  "SELECT id, name, event_type, template_id, sender_id, delay_seconds, enabled, "                 \
+  "created_at, updated_at, extra_variables FROM automations WHERE outlet_id = $1 AND deleted_at " \
+  "IS NULL "
 
 constexpr pg::Query kGet{"triggers.get_automation", KABAR_AUTOMATION_COLUMNS "AND id = $2"};
 constexpr pg::Query kLock{"triggers.lock_automation",
@@ -24,12 +25,13 @@ constexpr pg::Query kList{"triggers.list_automations", KABAR_AUTOMATION_COLUMNS
 constexpr pg::Query kInsert{
     "triggers.insert_automation",
     "INSERT INTO automations (outlet_id, id, name, event_type, template_id, sender_id, "
-    "delay_seconds, enabled, created_at, updated_at) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)"};
+    "delay_seconds, enabled, created_at, updated_at, extra_variables) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10::text[])"};
 constexpr pg::Query kSave{
     "triggers.save_automation",
     "UPDATE automations SET name = $3, event_type = $4, template_id = $5, sender_id = $6, "
-    "delay_seconds = $7, enabled = $8, updated_at = $9 WHERE outlet_id = $1 AND id = $2"};
+    "delay_seconds = $7, enabled = $8, updated_at = $9, extra_variables = $10::text[] WHERE "
+    "outlet_id = $1 AND id = $2"};
 constexpr pg::Query kDelete{
     "triggers.delete_automation",
     "UPDATE automations SET deleted_at = $3 WHERE outlet_id = $1 AND id = $2"};
@@ -57,6 +59,7 @@ Automation AutomationOf(const pqxx::row& row) {
           .sender_id = pg::TextField(row[4]),
           .delay = absl::Seconds(row[5].as<std::int64_t>()),
           .enabled = row[6].as<bool>(),
+          .extra_variables = pg::TextArrayField(row[9]),
           .create_time = pg::TimeField(row[7]),
           .update_time = pg::TimeField(row[8])};
 }
@@ -88,7 +91,7 @@ class PgUnit : public Store::Unit {
   absl::Status Insert(const Automation& added) override {
     tx_.Exec(kInsert, outlet_, added.id, added.name, static_cast<int>(added.event_type),
              added.template_id, added.sender_id, absl::ToInt64Seconds(added.delay), added.enabled,
-             added.create_time);
+             added.create_time, pg::TextArray(added.extra_variables));
     return absl::OkStatus();
   }
   absl::StatusOr<Automation> Lock(const std::string& id) override {
@@ -99,7 +102,7 @@ class PgUnit : public Store::Unit {
   absl::Status Save(const Automation& changed) override {
     tx_.Exec(kSave, outlet_, changed.id, changed.name, static_cast<int>(changed.event_type),
              changed.template_id, changed.sender_id, absl::ToInt64Seconds(changed.delay),
-             changed.enabled, changed.update_time);
+             changed.enabled, changed.update_time, pg::TextArray(changed.extra_variables));
     return absl::OkStatus();
   }
   absl::Status Delete(const std::string& id, absl::Time now) override {

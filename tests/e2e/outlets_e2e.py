@@ -21,7 +21,8 @@ class Outlets(StageTest):
         message = self.run_a.messages()[0].id
         automation = a.triggers.CreateAutomation(pb.triggers.CreateAutomationRequest(
             automation=pb.triggers.Automation(name="milik A", event_type=pb.triggers.ORDER_PAID,
-                                              template_id=run.template_id, sender_id=run.sender_id))).id
+                                              template_id=self.stage.template(a, "Halo {{nama}}"),
+                                              sender_id=run.sender_id))).id
         return [
             ("GetContact", c.contacts.GetContact, pb.contacts.GetContactRequest(id=contact)),
             ("UpdateContact", c.contacts.UpdateContact, pb.contacts.UpdateContactRequest(
@@ -109,8 +110,8 @@ class Outlets(StageTest):
             provider_template=pb.templates.ProviderTemplate(
                 name="milik_a", language="id", body="Halo {{1}}", category="UTILITY", status="APPROVED")))
         a.triggers.CreateAutomation(pb.triggers.CreateAutomationRequest(automation=pb.triggers.Automation(
-            name="A", event_type=pb.triggers.ORDER_CREATED, template_id=run.template_id,
-            sender_id=run.sender_id, delay_seconds=3600, enabled=True)))
+            name="A", event_type=pb.triggers.ORDER_CREATED,
+            template_id=self.stage.template(a, "Halo {{nama}}"), sender_id=run.sender_id, delay_seconds=3600, enabled=True)))
         a.triggers.PublishEvent(pb.triggers.PublishEventRequest(event=pb.triggers.BusinessEvent(
             id="e", type=pb.triggers.ORDER_CREATED, phone=self.people.phones[0])))
         self.stage.customer_writes(self.people.phones[1], "YA", context="last")

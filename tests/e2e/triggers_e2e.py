@@ -3,6 +3,8 @@
 import signal
 import time
 
+import grpc
+
 from kabarstack import morning_file
 from stage import People, StageTest, eventually
 
@@ -82,7 +84,6 @@ class Triggers(StageTest):
         self.assertEqual(len({r["to"] for r in record}), 40)
 
     def try_publish(self, event_id, phone):
-        import grpc
         try:
             self.publish(self.pb.ORDER_CREATED, phone, event_id)
             return True
@@ -114,6 +115,18 @@ class Triggers(StageTest):
             pb = self.a.pb.dispatcher
             message = self.a.dispatcher.GetMessage(pb.GetMessageRequest(id=done.message_id))
             self.assertEqual(message.reason, "MISSING_VARIABLE")
+
+    def test_a_template_that_its_trigger_cannot_fill_is_refused_by_name(self):
+        with self.assertRaises(grpc.RpcError) as refused:
+            self.automation(self.pb.CONTACT_CREATED, message="Halo {{nama}}, {{productname}}")
+        self.assertEqual(refused.exception.code().name, "INVALID_ARGUMENT")
+        self.assertIn("productname", refused.exception.details())
+        made = self.automation(self.pb.ORDER_PAID, message="Halo {{nama}}, {{productname}}")
+        pb = self.a.pb.templates
+        with self.assertRaises(grpc.RpcError) as refused:
+            self.a.templates.UpdateTemplate(pb.UpdateTemplateRequest(
+                template=pb.Template(id=made.template_id, message="Halo {{nama}}, poin {{poin}}")))
+        self.assertIn("poin", refused.exception.details())
 
     def test_an_answer_to_an_automatic_message_is_recorded(self):
         people = People(3)
@@ -147,7 +160,7 @@ class Triggers(StageTest):
 
     def test_the_other_outlet_s_events_meet_its_own_automations_only(self):
         phone = People(1).phones[0]
-        self.automation(self.pb.CONTACT_CREATED)
+        self.automation(self.pb.CONTACT_CREATED, message="Halo {{nama}}, selamat datang!")
         answer = self.publish(self.pb.CONTACT_CREATED, phone, client=self.b)
         self.assertEqual(answer.steps, 0)
         self.stage.settle()

@@ -1,4 +1,4 @@
-# Text files compiled into a program: SQL migrations and Redis scripts.
+# Text files compiled into a program: SQL migrations, Redis scripts, data.
 #
 #   kabar_embed_migrations(kabar_services_contacts FILES migrations/0001_init.sql ...)
 #     In services/contacts: generates "services/contacts/migrations.h" with
@@ -10,8 +10,12 @@
 #     absl::string_view kabar::dispatcher::ClaimLua(); for each file; the target needs
 #     absl::strings.
 #
+#   kabar_embed_texts(kabar_services_templates FILES library.txt ...)
+#     In services/templates: generates "services/templates/texts.h" with
+#     absl::string_view kabar::templates::LibraryText(); for each file, likewise.
+#
 # The generated code is made when a file changes, not only when CMake runs. Namespace and include
-# path follow from the folder, so both functions work in libs/ too.
+# path follow from the folder, so all of them work in libs/ too.
 
 set(KABAR_EMBED_SCRIPT "${CMAKE_CURRENT_LIST_DIR}/embed.cmake")
 
@@ -53,4 +57,9 @@ endfunction()
 function(kabar_embed_lua target)
   cmake_parse_arguments(ARG "" "" "FILES" ${ARGN})
   kabar_embed(${target} lua scripts "${ARG_FILES}")
+endfunction()
+
+function(kabar_embed_texts target)
+  cmake_parse_arguments(ARG "" "" "FILES" ${ARGN})
+  kabar_embed(${target} text texts "${ARG_FILES}")
 endfunction()

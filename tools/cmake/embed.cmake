@@ -1,5 +1,5 @@
 # Run by kabar_embed (KabarMigrations.cmake) with -P: writes ${STEM}.h and ${STEM}.cc.
-#   KIND migrations or lua, PART the folder's name, HEADER the include path, FILES the text files.
+#   KIND migrations, lua or text, PART the folder's name, HEADER the include path, FILES the text files.
 
 # "my_part" -> "MyPart"
 function(to_pascal text result)
@@ -75,6 +75,7 @@ if(KIND STREQUAL "migrations")
          "absl::Span<const pg::Migration> ${pascal_part}Migrations() { return kMigrations; }\n\n"
          "}  // namespace kabar::${PART}\n")
 else()
+  to_pascal("${KIND}" suffix)
   set(functions "")
   string(APPEND header "\nnamespace kabar::${PART} {\n\n")
   foreach(path ${FILES})
@@ -82,10 +83,10 @@ else()
     to_pascal("${name}" pascal)
     file(READ "${path}" text)
     to_literal("${text}" literal)
-    string(APPEND source "\nconstexpr char k${pascal}Lua[] =\n${literal};\n")
+    string(APPEND source "\nconstexpr char k${pascal}${suffix}[] =\n${literal};\n")
     string(APPEND functions
-           "absl::string_view ${pascal}Lua() { return {k${pascal}Lua, sizeof(k${pascal}Lua) - 1}; }\n")
-    string(APPEND header "absl::string_view ${pascal}Lua();\n")
+           "absl::string_view ${pascal}${suffix}() { return {k${pascal}${suffix}, sizeof(k${pascal}${suffix}) - 1}; }\n")
+    string(APPEND header "absl::string_view ${pascal}${suffix}();\n")
   endforeach()
   string(APPEND header "\n}  // namespace kabar::${PART}\n")
   string(APPEND source "\n}  // namespace\n\n${functions}\n}  // namespace kabar::${PART}\n")

@@ -35,6 +35,9 @@ absl::StatusOr<int> Create(Session& session, const Arguments& arguments) {
   automation->set_sender_id(arguments.Get("sender"));
   automation->set_delay_seconds(absl::ToInt64Seconds(delay));
   automation->set_enabled(!arguments.Has("disabled"));
+  for (const std::string& name : arguments.All("extra-variable")) {
+    automation->add_extra_variables(name);
+  }
   KABAR_ASSIGN_OR_RETURN(const templates::v1::Template found,
                          FindTemplate(session, arguments.Get("template")));
   automation->set_template_id(found.id());
@@ -67,6 +70,21 @@ absl::StatusOr<int> List(Session& session, const Arguments& arguments) {
   return kExitOk;
 }
 
+absl::StatusOr<int> Variables(Session& session, const Arguments&) {
+  Api<TriggersService> api(session, Area::kTriggers);
+  KABAR_ASSIGN_OR_RETURN(const triggers::v1::ListTriggerVariablesResponse response,
+                         api.Call(&TriggersService::Stub::ListTriggerVariables,
+                                  triggers::v1::ListTriggerVariablesRequest()));
+  Table table({{"EVENT"}, {"VARIABLE"}, {"MEANING"}});
+  for (const auto& trigger : response.triggers()) {
+    for (const auto& variable : trigger.variables()) {
+      table.Row({EventType_Name(trigger.event_type()), variable.name(), variable.meaning()});
+    }
+  }
+  PrintList(session, response, table, "");
+  return kExitOk;
+}
+
 }  // namespace
 
 Commands AutomationCommands() {
@@ -94,6 +112,11 @@ Commands AutomationCommands() {
                     .value = "TIME",
                     .help = "after the event: 15m, 24h (default: at once)",
                     .field = "automation.delay_seconds"},
+                   {.name = "extra-variable",
+                    .value = "NAME",
+                    .help = "what your events bring along besides kabarctl automations variables",
+                    .field = "automation.extra_variables",
+                    .repeated = true},
                    {.name = "disabled", .help = "does nothing yet"}},
        .run = Create},
       {.noun = "automations",
@@ -101,6 +124,11 @@ Commands AutomationCommands() {
        .summary = "Lists the automations.",
        .options = WithPaging(),
        .run = List},
+      {.noun = "automations",
+       .verb = "variables",
+       .summary = "Lists what the messages of each event can say.",
+       .details = "The contact's fields stand beside them in every message.",
+       .run = Variables},
   };
 }
 

@@ -186,6 +186,39 @@ absl::StatusOr<int> Lint(Session& session, const Arguments& arguments) {
   return response.valid() ? kExitOk : kExitRefused;
 }
 
+absl::StatusOr<int> ShowLibrary(Session& session, const Arguments&) {
+  Api<TemplatesService> api(session, Area::kTemplates);
+  KABAR_ASSIGN_OR_RETURN(const templates::v1::ListLibraryTemplatesResponse response,
+                         api.Call(&TemplatesService::Stub::ListLibraryTemplates,
+                                  templates::v1::ListLibraryTemplatesRequest()));
+  Table table({{"CODE"}, {"TITLE"}, {"SAMPLE"}});
+  for (const auto& one : response.templates()) {
+    table.Row({one.code(), one.title(), Shortened(one.sample_text(), 60)});
+  }
+  PrintList(session, response, table, "");
+  return kExitOk;
+}
+
+absl::StatusOr<int> InstallLibrary(Session& session, const Arguments& arguments) {
+  templates::v1::InstallLibraryTemplatesRequest request;
+  for (const std::string& code : arguments.All("CODE")) request.add_codes(code);
+  Api<TemplatesService> api(session, Area::kTemplates);
+  KABAR_ASSIGN_OR_RETURN(const templates::v1::InstallLibraryTemplatesResponse response,
+                         api.Call(&TemplatesService::Stub::InstallLibraryTemplates, request));
+  if (session.json()) {
+    session.out() << Json(response);
+    return kExitOk;
+  }
+  for (const Template& made : response.installed()) PrintSaved(session, made, "created");
+  session.out() << response.installed_size() << " templates installed";
+  if (response.present_size() > 0) {
+    session.out() << ", " << response.present_size()
+                  << " left as they are: " << absl::StrJoin(response.present(), ", ");
+  }
+  session.out() << "\n";
+  return kExitOk;
+}
+
 constexpr char kFileEnd[] =
     "One line break at the end of a file is the editor's, not the message's.";
 
@@ -248,6 +281,15 @@ Commands TemplateCommands() {
        .details = kFileEnd,
        .positionals = {{"FILE", "the message; - for standard input", "message"}},
        .run = Lint},
+      {.noun = "templates",
+       .verb = "library",
+       .summary = "Lists the ready-made templates that come with the suite.",
+       .run = ShowLibrary},
+      {.noun = "templates",
+       .verb = "install-library",
+       .summary = "Creates the ready-made templates whose codes are free; the others stay.",
+       .positionals = {{"CODE", "these; default: all", "codes", false, true}},
+       .run = InstallLibrary},
   };
 }
 

@@ -6,6 +6,7 @@
 #ifndef KABAR_SERVICES_TRIGGERS_TESTING_FAKE_PEERS_H_
 #define KABAR_SERVICES_TRIGGERS_TESTING_FAKE_PEERS_H_
 
+#include <algorithm>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -146,16 +147,44 @@ class FakeTemplates : public templates::v1::TemplatesService::Service {
     return calls_;
   }
 
-  grpc::Status GetTemplate(grpc::ServerContext* context,
-                           const templates::v1::GetTemplateRequest* request,
-                           templates::v1::Template* response) override {
-    return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) {
+  // The use of a template by its user (automation), "" if there is none.
+  std::string used_by(const std::string& outlet, const std::string& user) {
+    const std::lock_guard lock(mutex_);
+    const auto found = uses_.find({outlet, user});
+    return found == uses_.end() ? "" : found->second;
+  }
+
+  grpc::Status PutTemplateUse(grpc::ServerContext* context,
+                              const templates::v1::PutTemplateUseRequest* request,
+                              templates::v1::Template* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
       KABAR_RETURN_IF_ERROR(faults.Before());
       const std::lock_guard lock(mutex_);
-      if (!templates_.contains({call.outlet, request->id()})) return NotFound();
-      response->set_id(request->id());
-      response->set_state(request->id() == "tpl_archived" ? templates::v1::ARCHIVED
-                                                          : templates::v1::ACTIVE);
+      const auto found = templates_.find({call.outlet, request->template_id()});
+      if (found == templates_.end()) return NotFound();
+      if (request->template_id() == "tpl_archived") {
+        return base::Error(absl::StatusCode::kFailedPrecondition, "TEMPLATE_ARCHIVED", "archived");
+      }
+      for (const std::string& name : found->second.variables) {
+        const auto& given = request->variables();
+        // The fake knows no other spellings than these.
+        const std::string spelled = name == "name" ? "contactname" : name;
+        if (std::find(given.begin(), given.end(), spelled) == given.end()) {
+          return base::InvalidField("template_id", request->what() + " has no " + name);
+        }
+      }
+      uses_[{call.outlet, request->user()}] = request->template_id();
+      response->set_id(request->template_id());
+      return absl::OkStatus();
+    });
+  }
+
+  grpc::Status DeleteTemplateUse(grpc::ServerContext* context,
+                                 const templates::v1::DeleteTemplateUseRequest* request,
+                                 templates::v1::DeleteTemplateUseResponse*) override {
+    return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
+      const std::lock_guard lock(mutex_);
+      uses_.erase({call.outlet, request->user()});
       return absl::OkStatus();
     });
   }
@@ -210,6 +239,7 @@ class FakeTemplates : public templates::v1::TemplatesService::Service {
   rpc::Guard& guard_;
   std::mutex mutex_;
   std::map<std::pair<std::string, std::string>, Text> templates_;
+  std::map<std::pair<std::string, std::string>, std::string> uses_;
   int calls_ = 0;
 };
 
