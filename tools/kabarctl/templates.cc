@@ -6,6 +6,7 @@
 #include "tools/kabarctl/api.h"
 #include "tools/kabarctl/command.h"
 #include "tools/kabarctl/files.h"
+#include "tools/kabarctl/line_diff.h"
 #include "tools/kabarctl/lookup.h"
 #include "tools/kabarctl/output.h"
 
@@ -186,6 +187,26 @@ absl::StatusOr<int> Lint(Session& session, const Arguments& arguments) {
   return response.valid() ? kExitOk : kExitRefused;
 }
 
+absl::StatusOr<Template> VersionOf(Session& session, const Arguments& arguments,
+                                   const std::string& which) {
+  KABAR_ASSIGN_OR_RETURN(const std::int64_t version, arguments.Integer(which, 0));
+  return FindTemplate(session, arguments.Get("CODE-or-ID"), static_cast<std::int32_t>(version));
+}
+
+absl::StatusOr<int> Diff(Session& session, const Arguments& arguments) {
+  KABAR_ASSIGN_OR_RETURN(const Template before, VersionOf(session, arguments, "VERSION"));
+  KABAR_ASSIGN_OR_RETURN(const Template after, VersionOf(session, arguments, "OTHER-VERSION"));
+  if (session.json()) {
+    session.out() << Json(before) << Json(after);
+    return kExitOk;
+  }
+  session.out() << "- version " << before.version() << ", "
+                << MissingData_Name(before.missing_data()) << "\n+ version " << after.version()
+                << ", " << MissingData_Name(after.missing_data()) << "\n\n"
+                << LineDiff(before.message(), after.message());
+  return kExitOk;
+}
+
 absl::StatusOr<int> ShowLibrary(Session& session, const Arguments&) {
   Api<TemplatesService> api(session, Area::kTemplates);
   KABAR_ASSIGN_OR_RETURN(const templates::v1::ListLibraryTemplatesResponse response,
@@ -281,6 +302,14 @@ Commands TemplateCommands() {
        .details = kFileEnd,
        .positionals = {{"FILE", "the message; - for standard input", "message"}},
        .run = Lint},
+      {.noun = "templates",
+       .verb = "diff",
+       .summary = "Shows what changed from one version to another, line by line.",
+       .positionals = {{"CODE-or-ID", "the template", "id"},
+                       {"VERSION", "the version before, 0 for the newest", "version"},
+                       {"OTHER-VERSION", "the version after; default: the newest", "version",
+                        false}},
+       .run = Diff},
       {.noun = "templates",
        .verb = "library",
        .summary = "Lists the ready-made templates that come with the suite.",
