@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import tempfile
-import threading
 import time
 import unittest
 import urllib.error
@@ -20,6 +19,9 @@ from kabarstack import morning_file, report
 from kabarstack.client import Client, describe, stubs
 from kabarstack.settings import SERVICES
 from kabarstack.stack import Stack
+from campaign_run import Run
+from moments import eventually, max_in_window, until  # noqa: F401 (for the tests)
+from people import People
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.path.abspath(os.environ.get("KABAR_BIN", os.path.join(ROOT, "build", "release", "bin")))
@@ -37,59 +39,6 @@ SHORT_WINDOWS = {
     "dispatcher": ["--unknown-window=6s", "--lease=4s", "--request-timeout=3s"],
     "worker": ["--lease=4s", "--request-timeout=3s"],
 }
-
-_clock = threading.Event()  # never set: its wait is the pause between two looks
-
-
-def eventually(what, check, seconds=60, every=0.05):
-    """The first true answer of `check`; AssertionError when there is none in time."""
-    end = time.monotonic() + seconds
-    while True:
-        answer = check()
-        if answer:
-            return answer
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {what} (last answer: {answer!r})")
-        _clock.wait(every)
-
-
-def until(moment):
-    """Waits for a moment of time.time() that the test itself is about."""
-    eventually(f"the clock shows {moment}", lambda: time.time() >= moment, moment - time.time() + 5)
-
-
-class People:
-    """Rows of a morning file whose phones, city and tracking numbers no other test has."""
-
-    _taken = 0
-
-    def __init__(self, count, **cells):
-        first = People._taken
-        People._taken += count
-        self.city = f"Kota {first}"
-        self.rows = []
-        for row in morning_file.rows(count, seed=7, first=first):
-            row.update(kota=self.city, **cells)
-            self.rows.append(row)
-        self.phones = [morning_file.phone(i)[1] for i in range(first, first + count)]
-
-    def __len__(self):
-        return len(self.rows)
-
-    @property
-    def filter(self):
-        return f'city = "{self.city}"'
-
-    def digits(self, *numbers):
-        """Phones as the provider writes them."""
-        return [self.phones[n][1:] for n in (numbers or range(len(self.phones)))]
-
-    def csv(self):
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "rows.csv")
-            morning_file.write_rows(path, self.rows)
-            with open(path, "rb") as f:
-                return f.read()
 
 
 class Stage:
@@ -323,113 +272,6 @@ WHERE c.at < l.last
 """
 
 
-class Run:
-    """A campaign under test."""
-
-    def __init__(self, stage, client, campaign_id, phones):
-        self.stage, self.client, self.id, self.phones = stage, client, campaign_id, phones
-        self.pb = client.pb.campaigns
-
-    def start(self):
-        self.client.campaigns.StartCampaign(self.pb.StartCampaignRequest(id=self.id))
-        return self
-
-    def schedule(self):
-        self.client.campaigns.ScheduleCampaign(self.pb.ScheduleCampaignRequest(id=self.id))
-        return self
-
-    def get(self):
-        return self.client.campaigns.GetCampaign(self.pb.GetCampaignRequest(id=self.id))
-
-    @property
-    def state(self):
-        return self.pb.CampaignState.Name(self.get().state)
-
-    def _told(self, verb):
-        request = getattr(self.pb, f"{verb}Request")(id=self.id)
-        answer = getattr(self.client.campaigns, verb)(request)
-        return answer, time.time()
-
-    def pause(self):
-        """The moment (time.time()) after which its promise counts."""
-        return self._told("PauseCampaign")[1]
-
-    def resume(self):
-        return self._told("ResumeCampaign")[1]
-
-    def cancel(self):
-        return self._told("CancelCampaign")[1]
-
-    def retry_failed(self):
-        return self._told("RetryFailed")[0].retried
-
-    def stats(self):
-        pb = self.client.pb.analytics
-        try:
-            return self.client.analytics.GetCampaignStats(
-                pb.GetCampaignStatsRequest(run_id=self.get().run_id))
-        except grpc.RpcError as e:
-            if e.code() != grpc.StatusCode.NOT_FOUND:
-                raise
-            return pb.CampaignStats()  # analytics has not heard of the run yet
-
-    def record(self):
-        return self.stage.record(self.phones)
-
-    def sent(self):
-        """How many the simulator has accepted so far."""
-        return len(self.record())
-
-    def wait_sent(self, count, seconds=60):
-        eventually(f"{count} messages accepted", lambda: self.sent() >= count, seconds)
-
-    def wait_ended(self, seconds=60, state="COMPLETED"):
-        """Until the campaign has ended in this state and nothing of it moves any more."""
-        eventually(f"campaign {state}", lambda: self.state not in ("DRAFT", "SCHEDULED", "RUNNING", "PAUSED"),
-                   seconds, every=0.2)
-        now = self.get()
-        name = self.pb.CampaignState.Name(now.state)
-        assert name == state, f"campaign {name} ({now.state_reason}), not {state}"
-        self.stage.settle()
-        return self
-
-    def messages(self, **wanted):
-        """Its messages in the dispatcher's ledger, all pages."""
-        pb, found, token = self.client.pb.dispatcher, [], ""
-        lane = self.get().run_id
-        while True:
-            page = self.client.dispatcher.ListMessages(pb.ListMessagesRequest(
-                lane_id=lane, page_size=500, page_token=token, **wanted))
-            found += page.messages
-            token = page.next_page_token
-            if not token:
-                return found
-
-    def figures(self):
-        """In the form of tools/demo --json; `provider` from the record of this run's people."""
-        record = self.record()
-        simulator = {"accepted": len(record),
-                     "distinct_messages": len({_message_of(line) for line in record}),
-                     "distinct_recipients": len({line["to"] for line in record})}
-        nothing = self.client.pb.contacts.ImportContactsResponse()
-        return report.figures(nothing, self.stats(), simulator, {})
-
-    def describe(self):
-        try:
-            now = self.get()
-            text = f"{self.pb.CampaignState.Name(now.state)} {now.state_reason} run {now.run_id}, " \
-                   f"asked {now.asked}, expanded {now.expanded}; "
-            return text + (json.dumps(self.figures()) if now.run_id else "")
-        except grpc.RpcError as e:
-            return describe(e)
-        except OSError as e:
-            return str(e)
-
-
-def _message_of(line):
-    return line["callback"].rsplit(".", 1)[0]
-
-
 class StageTest(unittest.TestCase):
     """One stack for all tests of a class. A failure prints what the stack has to say."""
 
@@ -502,13 +344,3 @@ class StageTest(unittest.TestCase):
         self.assertEqual(caught.exception.code().name, code, text)
         if reason:
             self.assertIn(f"[{reason}]", text)
-
-
-def max_in_window(moments, seconds):
-    """The most moments in any window [t, t + seconds)."""
-    most = first = 0
-    for last, moment in enumerate(moments):
-        while moment - moments[first] >= seconds:
-            first += 1
-        most = max(most, last - first + 1)
-    return most
