@@ -1,4 +1,4 @@
-// The webhook journal, and its payloads applied to the ledger.
+// Payloads of the webhook journal applied to the ledger.
 #include <algorithm>
 #include <map>
 #include <pqxx/result>
@@ -16,36 +16,16 @@
 #include "services/dispatcher/ledger_events.h"
 #include "services/dispatcher/pg_correspondence.h"
 #include "services/dispatcher/pg_failures.h"
+#include "services/dispatcher/pg_journal.h"
 #include "services/dispatcher/pg_ledger_batch.h"
 #include "services/dispatcher/pg_recipients.h"
 #include "services/dispatcher/pg_rows.h"
 #include "services/dispatcher/pg_store.h"
+#include "services/dispatcher/pg_webhook_parties.h"
 
 namespace kabar::dispatcher {
 namespace {
 
-constexpr pg::Query kAppend{"dispatcher.append_webhooks",
-                            "INSERT INTO webhook_journal (received_at, bodies, size)"
-                            " VALUES ($1, $2::bytea[], $3::int)"};
-// Whole rows, until so many webhooks are reached; a line each, for an array as text costs twice
-// that.
-constexpr pg::Query kReadJournal{
-    "dispatcher.read_journal",
-    "SELECT x.id, u.place - 1, x.received_at, u.body, x.dead_letter_id FROM (SELECT *,"
-    "   sum(size - applied) OVER (ORDER BY id) - (size - applied) AS before FROM"
-    "   (SELECT * FROM webhook_journal WHERE applied < size ORDER BY id LIMIT 200) w) x"
-    " CROSS JOIN LATERAL unnest(x.bodies) WITH ORDINALITY AS u(body, place)"
-    " WHERE x.before < $1::bigint AND u.place > x.applied ORDER BY x.id, u.place"};
-constexpr pg::Query kLockJournal{"dispatcher.lock_journal",
-                                 "SELECT id, applied FROM webhook_journal"
-                                 " WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE"};
-constexpr pg::Query kMarkApplied{
-    "dispatcher.mark_applied",
-    "UPDATE webhook_journal SET applied = ($2::bigint[])[array_position($1::bigint[], id)]"
-    " WHERE id = ANY($1::bigint[])"};
-constexpr pg::Query kSendersOf{"dispatcher.senders_by_phone_number_id",
-                               "SELECT phone_number_id, id, outlet_id, portfolio_id FROM senders"
-                               " WHERE phone_number_id = ANY($1::text[])"};
 constexpr pg::Query kInsertInbound{
     "dispatcher.insert_inbound",
     "INSERT INTO inbound (provider_id, outlet_id, sender_id, recipient_id)"
@@ -68,12 +48,6 @@ constexpr pg::Query kLetterAgain{
     "UPDATE dead_letters SET state = 1, outlet_id = CASE WHEN outlet_id = '' THEN $2 ELSE outlet_id"
     " END, kind = $3, reason = $4 WHERE id = $1::bigint"};
 
-struct SenderOf {
-  std::string id;
-  std::string outlet_id;
-  std::string portfolio_id;
-};
-
 // One transaction's work, in the order in which its methods stand.
 class Application {
  public:
@@ -81,12 +55,12 @@ class Application {
       : tx_(tx), batch_(batch), effects_(effects), now_(absl::Now()) {}
 
   absl::Status Run() {
-    KABAR_RETURN_IF_ERROR(LockJournal());
+    KABAR_RETURN_IF_ERROR(LockJournal(tx_, batch_.journal));
     // Unless one of them is buried once more below.
     if (!batch_.retried_letters.empty()) {
       tx_.Exec(kLettersApplied, pg::BigintArray(batch_.retried_letters));
     }
-    FindSenders();
+    parties_.FindSenders(tx_, batch_);
     FindTargets();
     LearnUserIds();
     for (std::size_t i = 0; i < batch_.statuses.size(); ++i) ApplyStatus(i);
@@ -95,13 +69,13 @@ class Application {
     // After the statuses, which bring the provider's ids that an answer refers to.
     ApplyInbound();
     for (const NewDeadLetter& letter : batch_.dead_letters) {
-      const SenderOf* sender = FindSender(letter.phone_number_id);
+      const SenderOf* sender = parties_.Find(letter.phone_number_id);
       Bury(sender, letter.kind, letter.reason, letter);
     }
     for (const auto& [sender, time] : evidence_) tx_.Exec(kEvidence, sender, time);
     effects_.changes = ledger_.changes();
     effects_.requeued = ledger_.requeued();
-    MarkJournal();
+    MarkApplied(tx_, batch_.journal);
     return events_.Append(tx_);
   }
 
@@ -110,50 +84,6 @@ class Application {
     std::string message_id;
     std::int32_t attempt = 0;
   };
-
-  absl::Status LockJournal() {
-    std::map<std::int64_t, std::int32_t> applied;
-    for (const pqxx::row& row : tx_.Exec(kLockJournal, JournalRows())) {
-      applied[row[0].as<std::int64_t>()] = row[1].as<std::int32_t>();
-    }
-    const bool as_read =
-        std::all_of(batch_.journal.begin(), batch_.journal.end(), [&](const JournalPart& part) {
-          const auto row = applied.find(part.id);
-          return row != applied.end() && row->second == part.first;
-        });
-    if (as_read) return absl::OkStatus();
-    return base::Error(absl::StatusCode::kAborted, "JOURNAL_MOVED_ON",
-                       "another process applied these webhooks; read the journal anew");
-  }
-
-  std::string JournalRows() const {
-    pg::ArrayBuilder ids;
-    for (const JournalPart& part : batch_.journal) ids.Add(part.id);
-    return std::move(ids).Finish();
-  }
-
-  void MarkJournal() {
-    pg::ArrayBuilder ends;
-    for (const JournalPart& part : batch_.journal) ends.Add(part.end);
-    tx_.Exec(kMarkApplied, JournalRows(), std::move(ends).Finish());
-  }
-
-  void FindSenders() {
-    std::set<std::string> numbers;
-    for (const StatusChange& status : batch_.statuses) numbers.insert(status.phone_number_id);
-    for (const InboundMessage& inbound : batch_.inbound) numbers.insert(inbound.phone_number_id);
-    for (const NewDeadLetter& letter : batch_.dead_letters) numbers.insert(letter.phone_number_id);
-    const std::vector<std::string> list(numbers.begin(), numbers.end());
-    for (const pqxx::row& row : tx_.Exec(kSendersOf, pg::TextArray(list))) {
-      senders_[pg::TextField(row[0])] = {pg::TextField(row[1]), pg::TextField(row[2]),
-                                         pg::TextField(row[3])};
-    }
-  }
-
-  const SenderOf* FindSender(const std::string& phone_number_id) const {
-    const auto found = senders_.find(phone_number_id);
-    return found == senders_.end() ? nullptr : &found->second;
-  }
 
   // By our own tag first; by the provider's id for a status without one.
   void FindTargets() {
@@ -190,27 +120,27 @@ class Application {
   // A status names the user id of a person whom we wrote to by phone: from now on both are his, and
   // his answer is known as his even if he hides the phone.
   void LearnUserIds() {
-    std::vector<Address> people;
+    std::vector<PersonNamed> people;
     for (std::size_t i = 0; i < batch_.statuses.size(); ++i) {
       const StatusChange& status = batch_.statuses[i];
       const LedgerRow* row = ledger_.Find(targets_[i].message_id);
       if (status.bsuid.empty() || row == nullptr || row->phone.empty()) continue;
-      const SenderOf* sender = FindSender(status.phone_number_id);
+      const SenderOf* sender = parties_.Find(status.phone_number_id);
       if (sender == nullptr || sender->id != row->lane->lane.sender_id) continue;
       people.push_back({status.phone_number_id, {row->phone, status.bsuid}});
     }
-    if (!people.empty()) ResolveAll(people);
+    if (!people.empty()) parties_.Resolve(tx_, people);
   }
 
   // By the provider's id, among what was sent to the recipient.
   void FindUntagged(const std::vector<std::size_t>& places) {
     if (places.empty()) return;
-    std::vector<Address> people;
+    std::vector<PersonNamed> people;
     for (const std::size_t place : places) {
       const StatusChange& status = batch_.statuses[place];
       people.push_back({status.phone_number_id, {status.phone, status.bsuid}});
     }
-    const std::vector<std::int64_t> recipients = ResolveAll(people);
+    const std::vector<std::int64_t> recipients = parties_.Resolve(tx_, people);
     std::vector<AttemptNamed> named;
     for (std::size_t i = 0; i < places.size(); ++i) {
       named.push_back({recipients[i], batch_.statuses[places[i]].provider_id});
@@ -221,31 +151,9 @@ class Application {
     }
   }
 
-  struct Address {
-    std::string phone_number_id;  // of our number: it names the outlet
-    RecipientAddress address;
-  };
-
-  // 0 where our number is nobody's.
-  std::vector<std::int64_t> ResolveAll(const std::vector<Address>& people) {
-    std::vector<std::int64_t> ids(people.size());
-    std::map<std::string, std::vector<std::size_t>> outlets;
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      const SenderOf* sender = FindSender(people[i].phone_number_id);
-      if (sender != nullptr) outlets[sender->outlet_id].push_back(i);
-    }
-    for (const auto& [outlet, places] : outlets) {
-      std::vector<RecipientAddress> addresses;
-      for (const std::size_t place : places) addresses.push_back(people[place].address);
-      const std::vector<std::int64_t> resolved = ResolveRecipients(tx_, outlet, addresses);
-      for (std::size_t i = 0; i < places.size(); ++i) ids[places[i]] = resolved[i];
-    }
-    return ids;
-  }
-
   void ApplyStatus(std::size_t i) {
     const StatusChange& status = batch_.statuses[i];
-    const SenderOf* sender = FindSender(status.phone_number_id);
+    const SenderOf* sender = parties_.Find(status.phone_number_id);
     if (sender == nullptr) {
       return Bury(nullptr, "WEBHOOK_UNKNOWN_SENDER", "no sender has this phone_number_id", status);
     }
@@ -349,15 +257,15 @@ class Application {
 
   void ApplyInbound() {
     if (batch_.inbound.empty()) return;
-    std::vector<Address> people;
+    std::vector<PersonNamed> people;
     for (const InboundMessage& inbound : batch_.inbound) {
       people.push_back({inbound.phone_number_id, {inbound.phone, inbound.bsuid}});
     }
-    const std::vector<std::int64_t> recipients = ResolveAll(people);
+    const std::vector<std::int64_t> recipients = parties_.Resolve(tx_, people);
     pg::ArrayBuilder ids, outlets, senders, recipient_ids;
     for (std::size_t i = 0; i < recipients.size(); ++i) {
       const InboundMessage& inbound = batch_.inbound[i];
-      const SenderOf* sender = FindSender(inbound.phone_number_id);
+      const SenderOf* sender = parties_.Find(inbound.phone_number_id);
       if (sender == nullptr) {
         Bury(nullptr, "WEBHOOK_UNKNOWN_SENDER", "no sender has this phone_number_id", inbound);
         continue;
@@ -378,7 +286,7 @@ class Application {
     for (std::size_t i = 0; i < recipients.size(); ++i) {
       const InboundMessage& inbound = batch_.inbound[i];
       if (fresh.erase(inbound.provider_id) == 0) continue;  // delivered before
-      TakeInbound(inbound, *FindSender(inbound.phone_number_id), recipients[i], contexts[i],
+      TakeInbound(inbound, *parties_.Find(inbound.phone_number_id), recipients[i], contexts[i],
                   last[i]);
     }
   }
@@ -397,7 +305,7 @@ class Application {
                                     const std::vector<SentMessage>& contexts) {
     std::vector<Writer> writers(recipients.size());
     for (std::size_t i = 0; i < recipients.size(); ++i) {
-      const SenderOf* sender = FindSender(batch_.inbound[i].phone_number_id);
+      const SenderOf* sender = parties_.Find(batch_.inbound[i].phone_number_id);
       if (sender == nullptr || !contexts[i].message_id.empty()) continue;
       writers[i] = {recipients[i], sender->id, batch_.inbound[i].time};
     }
@@ -454,7 +362,7 @@ class Application {
   const WebhookBatch& batch_;
   WebhookEffects& effects_;
   const absl::Time now_;
-  std::map<std::string, SenderOf> senders_;
+  WebhookParties parties_;
   std::vector<Target> targets_;
   LedgerBatch ledger_;
   LedgerEvents events_;
@@ -464,43 +372,6 @@ class Application {
 };
 
 }  // namespace
-
-absl::Status PgStore::AppendWebhooks(const std::vector<JournalEntry>& payloads,
-                                     absl::Time deadline) {
-  if (payloads.empty()) return absl::OkStatus();
-  absl::Time first = absl::InfiniteFuture();
-  pg::ArrayBuilder bodies;
-  for (const JournalEntry& payload : payloads) {
-    first = std::min(first, payload.received_at);
-    bodies.AddBytes(payload.body);
-  }
-  const std::string body_array = std::move(bodies).Finish();
-  return pg::Transact(pool_, "AppendWebhooks", {.deadline = deadline, .attempts = 3},
-                      [&](pg::Transaction& tx) -> absl::Status {
-                        tx.Exec(kAppend, first, body_array,
-                                static_cast<std::int64_t>(payloads.size()));
-                        tx.NotifyAfterCommit(kWebhookChannel);
-                        return absl::OkStatus();
-                      });
-}
-
-absl::StatusOr<std::vector<JournalEntry>> PgStore::ReadJournal(int limit, absl::Time deadline) {
-  std::vector<JournalEntry> entries;
-  KABAR_RETURN_IF_ERROR(
-      pg::Transact(pool_, "ReadJournal", {.deadline = deadline, .read_only = true},
-                   [&](pg::Transaction& tx) -> absl::Status {
-                     entries.clear();
-                     for (const pqxx::row& row : tx.Exec(kReadJournal, limit)) {
-                       entries.push_back({.id = row[0].as<std::int64_t>(),
-                                          .place = row[1].as<std::int32_t>(),
-                                          .received_at = pg::TimeField(row[2]),
-                                          .body = pg::BytesField(row[3]),
-                                          .dead_letter_id = pg::OptIntField(row[4]).value_or(0)});
-                     }
-                     return absl::OkStatus();
-                   }));
-  return entries;
-}
 
 absl::StatusOr<WebhookEffects> PgStore::ApplyWebhooks(const WebhookBatch& batch,
                                                       absl::Time deadline) {
