@@ -106,7 +106,9 @@ void PrintRendered(Session& session, const templates::v1::Rendered& rendered) {
     session.out() << "nothing is sent to this recipient: " << OneLine(rendered.failure().reason());
     if (!rendered.failure().variable().empty()) {
       session.out() << " (" << OneLine(rendered.failure().variable())
-                    << "; give it with --var, or a default in the template)";
+                    << (rendered.failure().reason() == "MISSING_VARIABLE"
+                            ? "; give it with --var, or a default in the template)"
+                            : ")");
     }
     session.out() << "\n";
     return;
@@ -197,7 +199,10 @@ absl::StatusOr<int> Diff(Session& session, const Arguments& arguments) {
   KABAR_ASSIGN_OR_RETURN(const Template before, VersionOf(session, arguments, "VERSION"));
   KABAR_ASSIGN_OR_RETURN(const Template after, VersionOf(session, arguments, "OTHER-VERSION"));
   if (session.json()) {
-    session.out() << Json(before) << Json(after);
+    templates::v1::ListTemplateVersionsResponse both;
+    *both.add_templates() = before;
+    *both.add_templates() = after;
+    session.out() << Json(both);
     return kExitOk;
   }
   session.out() << "- version " << before.version() << ", "
