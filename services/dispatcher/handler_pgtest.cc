@@ -235,6 +235,29 @@ TEST_CASE("Senders: the token is sealed and never told", "[dispatcher]") {
         stored->sealed_token);
 }
 
+TEST_CASE("UpdateSender, UpdatePortfolio: succeed only when Redis goes by the change",
+          "[dispatcher]") {
+  Api f;
+  v1::UpdateSenderRequest sender;
+  sender.set_request_id("req-1");
+  sender.mutable_sender()->set_id("snd");
+  sender.mutable_sender()->set_state(v1::SENDER_PAUSED);
+  v1::UpdatePortfolioRequest portfolio;
+  portfolio.set_request_id("req-2");
+  portfolio.mutable_portfolio()->set_id("pf");
+  portfolio.mutable_portfolio()->set_messaging_limit(2000);
+
+  f.queue.SetDown(true);
+  CHECK_THAT(f.Call(&Stub::UpdateSender, sender), ReasonIs("CHANGE_NOT_IN_FORCE"));
+  CHECK_THAT(f.Call(&Stub::UpdatePortfolio, portfolio), StatusIs(absl::StatusCode::kUnavailable));
+  // It is recorded all the same, so that a Redis that is built anew goes by it.
+  CHECK(f.store.GetSender("toko-a", "snd", f.Deadline())->state == SenderState::kPaused);
+  f.queue.SetDown(false);
+  REQUIRE_THAT(f.Call(&Stub::UpdateSender, sender), IsOk());
+  REQUIRE_THAT(f.Call(&Stub::UpdatePortfolio, portfolio), IsOk());
+  CHECK(f.queue.ToldSender("snd") == SenderState::kPaused);
+}
+
 TEST_CASE("ListMessages: pages through a lane", "[dispatcher]") {
   Api f;
   REQUIRE_THAT(f.Call(&Stub::Enqueue, f.Batch(1, 5)), IsOk());

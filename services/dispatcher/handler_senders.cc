@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "libs/base/clock.h"
 #include "libs/base/status.h"
 #include "libs/rpc/guard.h"
@@ -12,6 +13,22 @@
 #include "services/dispatcher/requeue.h"
 
 namespace kabar::dispatcher {
+namespace {
+
+// Claims go by what Redis holds. A Redis that may not have heard of a change is not to be promised
+// to go by it; one that is yet to be built from the ledger will.
+absl::Status InForce(const absl::Status& told) {
+  if (told.ok() || base::GetReason(told) == "QUEUE_NOT_BUILT") return absl::OkStatus();
+  return base::Error(
+      absl::StatusCode::kUnavailable, "CHANGE_NOT_IN_FORCE",
+      absl::StrCat(
+          "the change is recorded, but Redis could not be told of it: until it is, messages "
+          "may still start by what was before; repeat the call with the same request_id "
+          "until it succeeds (",
+          told.message(), ")"));
+}
+
+}  // namespace
 
 grpc::Status Handler::CreatePortfolio(grpc::ServerContext* context,
                                       const v1::CreatePortfolioRequest* request,
@@ -40,9 +57,10 @@ grpc::Status Handler::UpdatePortfolio(grpc::ServerContext* context,
                                                   MakeRequestKey(call, "UpdatePortfolio",
                                                                  request->request_id(), *request),
                                                   call.deadline));
-    NoteQueueStatus("put_portfolio", queue_.PutPortfolio(portfolio, QueueDeadline(call)));
+    const absl::Status told = queue_.PutPortfolio(portfolio, QueueDeadline(call));
+    NoteQueueStatus("put_portfolio", told);
     ToProto(portfolio, response);
-    return absl::OkStatus();
+    return InForce(told);
   });
 }
 
@@ -93,9 +111,10 @@ grpc::Status Handler::UpdateSender(grpc::ServerContext* context,
         store_.UpdateSender(call.outlet, request->sender().id(), change,
                             MakeRequestKey(call, "UpdateSender", request->request_id(), *request),
                             call.deadline));
-    NoteQueueStatus("put_sender", queue_.PutSender(sender, QueueDeadline(call)));
+    const absl::Status told = queue_.PutSender(sender, QueueDeadline(call));
+    NoteQueueStatus("put_sender", told);
     ToProto(sender, response);
-    return absl::OkStatus();
+    return InForce(told);
   });
 }
 

@@ -81,6 +81,7 @@ Sender ReadSender(const pqxx::row& row) {
   sender.state = static_cast<SenderState>(row[8].as<int>());
   sender.state_reason = pg::TextField(row[9]);
   sender.held = row[10].as<bool>();
+  sender.version = row[11].as<std::int64_t>();
   return sender;
 }
 
@@ -89,7 +90,8 @@ Portfolio ReadPortfolio(const pqxx::row& row) {
           .outlet_id = pg::TextField(row[1]),
           .name = pg::TextField(row[2]),
           .messaging_limit = row[3].as<std::int64_t>(),
-          .trigger_reserve = pg::OptIntField(row[4])};
+          .trigger_reserve = pg::OptIntField(row[4]),
+          .version = row[5].as<std::int64_t>()};
 }
 
 std::optional<LaneRow> LockLaneForShare(pg::Transaction& tx, const std::string& id) {

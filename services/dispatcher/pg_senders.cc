@@ -12,7 +12,7 @@
 namespace kabar::dispatcher {
 namespace {
 
-#define KABAR_PORTFOLIO_COLUMNS "id, outlet_id, name, messaging_limit, trigger_reserve"
+#define KABAR_PORTFOLIO_COLUMNS "id, outlet_id, name, messaging_limit, trigger_reserve, version"
 
 constexpr pg::Query kAllPortfolios{
     "dispatcher.all_portfolios", "SELECT " KABAR_PORTFOLIO_COLUMNS " FROM portfolios ORDER BY id"};
@@ -36,7 +36,8 @@ constexpr pg::Query kUpdatePortfolio{
     "dispatcher.update_portfolio",
     "UPDATE portfolios SET name = COALESCE($3, name),"
     " messaging_limit = COALESCE($4::bigint, messaging_limit),"
-    " trigger_reserve = CASE WHEN $5 THEN $6::bigint ELSE trigger_reserve END"
+    " trigger_reserve = CASE WHEN $5 THEN $6::bigint ELSE trigger_reserve END,"
+    " version = version + 1"
     " WHERE outlet_id = $1 AND id = $2"};
 
 constexpr pg::Query kListSenders{
@@ -60,18 +61,20 @@ constexpr pg::Query kUpdateSender{
     "UPDATE senders SET display_phone = COALESCE($3, display_phone),"
     " sealed_token = COALESCE($4::bytea, sealed_token), throughput = COALESCE($5, throughput),"
     " pair_rate = COALESCE($6, pair_rate), state = COALESCE($7::smallint, state),"
-    " state_reason = CASE WHEN $7::smallint IS NULL THEN state_reason ELSE '' END"
+    " state_reason = CASE WHEN $7::smallint IS NULL THEN state_reason ELSE '' END,"
+    " version = version + 1"
     " WHERE outlet_id = $1 AND id = $2"};
 // STOPPED is worse than PAUSED: only an operator takes it back.
 constexpr pg::Query kSetSenderState{
     "dispatcher.set_sender_state",
-    "UPDATE senders SET state = $2, state_reason = $3"
+    "UPDATE senders SET state = $2, state_reason = $3, version = version + 1"
     " WHERE id = $1 AND ($2::smallint = 1 OR state < $2::smallint)"};
 
 // STOPPED is worse than PAUSED, whoever comes first. In order of the ids: two may do it at once.
 constexpr pg::Query kStopSenders{
     "dispatcher.stop_senders",
-    "UPDATE senders SET state = $2::smallint, state_reason = $4 WHERE id IN (SELECT s.id"
+    "UPDATE senders SET state = $2::smallint, state_reason = $4, version = version + 1"
+    " WHERE id IN (SELECT s.id"
     "  FROM senders s WHERE (s.id = $1 OR ($3::boolean AND s.portfolio_id ="
     "    (SELECT portfolio_id FROM senders WHERE id = $1))) AND s.state < $2::smallint"
     "  ORDER BY s.id FOR UPDATE)"};

@@ -32,6 +32,26 @@ TEST_CASE("Senders: kept as they were given, per outlet", "[dispatcher]") {
   CHECK_THAT(f.store.CreateSender(second, {}, f.Deadline()), ReasonIs("ID_TAKEN"));
 }
 
+TEST_CASE("Senders, portfolios: each change has a higher version", "[dispatcher]") {
+  LedgerFixture f;
+  const auto version = [&] { return f.store.GetSender("toko-a", "snd", f.Deadline())->version; };
+  const auto of_portfolio = [&] {
+    return f.store.ListPortfolios("toko-a", "", 10, f.Deadline())->at(0).version;
+  };
+  const std::int64_t first = version(), portfolio = of_portfolio();
+  REQUIRE_THAT(f.store.SetSenderState("snd", SenderState::kPaused, "GRAPH_1", f.Deadline()),
+               IsOk());
+  const std::int64_t paused = version();
+  CHECK(paused > first);
+  const auto updated =
+      f.store.UpdateSender("toko-a", "snd", {.state = SenderState::kActive}, {}, f.Deadline());
+  REQUIRE_THAT(updated, IsOk());
+  CHECK(updated->version > paused);
+  REQUIRE_THAT(f.store.UpdatePortfolio("toko-a", "pf", {.messaging_limit = 7}, {}, f.Deadline()),
+               IsOk());
+  CHECK(of_portfolio() > portfolio);
+}
+
 TEST_CASE("UpdateSender: changes what is named and nothing else", "[dispatcher]") {
   LedgerFixture f;
   REQUIRE_THAT(f.store.SetSenderState("snd", SenderState::kStopped, "GRAPH_190", f.Deadline()),

@@ -64,13 +64,13 @@ void QueueKeeper::Stop() {
 }
 
 absl::Status QueueKeeper::Round() {
+  KABAR_RETURN_IF_ERROR(BuildWhatIsNot());
+  // Read when all is built: what was changed meanwhile Redis was not told by who changed it.
   KABAR_ASSIGN_OR_RETURN(auto portfolios, store_.ListAllPortfolios(clock_.Now() + kTimeout));
   KABAR_ASSIGN_OR_RETURN(auto senders, store_.ListAllSenders(clock_.Now() + kTimeout));
   KABAR_ASSIGN_OR_RETURN(auto lanes, store_.ListOpenLanes(clock_.Now() + kTimeout));
   for (auto& [key, told] : told_) told.wanted = false;
   for (const auto& portfolio : portfolios) {
-    KABAR_ASSIGN_OR_RETURN(const bool built, queue_.IsBuilt(portfolio.id, clock_.Now() + kTimeout));
-    if (!built) KABAR_RETURN_IF_ERROR(Rebuild(portfolio, lanes));
     KABAR_RETURN_IF_ERROR(
         Tell("portfolio/" + portfolio.id,
              absl::StrCat(portfolio.messaging_limit, " ", ReserveOf(portfolio)),
@@ -91,6 +91,15 @@ absl::Status QueueKeeper::Round() {
   std::erase_if(swept_, [&](const auto& entry) { return !open.contains(entry.first); });
   std::erase_if(told_, [&](const auto& entry) { return !entry.second.wanted; });
   return ShowHealth(portfolios, senders);
+}
+
+absl::Status QueueKeeper::BuildWhatIsNot() {
+  KABAR_ASSIGN_OR_RETURN(auto portfolios, store_.ListAllPortfolios(clock_.Now() + kTimeout));
+  for (const auto& portfolio : portfolios) {
+    KABAR_ASSIGN_OR_RETURN(const bool built, queue_.IsBuilt(portfolio.id, clock_.Now() + kTimeout));
+    if (!built) KABAR_RETURN_IF_ERROR(Rebuild(portfolio));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status QueueKeeper::ShowHealth(const std::vector<Portfolio>& portfolios,
@@ -121,8 +130,9 @@ void QueueKeeper::ShowNothing() {
   }
 }
 
-absl::Status QueueKeeper::Rebuild(const Portfolio& portfolio, const std::vector<Lane>& lanes) {
+absl::Status QueueKeeper::Rebuild(const Portfolio& portfolio) {
   KABAR_ASSIGN_OR_RETURN(auto senders, store_.ListAllSenders(clock_.Now() + kTimeout));
+  KABAR_ASSIGN_OR_RETURN(auto lanes, store_.ListOpenLanes(clock_.Now() + kTimeout));
   const auto mine = [&](const auto& x) { return x.portfolio_id == portfolio.id; };
   const auto its_lanes = Filter(lanes, mine);
   KABAR_RETURN_IF_ERROR(queue_.Rebuild(portfolio, Filter(senders, mine), its_lanes, store_,

@@ -39,7 +39,8 @@ class QueueKeeper {
   absl::Status Round();
 
  private:
-  absl::Status Rebuild(const Portfolio& portfolio, const std::vector<Lane>& lanes);
+  absl::Status BuildWhatIsNot();
+  absl::Status Rebuild(const Portfolio& portfolio);
   absl::Status SweepLane(const Lane& lane);
   // How the numbers fare, as metrics, each second; zero where no keeper runs.
   absl::Status ShowHealth(const std::vector<Portfolio>& portfolios,

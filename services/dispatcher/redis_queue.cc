@@ -122,7 +122,8 @@ absl::Status RedisQueue::PutSender(const Sender& sender, absl::Time deadline) {
                           absl::StrCat(PairIntervalMicros(sender, state_->options)),
                           sender.state == SenderState::kActive && !sender.held ? "1" : "0",
                           Micros(state_->early),
-                          Micros(j)};
+                          Micros(j),
+                          absl::StrCat(sender.version)};
   return state_->Run(state_->put_sender, sender.portfolio_id, args, deadline).status();
 }
 
@@ -130,7 +131,7 @@ absl::Status RedisQueue::PutPortfolio(const Portfolio& portfolio, absl::Time dea
   return state_
       ->Run(state_->put_portfolio, portfolio.id,
             {absl::StrCat(portfolio.messaging_limit), absl::StrCat(ReserveOf(portfolio)),
-             Micros(state_->early)},
+             Micros(state_->early), absl::StrCat(portfolio.version)},
             deadline)
       .status();
 }

@@ -90,7 +90,7 @@ absl::Status RedisQueue::Rebuild(const Portfolio& portfolio, const std::vector<S
       batch.Add({"HSET", prefix + "s:" + sender.id, "iv", absl::StrCat(iv), "pair_iv",
                  absl::StrCat(pair_iv), "active",
                  sender.state == SenderState::kActive && !sender.held ? "1" : "0", "j", Micros(j),
-                 "tat", micros(last + absl::Microseconds(iv))});
+                 "tat", micros(last + absl::Microseconds(iv)), "v", absl::StrCat(sender.version)});
     }
     for (const auto& lane : lanes) {
       if (!lane.rate) continue;
@@ -112,8 +112,8 @@ absl::Status RedisQueue::Rebuild(const Portfolio& portfolio, const std::vector<S
     // Nobody was written to within a day, inside a window or out of it: no pair to be kept apart.
     const bool fresh = recent.empty() && windows.empty();
     batch.Add({"HSET", prefix + "p", "limit", absl::StrCat(portfolio.messaging_limit), "reserve",
-               absl::StrCat(ReserveOf(portfolio)), "pair_block",
-               micros(fresh ? now : last + absl::Microseconds(longest_pair))});
+               absl::StrCat(ReserveOf(portfolio)), "v", absl::StrCat(portfolio.version),
+               "pair_block", micros(fresh ? now : last + absl::Microseconds(longest_pair))});
     KABAR_RETURN_IF_ERROR(batch.Run(*lease, deadline));
     base::FailPoint("limits-rebuilt");
     batch.Add({"SET", prefix + "gen", run_id});

@@ -17,6 +17,22 @@ using testing_queue::House;
 using testing_queue::In;
 using testing_queue::Per;
 
+// What claims go by: microseconds between two messages of the number, and the portfolio's limit.
+std::int64_t IntervalInRedis(const House& h) {
+  redis::Connection redis({.url = testing::TestRedis().url()});
+  const std::string sender = absl::StrCat("kabar:{p1}:s:", h.sender.id);
+  const auto interval = redis.Command({"HGET", sender, "iv"}, In(absl::Seconds(5)));
+  REQUIRE(interval.ok());
+  return std::stoll(interval->text);
+}
+
+std::string LimitInRedis() {
+  redis::Connection redis({.url = testing::TestRedis().url()});
+  const auto limit = redis.Command({"HGET", "kabar:{p1}:p", "limit"}, In(absl::Seconds(5)));
+  REQUIRE(limit.ok());
+  return limit->text;
+}
+
 TEST_CASE("ClaimNext: refuses a Redis that was not built from the ledger", "[dispatcher]") {
   House h;
   auto claim = h.queue.ClaimNext("p1", 10, absl::Milliseconds(50), absl::Milliseconds(1),
@@ -131,6 +147,27 @@ TEST_CASE("Rebuild: whoever was claimed last of the lost Redis counts for the 24
   CHECK(counted->integer == 1);
 }
 
+TEST_CASE("QueueKeeper: limits that are changed while a Redis is built are in force at once",
+          "[dispatcher]") {
+  // Who changes them then is told that this Redis is not built yet, and leaves it to the keeper.
+  struct ChangedMeanwhile : testing_store::StoreOfLists {
+    absl::StatusOr<std::vector<Store::RecipientUse>> ListRecentRecipients(
+        const std::string& portfolio, absl::Time deadline) override {
+      senders[0].throughput = Per(10, absl::Seconds(1));
+      portfolios[0].messaging_limit = 7;
+      return testing_store::StoreOfLists::ListRecentRecipients(portfolio, deadline);
+    }
+  };
+  House h;
+  ChangedMeanwhile store;
+  store.portfolios = {h.portfolio};
+  store.senders = {h.sender};
+  QueueKeeper keeper({}, h.queue, store, base::SystemClock());
+  REQUIRE(keeper.Round().ok());
+  CHECK(IntervalInRedis(h) >= 100000);
+  CHECK(LimitInRedis() == "7");
+}
+
 TEST_CASE("QueueKeeper: Redis follows a number's state and a portfolio's limit", "[dispatcher]") {
   House h;
   const Lane lane = h.MakeLane("l1");
@@ -148,6 +185,28 @@ TEST_CASE("QueueKeeper: Redis follows a number's state and a portfolio's limit",
   h.store.senders[0].state = SenderState::kActive;
   REQUIRE(keeper.Round().ok());
   CHECK(h.ClaimUntil(3, absl::Milliseconds(300)).size() == 2);
+}
+
+TEST_CASE("PutSender, PutPortfolio: what is older than what Redis was told changes nothing",
+          "[dispatcher]") {
+  House h;
+  h.Build({});
+  Sender old = h.sender;
+  h.sender.throughput = Per(10, absl::Seconds(1));
+  h.sender.version = old.version + 1;
+  Portfolio before = h.portfolio;
+  h.portfolio.messaging_limit = 7;
+  h.portfolio.version = before.version + 1;
+  REQUIRE(h.queue.PutSender(h.sender, In(absl::Seconds(5))).ok());
+  REQUIRE(h.queue.PutPortfolio(h.portfolio, In(absl::Seconds(5))).ok());
+  REQUIRE(h.queue.PutSender(old, In(absl::Seconds(5))).ok());
+  REQUIRE(h.queue.PutPortfolio(before, In(absl::Seconds(5))).ok());
+  CHECK(IntervalInRedis(h) >= 100000);
+  CHECK(LimitInRedis() == "7");
+  h.sender.throughput = old.throughput;  // a newer one does
+  ++h.sender.version;
+  REQUIRE(h.queue.PutSender(h.sender, In(absl::Seconds(5))).ok());
+  CHECK(IntervalInRedis(h) < 100000);
 }
 
 TEST_CASE("QueueKeeper: what others told Redis wrongly is put right", "[dispatcher]") {

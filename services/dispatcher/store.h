@@ -29,6 +29,7 @@ struct Portfolio {
   std::int64_t messaging_limit = 0;  // unique recipients in 24 h; 0: unlimited
   // Of the limit, kept for lanes of a priority before the campaigns'. None: a tenth.
   std::optional<std::int64_t> trigger_reserve = {};
+  std::int64_t version = 0;  // grows with each change: Redis keeps the newest that it was told
 };
 
 // What is kept in fact: campaigns stop at the limit less this.
@@ -50,7 +51,8 @@ struct Sender {
   base::Rate pair_rate;      // 1/6s
   SenderState state = SenderState::kActive;
   std::string state_reason;
-  bool held = false;  // an operator's pause of it, its outlet or everything (pauses)
+  bool held = false;         // an operator's pause of it, its outlet or everything (pauses)
+  std::int64_t version = 0;  // grows with each change but `held`'s, as a portfolio's
 };
 
 enum class UnknownPolicy : std::int16_t { kResend = 1, kHold = 2 };

@@ -7,10 +7,11 @@
 --   gen               run id of the Redis process that was built from the ledger
 --   p                 hash: early, early_at, limit (unique recipients in 24 h, 0 unlimited), reserve
 --                     (of them, for lanes before the campaigns), waiting (ids in all w lists),
---                     pair_block (us): after a rebuild nobody knows who got a message last, so all
---                     wait until then
+--                     v (version of limit and reserve), pair_block (us): after a rebuild nobody
+--                     knows who got a message last, so all wait until then
 --   agenda            zset: sender -> when it may have something to send
---   s:<sender>        hash: iv, j, tat, pair_iv, active, spent (slots ever given), full (1: look
+--   s:<sender>        hash: iv, j, tat, pair_iv, active, v (their version), spent (slots ever
+--                     given), full (1: look
 --                     at the full sets); of a number that was refused: frac (part of its throughput), frac_at (the slot
 --                     from which it recovers), cut_at (slots before it were handed out before
 --                     frac), step (us); of its circuit: fails (consecutive), and once it is open
