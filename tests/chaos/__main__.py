@@ -3,14 +3,15 @@
 Runs every service and two dispatcher workers in a folder of their own against the Cloud API
 simulator. By its seed it kills (-9), suspends (also longer than a lease) and restarts each service,
 each worker, Redis (with its data, cut back by 1-5 s, emptied) and PostgreSQL, while campaigns that
-each press against another limit are started, paused, resumed, cancelled, retried and ended, events
-are published, and the simulator accepts without answering, fails, and tells late, twice, in the
+each press against another limit are started, paused, resumed, cancelled, retried and ended, numbers,
+outlets and everything are stopped, limits changed, events published, and the simulator accepts without answering, fails, and tells late, twice, in the
 wrong order or not at all. Then faults off, everything up, rest; and what was asked, the ledger, the
 events and the simulator's record are compared attempt by attempt.
 
 Exit 1 on anything doubled, lost, over a limit, sent after Pause, still moving, or not adding up;
 and with --minutes when the run does not count: fewer than 5 kills of any kind of process, a fail
-point at which nobody was killed, no message that was ever UNKNOWN.
+point at which nobody was killed, a fault or an order that was not played, a limit that was never
+pressed, no message that was ever UNKNOWN.
 """
 
 import argparse
@@ -25,6 +26,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(1, os.path.join(ROOT, "tests", "e2e"))
 
+import plan as plans  # noqa: E402
 import run as runs  # noqa: E402
 
 # As libs/base/defect.h names them; compiled into test builds only.
@@ -46,11 +48,11 @@ def arguments():
     how_long.add_argument("--minutes", type=float, help="the same in minutes")
     parser.add_argument("--seed", type=int, help="of everything that is drawn (default: by the clock)")
     parser.add_argument("--recipients", type=int, metavar="N",
-                        help="people in all campaigns together (default 100 a second, with "
-                        "--minutes 8,000 a minute)")
+                        help="people in all campaigns together (default 60 a second, with "
+                        "--minutes 40,000 a minute)")
     parser.add_argument("--kills", type=int, metavar="N",
                         help="processes killed as planned, those at fail points beside them (default "
-                        "one in 2 s, with --minutes one in 4 s; at least one of each kind)")
+                        "one in 3 s, with --minutes one in 4 s; at least one of each kind)")
     parser.add_argument("--patience", type=float, default=60, metavar="S",
                         help="how long nothing may get done on the way to rest (default 60)")
     parser.add_argument("--break", dest="defect", choices=DEFECTS, metavar="DEFECT",
@@ -78,11 +80,10 @@ def main():
         if not args.quiet:
             print(f"   {time.monotonic() - began:6.1f}  {text}", flush=True)
 
-    recipients = args.recipients or round((400 / 3 if args.minutes else 100) * args.seconds)
-    result = runs.run(args.seed, args.seconds, recipients,
-                      args.kills or max(10, int(args.seconds / (4 if args.minutes else 2))),
-                      args.patience, say, args.keep,
-                      args.defect or "", in_full=bool(args.minutes and not args.defect))
+    recipients, kills = plans.size(args.seconds, long=bool(args.minutes))
+    result = runs.run(args.seed, args.seconds, args.recipients or recipients, args.kills or kills,
+                      args.patience, say, args.keep, args.defect or "",
+                      in_full=bool(args.minutes and not args.defect))
     if args.json:
         with open(args.json, "w", encoding="utf-8") as f:
             json.dump(result.figures, f, indent=1)

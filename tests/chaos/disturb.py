@@ -57,7 +57,7 @@ class Disturber:
         self.kills = collections.Counter()
         self.suspensions = collections.Counter()
         self.network_faults = collections.Counter()
-        self.suspended = []  # (part, pid, from, to) by time.time()
+        self.losses = collections.Counter()  # "redis emptied", "suspended longer than a lease", ...
         self._aof = AofSizes(stack.redis)
         self._armed = []  # (fail point, part, the file that says it was hit)
         self._redis = threading.Lock()
@@ -77,6 +77,8 @@ class Disturber:
         else:
             self._arm(d.part, d.point, d.hits)
             self._kill(d.part, signal.SIGQUIT if d.how == "immediate" else signal.SIGKILL)
+        if d.part in plans.LOSSES and d.how != "suspend":
+            self.losses[f"{d.part} {d.how}"] += 1
 
     def _kill(self, part, number=signal.SIGKILL):
         if self._signal(part, number):
@@ -120,14 +122,15 @@ class Disturber:
             children = subprocess.run(["pgrep", "-P", str(pids[0])], capture_output=True, text=True,
                                       check=False).stdout.split()
             pids += [int(p) for p in children]
-        began = time.time()
+        began = time.monotonic()
         for pid in pids:
             _signal_pid(pid, signal.SIGSTOP)
         self._over.wait(d.seconds)
         for pid in pids:
             _signal_pid(pid, signal.SIGCONT)
-        self.suspended.append((d.part, pids[0], began, time.time()))
         self.suspensions[plans.kind_of(d.part)] += 1
+        if d.part.startswith("worker-") and time.monotonic() - began > plans.LEASE_S:
+            self.losses["worker suspended for longer than its leases"] += 1
 
     def _lose_redis(self, d):
         with self._redis:

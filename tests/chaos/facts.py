@@ -12,6 +12,8 @@ from scene import number_id
 
 STATES = ["", "queued", "sending", "sent", "delivered", "read", "failed", "unknown", "cancelled",
           "expired", "suppressed"]
+# What is claimed already may still start, in its slot.
+IN_FORCE_S = 1.0
 ATTEMPTS = ["started", "returned", "ambiguous", "accepted", "failed", "delivered", "read"]
 
 
@@ -49,12 +51,13 @@ class Facts:
     refused: list
     events: dict       # event id -> message ids of its steps; "": none yet
     published: list
-    holds: list
+    holds: list        # (lane id, replied, until)
+    stops: list        # (target, number ids, replied, until)
     ends: dict         # lane id -> end time
     inbound: tuple     # (the simulator's answers, dispatcher's, triggers')
-    limits: list       # (name, number id, limit, seconds): throughput of each number
+    limits: list       # (name, number id, phases of (limit, seconds)): throughput of each number
     pairs: list        # (name, number id, seconds)
-    portfolios: list   # (name, number ids, limit)
+    portfolios: list   # (name, number ids, phases of limit)
     wrong: list        # what could not be asked
 
 
@@ -64,8 +67,26 @@ def window(rate):
     return int(limit), float(every or 1) * (60 if unit == "min" else 1)
 
 
+@dataclasses.dataclass
+class Phase:
+    """A limit, surely in force for starts after `since` and until `until`."""
+    value: object
+    since: float
+    until: float
+
+
+def phases(first, changes, settled):
+    """`changes` of (asked, replied, value), in order: each is in force `settled` seconds after the
+    reply at the latest."""
+    found = [Phase(first, 0.0, float("inf"))]
+    for asked, replied, value in changes:
+        found[-1].until = asked
+        found.append(Phase(value, replied + settled, float("inf")))
+    return found
+
+
 def collect(scene, play):
-    stage, wrong = scene.stage, []
+    stage, wrong = scene.stage, scene.verify()
     lanes = _lanes(scene, wrong)
     _event_lanes(scene, play, lanes)
     messages = {}
@@ -84,16 +105,25 @@ def collect(scene, play):
     inbound = (answers, int(stage.query("SELECT count(*) FROM dispatcher.inbound")),
                int(stage.query("SELECT count(*) FROM triggers.answers")))
     by_name = {lane.name: lane.id for lane in lanes.values()}
+    changes = collections.defaultdict(list)
+    for c in sorted(play.changes, key=lambda c: c.asked):
+        changes[c.target].append((c.asked, c.replied, c.value))
+
+    def rates(name, first):
+        return phases(window(first), [(a, r, window(v)) for a, r, v in changes[name]], IN_FORCE_S)
+
     portfolios = collections.defaultdict(list)
     for name, sender in plans.SENDERS.items():
         portfolios[sender.portfolio].append(number_id(name))
     return Facts(
         lanes, messages, attempts, _changes(stage), stage.record(), stage.refused(), steps,
         play.published, [(by_name.get(h.campaign), h.replied, h.until) for h in play.holds],
+        [(s.target, s.numbers, s.replied, s.until) for s in play.stops],
         {by_name[n]: end for n, end in play.ends.items() if n in by_name}, inbound,
-        [(n, number_id(n), *window(s.throughput)) for n, s in plans.SENDERS.items()],
+        [(n, number_id(n), rates(n, s.throughput)) for n, s in plans.SENDERS.items()],
         [(n, number_id(n), window(s.pair_rate)[1]) for n, s in plans.SENDERS.items()],
-        [(n, numbers, plans.PORTFOLIOS[n]) for n, numbers in portfolios.items()], wrong)
+        [(n, numbers, phases(plans.PORTFOLIOS[n], changes[n], IN_FORCE_S))
+         for n, numbers in portfolios.items()], wrong)
 
 
 def _rows(stage, sql):

@@ -1,6 +1,7 @@
-"""Plays a plan on a scene: starts and controls the campaigns, publishes events, disturbs; then lets
-everything come to rest."""
+"""Plays a plan on a scene: starts and controls the campaigns, publishes events, gives the operators'
+orders, disturbs; then lets everything come to rest."""
 
+import collections
 import concurrent.futures
 import dataclasses
 import datetime
@@ -10,7 +11,7 @@ import time
 import grpc
 
 import plan as plans
-from scene import EVENT_TYPES, Refused
+from scene import EVENT_TYPES, Refused, number_id
 
 LONGEST_REST = 3600
 ENDED = ("COMPLETED", "CANCELLED", "FAILED")
@@ -24,6 +25,25 @@ class Hold:
     until: float = float("inf")
 
 
+@dataclasses.dataclass
+class Stop:
+    """The same for numbers."""
+    target: str
+    numbers: set
+    replied: float
+    until: float = float("inf")
+
+
+@dataclasses.dataclass
+class Change:
+    """Of a limit, of a number or a portfolio: in force some time after `asked`, surely soon after
+    `replied`."""
+    target: str
+    asked: float
+    replied: float
+    value: object
+
+
 class Play:
     def __init__(self, scene, disturber, say, patience):
         self.scene = scene
@@ -31,6 +51,9 @@ class Play:
         self.say = say
         self.patience = patience  # seconds for a call, and without any progress on the way to rest
         self.holds = []
+        self.stops = []
+        self.changes = []
+        self.ordered = collections.Counter()  # verb -> how often it was answered
         self.ends = {}        # campaign -> end time, where it has one
         self.published = []   # (event id, sender, phone), answered
         self.in_doubt = []    # events whose publisher got no answer
@@ -45,6 +68,7 @@ class Play:
         self._t0 = time.monotonic()
         self.scene.stage.sim("scenario", plan.scenario)
         jobs = [lambda c=c: self._campaign(c) for c in plan.campaigns]
+        jobs += [lambda o=o: self._at(o.at, lambda: self._order(o)) for o in plan.orders]
         jobs += [lambda d=d: self._at(d.at, lambda: self.disturber.play(d)) for d in plan.disturbances]
         senders = list(EVENT_TYPES)
         jobs += [lambda i=i, at=at: self._at(at, lambda: self.publish(senders[i % len(senders)]))
@@ -66,17 +90,67 @@ class Play:
             self.ends[campaign.name] = end.timestamp()
             self.scene.set_end(campaign.name, end)
         self._verb(campaign.name, "StartCampaign")
-        hold = None
+        hold, paused, stands_since = None, 0.0, 0.0
         for moment, deed in campaign.deeds:
             time.sleep(max(0, self._t0 + moment - time.monotonic()))
             if deed in ("pause", "cancel"):
                 hold = self._hold(campaign.name, f"{deed.capitalize()}Campaign")
+                paused, stands_since = moment, time.monotonic()
             elif deed == "resume":
+                # However late the reply came, it stands as long as planned.
+                time.sleep(max(0, stands_since + moment - paused - time.monotonic()))
                 if hold:
                     hold.until = time.time()
                 self._verb(campaign.name, "ResumeCampaign")
             elif deed == "retry":
                 self._verb(campaign.name, "RetryFailed")
+
+    def _order(self, order):
+        """Whatever it changed is changed back, answered or not."""
+        self.say(f"{order.verb} {order.target} {order.value or ''}")
+        if order.verb == "resolve":
+            self._ask(order, "ResolveUnknown",
+                      lambda: self.scene.resolve(order.target, "RESEND", self._deadline()))
+        elif order.verb == "stop":
+            done = self._ask(order, "PauseSending",
+                             lambda: self.scene.sending(order.target, "PauseSending", self._deadline()))
+            stop = Stop(order.target, _numbers_of(order.target), done[2]) if done else None
+            if stop:
+                with self._lock:
+                    self.stops.append(stop)
+                time.sleep(order.seconds)
+                stop.until = time.time()
+            self._ask(order, "ResumeSending",
+                      lambda: self.scene.sending(order.target, "ResumeSending", self._deadline()))
+        else:
+            self._change(order, order.value)
+            time.sleep(order.seconds)
+            self._change(order, order.back)
+
+    def _change(self, order, value):
+        """Not answered: in force or not, for as long as nobody says otherwise."""
+        of_number = order.verb == "throughput"
+        call = self.scene.set_throughput if of_number else self.scene.set_limit
+        asked = time.time()
+        done = self._ask(order, "UpdateSender" if of_number else "UpdatePortfolio",
+                         lambda: call(order.target, value, self._deadline()))
+        with self._lock:
+            self.changes.append(Change(order.target, asked, done[2] if done else float("inf"), value))
+
+    def _ask(self, order, verb, call):
+        """(answer, when first asked, when answered); None: it was refused, or nobody answered."""
+        try:
+            done = call()
+        except Refused as e:
+            self.say(f"{verb} {order.target}: {e}")
+            return None
+        except grpc.RpcError as e:
+            self._trouble(f"{verb} {order.target} got no answer within {self.patience} s: {e.code().name}")
+            return None
+        self.say(f"{verb} {order.target}, answered after {done[2] - done[1]:.1f} s")
+        with self._lock:
+            self.ordered[verb] += 1
+        return done
 
     def _hold(self, name, verb):
         done = self._verb(name, verb)
@@ -128,12 +202,12 @@ class Play:
         self._faults_off()
         self.scene.stack.wait_serving(60)
         for campaign in self.scene.plan.campaigns:
-            # A person's decision on what is held; and what was paused for good by an error.
-            self._verb(campaign.name, "CancelCampaign" if campaign.hold else "ResumeCampaign")
+            self._verb(campaign.name, "ResumeCampaign")  # what was paused for good by an error
         quiet, moving, nudged, told = 0, "", 0.0, 0.0
         # As long as it gets on, however slowly on a busy machine, it is waited for.
         done, deadline, last = None, self._deadline(), time.monotonic() + LONGEST_REST
         while time.monotonic() < min(deadline, last):
+            looked = time.monotonic()
             try:
                 moving = self._moving()
                 now = self.scene.stage.query(_DONE)
@@ -148,10 +222,14 @@ class Play:
             if time.monotonic() - told > 10:
                 told = time.monotonic()
                 self.say(f"still moving: {', '.join(moving.splitlines())}")
-            if moving.startswith("UNKNOWN") and time.monotonic() - nudged > 2:
+            if moving.startswith(("UNKNOWN", "campaign")) and time.monotonic() - nudged > 2:
                 nudged = time.monotonic()
-                self._nudge()
-            time.sleep(0.2)
+                try:
+                    self._nudge()
+                except (grpc.RpcError, OSError) as e:
+                    self.say(f"not to be decided now: {e}")
+            # The looks read whole tables: they are not to be what everything waits for.
+            time.sleep(max(0.2, 5 * (time.monotonic() - looked)))
         return moving
 
     def _faults_off(self):
@@ -172,10 +250,19 @@ class Play:
         for name, sender in self.scene.senders.items():
             if sender in waiting and name in EVENT_TYPES:
                 self.publish(name)
+        # Of these a person decides: held ones, and those that were UNKNOWN so often that they have no
+        # try left.
+        left = self.scene.stage.query(
+            "SELECT DISTINCT m.lane_id FROM dispatcher.messages m JOIN dispatcher.lanes l"
+            " ON l.id = m.lane_id WHERE m.state = 7 AND l.state = 5").split()
+        for campaign in self.scene.plan.campaigns:
+            if campaign.hold or self.scene.get(campaign.name).run_id in left:
+                self._ask(plans.Order(0, "resolve", campaign.name), "ResolveUnknown", lambda c=campaign:
+                          self.scene.resolve(c.name, "FAILED", self._deadline()))
 
     def _moving(self):
         stage = self.scene.stage
-        counts = stage.query(_MOVING)
+        counts = stage.query(_MOVING) or stage.unquiet()
         if counts:
             return counts
         for campaign in self.scene.plan.campaigns:
@@ -183,7 +270,12 @@ class Play:
             state = type(now).DESCRIPTOR.fields_by_name["state"].enum_type.values_by_number[now.state].name
             if state not in ENDED:
                 return f"campaign {campaign.name} is {state} {now.state_reason}"
-        return stage.unquiet()
+        return ""
+
+
+def _numbers_of(target):
+    return {number_id(name) for name, sender in plans.SENDERS.items()
+            if target in ("all", name, sender.outlet)}
 
 
 # Grows with whatever gets done: a message that reaches an end, an event that is counted.

@@ -61,8 +61,8 @@ def run(seed, seconds, recipients, kills, patience, say, keep=False, defect="", 
         if verdict.findings:
             say(scene.stage.diagnosis())
         figures = _figures(plan, verdict, disturber, scene, time.monotonic() - began)
-        points = [*{p for of in plans.fail_points().values() for p in of}, plans.AFTER_LOSS]
-        why = unproven(figures, plans.KINDS, sorted(points)) if in_full else []
+        figures["ordered"] = dict(play.ordered)
+        why = unproven(figures, plans.wanted()) if in_full else []
         figures["does_not_count"] = why
         return Result(figures, verdict.findings, why)
     except BaseException:
@@ -84,7 +84,8 @@ def _figures(plan, verdict, disturber, scene, seconds):
     figures.update(
         kills=dict(disturber.all_kills()), kills_total=sum(disturber.all_kills().values()),
         fail_points=dict(disturber.points_hit()),
-        suspensions=dict(disturber.suspensions), network_faults=dict(disturber.network_faults), faults=summary["faults"],
+        suspensions=dict(disturber.suspensions), losses=dict(disturber.losses),
+        network_faults=dict(disturber.network_faults), faults=summary["faults"],
         accepted=summary["accepted"], refused=summary["refused_total"],
         not_exact=len(verdict.findings), seconds=round(seconds, 1), defect=scene.defect,
         seed=plan.seed)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import time
 import uuid
 
@@ -9,6 +10,7 @@ import grpc
 
 import plan as plans
 from proxy import Network
+from kabarstack.settings import SERVICES
 from kabarstack.stack import PROVIDER_TEMPLATES
 from stage import SCENARIO, WEBHOOK, People, Stage
 
@@ -18,9 +20,9 @@ PASSING = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN", "ABORTED"
 EVENT_MESSAGE = ('{{provider "pesanan_baru" "id" nama documentnumber productname}}'
                  "Halo {{nama}}, pesanan {{documentnumber}} untuk {{productname}} kami terima. "
                  "Terima kasih!")
-# One event type a sender, so that a message can be asked for from each number.
+# One event type a sender of the outlet, so that a message can be asked for from each number.
 EVENT_TYPES = {"rate": "ORDER_CREATED", "throughput": "ORDER_PAID", "pair": "ORDER_DELIVERY",
-               "events": "ORDER_RECEIVED"}
+               "events": "ORDER_RECEIVED", "mass-1": "ORDER_CREATED", "mass-2": "ORDER_PAID"}
 
 
 class Refused(Exception):
@@ -56,7 +58,11 @@ class Scene:
         for part, more in (options or {}).items():
             flags[part] = flags.get(part, []) + more
         self.stage = Stage("chaos", workers=workers, scenario=SCENARIO, options=flags,
-                           sim_setup={"webhook": WEBHOOK, "wabas": _accounts()})
+                           # As in life, a customer may get several messages at once; that he gets
+                           # them 6 s apart is for us to keep. Else no request could be accepted
+                           # twice, and a double would not show.
+                           sim_setup={"webhook": {**WEBHOOK, "connections": 64}, "wabas": _accounts(),
+                                      "limits": {"pair_burst": 45}})
         self.stack = self.stage.stack
         for part in self.stack.parts.values():
             part.max_wait = 0.5  # what is killed is back soon
@@ -65,7 +71,7 @@ class Scene:
             if name not in ("postgres", "redis", "cloudsim"):
                 part.argv = [self._through_link(name, flag) for flag in part.argv]
                 part.env = {"KABAR_DEFECT": defect} if defect else None
-        self.senders, self.campaigns, self.automations = {}, {}, {}
+        self.portfolios, self.senders, self.campaigns, self.automations = {}, {}, {}, {}
         self.audience = {}  # campaign's name -> People
 
     def start(self):
@@ -97,18 +103,18 @@ class Scene:
 
     def prepare(self):
         """Everything but the start of the campaigns, in peace."""
-        portfolios = {}
+        self.everything = self.stage.client_with(self.stack.settings["keys"]["service"])
         for name, sender in plans.SENDERS.items():
             client = self.client(sender.outlet)
             pb = client.pb.dispatcher
-            if sender.portfolio not in portfolios:
-                portfolios[sender.portfolio] = client.dispatcher.CreatePortfolio(
+            if sender.portfolio not in self.portfolios:
+                self.portfolios[sender.portfolio] = client.dispatcher.CreatePortfolio(
                     pb.CreatePortfolioRequest(portfolio=pb.Portfolio(
                         name=sender.portfolio,
                         messaging_limit=plans.PORTFOLIOS[sender.portfolio]))).id
             self.senders[name] = client.dispatcher.CreateSender(pb.CreateSenderRequest(
                 sender=pb.Sender(
-                    portfolio_id=portfolios[sender.portfolio], phone_number_id=number_id(name),
+                    portfolio_id=self.portfolios[sender.portfolio], phone_number_id=number_id(name),
                     display_phone="+628111000000", throughput=sender.throughput,
                     pair_rate=sender.pair_rate,
                     access_token=self.stack.settings["access_tokens"][sender.outlet]))).id
@@ -156,6 +162,64 @@ class Scene:
         answer = persist(lambda: getattr(client.campaigns, verb)(request, timeout=5), deadline)
         return answer, asked, time.time()
 
+    def sending(self, target, verb, deadline):
+        """PauseSending or ResumeSending of a number, an outlet or all; as `verb`."""
+        client, pb = self.everything, self.everything.pb.dispatcher
+        if target == "all":
+            of = pb.SendingTarget(scope=pb.SendingTarget.ALL)
+        elif target in self.senders:
+            client = self.client(plans.SENDERS[target].outlet)
+            of = pb.SendingTarget(scope=pb.SendingTarget.SENDER, id=self.senders[target])
+        else:
+            client = self.client(target)
+            of = pb.SendingTarget(scope=pb.SendingTarget.OUTLET)
+        return self._operate(client, verb, getattr(pb, f"{verb}Request")(
+            target=of, reason="chaos", request_id=str(uuid.uuid4())), deadline)
+
+    def set_throughput(self, sender, throughput, deadline):
+        client = self.client(plans.SENDERS[sender].outlet)
+        pb = client.pb.dispatcher
+        return self._operate(client, "UpdateSender", pb.UpdateSenderRequest(
+            sender=pb.Sender(id=self.senders[sender], throughput=throughput),
+            update_mask={"paths": ["throughput"]}, request_id=str(uuid.uuid4())), deadline)
+
+    def set_limit(self, portfolio, limit, deadline):
+        client = self.client(next(s.outlet for s in plans.SENDERS.values() if s.portfolio == portfolio))
+        pb = client.pb.dispatcher
+        return self._operate(client, "UpdatePortfolio", pb.UpdatePortfolioRequest(
+            portfolio=pb.Portfolio(id=self.portfolios[portfolio], messaging_limit=limit),
+            update_mask={"paths": ["messaging_limit"]}, request_id=str(uuid.uuid4())), deadline)
+
+    def resolve(self, name, decision, deadline):
+        """Of all messages of the campaign that are UNKNOWN (1,000 at most)."""
+        campaign = next(c for c in self.plan.campaigns if c.name == name)
+        client = self.client(plans.SENDERS[campaign.sender].outlet)
+        pb = client.pb.dispatcher
+        lane = persist(lambda: self.get(name), deadline).run_id
+        return self._operate(client, "ResolveUnknown", pb.ResolveUnknownRequest(
+            decision=pb.ResolveUnknownRequest.Decision.Value(decision), lane_id=lane,
+            request_id=str(uuid.uuid4())), deadline)
+
+    @staticmethod
+    def _operate(client, verb, request, deadline):
+        asked = time.time()
+        answer = persist(lambda: getattr(client.dispatcher, verb)(request, timeout=5), deadline)
+        return answer, asked, time.time()
+
+    def verify(self):
+        """What kabarctl verify, which recounts everything, finds wrong, a line each."""
+        wrong = []
+        for outlet in ("toko-a", "toko-b"):
+            env = {"PATH": os.environ["PATH"],
+                   "KABAR_API_KEY": self.stack.settings["keys"][f"{outlet}-viewer"],
+                   **{f"KABAR_{s.upper()}_ADDRESS": self.stack.address(s) for s in SERVICES}}
+            done = subprocess.run([os.path.join(self.stack.bin_dir, "kabarctl"), "verify"], env=env,
+                                  check=False, capture_output=True, text=True, timeout=600)
+            if done.returncode:
+                wrong += [f"kabarctl verify of {outlet}: {line}" for line in
+                          (done.stdout + done.stderr).splitlines() if ": " in line or not done.stdout]
+        return wrong
+
     def set_end(self, name, moment):
         campaign = next(c for c in self.plan.campaigns if c.name == name)
         client = self.client(plans.SENDERS[campaign.sender].outlet)
@@ -185,9 +249,9 @@ def number_id(sender):
 
 
 def _accounts():
-    """As the stack's own, with a third number, and provider limits that only we are to keep."""
+    """As the stack's own, with more numbers, and provider limits that only we are to keep."""
     return [{
         "id": f"10200{i}", "name": outlet, "portfolio": outlet, "templates": PROVIDER_TEMPLATES,
         "phone_numbers": [{"id": f"20200{i}{n}", "display_phone_number": f"+62 811-1000-{i}{n}0",
-                           "throughput": 1000} for n in range(3)],
+                           "throughput": 1000} for n in range(4)],
     } for i, outlet in enumerate(["toko-a", "toko-b"])]

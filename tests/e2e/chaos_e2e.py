@@ -12,9 +12,10 @@ sys.path.append(os.path.join(ROOT, "tests", "chaos"))
 
 import facts  # noqa: E402
 import judge  # noqa: E402
+import plan  # noqa: E402
 import run  # noqa: E402
 
-SECONDS = 40
+SECONDS = 60
 NUMBER, LANE = "2020000", "run-1"
 
 
@@ -36,11 +37,11 @@ class Judge(unittest.TestCase):
         self.facts = facts.Facts(
             lanes={LANE: facts.Lane(LANE, "events of rate", 1, rows=1)},
             messages={"m": facts.Message("m", LANE, "read", 1, 5, "read", "", "+6281")},
-            attempts={("m", 1): ("read", "wamid-m-1", "")},
+            attempts={("m", 1): ("read", "wamid-m-1")},
             changes={"m": changes("queued", "sending", "sent", "delivered", "read")},
-            accepted=[line("m")], refused=[], events={}, published=[], holds=[], ends={},
-            inbound=(0, 0, 0), limits=[("n", NUMBER, 2, 1.0)], pairs=[("n", NUMBER, 6.0)],
-            portfolios=[("p", [NUMBER], 3)], wrong=[])
+            accepted=[line("m")], refused=[], events={}, published=[], holds=[], stops=[], ends={},
+            inbound=(0, 0, 0), limits=[("n", NUMBER, facts.phases((2, 1.0), [], 1))],
+            pairs=[("n", NUMBER, 6.0)], portfolios=[("p", [NUMBER], facts.phases(3, [], 1))], wrong=[])
 
     def assert_found(self, kind, **figures):
         verdict = judge.judge(self.facts)
@@ -50,7 +51,7 @@ class Judge(unittest.TestCase):
 
     def send_again(self, resent):
         self.facts.accepted = [line("m", 1, told=None), line("m", 2, at=110)]
-        self.facts.attempts = {("m", 1): ("ambiguous", "", ""), ("m", 2): ("read", "wamid-m-2", "")}
+        self.facts.attempts = {("m", 1): ("ambiguous", ""), ("m", 2): ("read", "wamid-m-2")}
         self.facts.changes["m"] = [
             ("", "queued", 0, 1, ""), ("queued", "sending", 1, 2, ""),
             ("sending", "unknown", 1, 3, "NO_ANSWER"),
@@ -76,7 +77,7 @@ class Judge(unittest.TestCase):
 
     def test_sent_again_after_the_provider_failed_it_is_no_fault(self):
         self.facts.accepted = [line("m", 1, told="failed"), line("m", 2, at=110)]
-        self.facts.attempts = {("m", 1): ("failed", "", ""), ("m", 2): ("read", "wamid-m-2", "")}
+        self.facts.attempts = {("m", 1): ("failed", ""), ("m", 2): ("read", "wamid-m-2")}
         self.assertEqual(judge.judge(self.facts).findings, [])
 
     def test_sent_says_the_ledger_and_nobody_got_it(self):
@@ -90,7 +91,7 @@ class Judge(unittest.TestCase):
 
     def test_a_status_that_moved_backwards(self):
         self.facts.messages["m"].state = "delivered"
-        self.facts.attempts["m", 1] = ("delivered", "wamid-m-1", "")
+        self.facts.attempts["m", 1] = ("delivered", "wamid-m-1")
         self.facts.changes["m"] = changes("queued", "sending", "sent", "delivered", "read", "delivered")
         self.assert_found("not adding up")
 
@@ -137,10 +138,14 @@ class Judge(unittest.TestCase):
         self.assert_found("not adding up")
 
     def test_a_run_that_does_not_count(self):
-        figures = {"kills": {"worker": 5, "redis": 5}, "fail_points": {"gate-passed": 1}, "unknown": 1}
-        self.assertEqual(judge.unproven(figures, ["worker", "redis"], ["gate-passed"]), [])
-        figures = {"kills": {"worker": 4}, "fail_points": {"gate-passed": 0}, "unknown": 0}
-        self.assertEqual(len(judge.unproven(figures, ["worker", "redis"], ["gate-passed"])), 4)
+        wanted = {"kills": ["worker", "redis"], "fail_points": ["gate-passed"], "ordered": ["UpdateSender"]}
+        figures = {"kills": {"worker": 5, "redis": 5}, "fail_points": {"gate-passed": 1}, "unknown": 1,
+                   "ordered": {"UpdateSender": 2},
+                   "pressed": {f"{kind}{n}": used for kind in judge.PRESSED for n, used in ((1, 0.9), (2, 0))}}
+        self.assertEqual(judge.unproven(figures, wanted), [])
+        figures = {"kills": {"worker": 4}, "fail_points": {"gate-passed": 0}, "unknown": 0, "ordered": {},
+                   "pressed": {f"{kind}1": 0.5 for kind in judge.PRESSED}}
+        self.assertEqual(len(judge.unproven(figures, wanted)), 5 + len(judge.PRESSED))
 
     def test_each_limit(self):
         for at, kind in ((105.9, "pair"), (100.9, "throughput")):
@@ -149,7 +154,7 @@ class Judge(unittest.TestCase):
                                   for n in range(2 if kind == "throughput" else 1)]
             self.assert_found("over limit")
         self.setUp()
-        self.facts.portfolios = [("p", [NUMBER], 1)]
+        self.facts.portfolios = [("p", [NUMBER], facts.phases(1, [], 1))]
         self.facts.accepted.append(line("other", at=200, to="6282"))
         self.assert_found("over limit", over_limit=1)
         self.setUp()
@@ -158,6 +163,39 @@ class Judge(unittest.TestCase):
         self.assert_found("over limit", over_limit=1)
         self.facts.refused = [line("m", 2, at=160.0, to="6282")]
         self.assertEqual(judge.judge(self.facts).over_limit, 0)
+
+    def test_a_limit_that_was_changed(self):
+        """From 2 to 1 in a second, asked at 100.2, in force at 101.4 at the latest, until 130."""
+        changed = facts.phases((2, 1.0), [(100.2, 100.4, (1, 1.0)), (130.0, 130.1, (2, 1.0))], 1)
+        for at, found in (((100.3, 101.1), 0), ((101.3, 101.5), 0), ((101.5, 101.9), 1),
+                          ((129.9, 130.2), 0), ((140.0, 140.5), 0)):
+            self.setUp()
+            self.facts.limits = [("n", NUMBER, changed)]
+            self.facts.refused = [line(f"x{t}", at=t, to=f"629{n}") for n, t in enumerate(at)]
+            self.assertEqual(judge.judge(self.facts).over_limit, found, at)
+
+    def test_a_messaging_limit_that_was_changed(self):
+        """Two need two places: there are two from 130 on, or were two until 100.2."""
+        raised, lowered = [(130.0, 130.1, 2)], [(100.2, 100.4, 1)]
+        for first, changes, at, found in ((1, raised, 129.9, 1), (1, raised, 130.05, 0),
+                                          (2, lowered, 140, 0)):
+            self.setUp()
+            self.facts.portfolios = [("p", [NUMBER], facts.phases(first, changes, 1))]
+            self.facts.accepted += [line("other", at=at, to="6282"), line("m", 2, at=135)]
+            self.assertEqual(judge.judge(self.facts).over_limit, found, at)
+
+    def test_who_was_refused_first_has_his_place_since_then(self):
+        self.facts.portfolios = [("p", [NUMBER], facts.phases(1, [(130.0, 130.1, 2)], 1))]
+        self.facts.accepted.append(line("other", 2, at=140, to="6282"))
+        self.assertEqual(judge.judge(self.facts).over_limit, 0)
+        self.facts.refused = [line("other", at=100.1, told=None, to="6282")]
+        self.assertEqual(judge.judge(self.facts).over_limit, 1)
+
+    def test_a_start_of_a_number_that_was_stopped(self):
+        self.facts.stops = [("n", {"another"}, 98.0, 101.0)]
+        self.assertEqual(judge.judge(self.facts).findings, [])
+        self.facts.stops = [("n", {NUMBER}, 98.9, 101.0)]
+        self.assert_found("after pause", after_pause_max_ms=1100)
 
     def test_a_start_after_pause_and_after_the_end(self):
         self.facts.holds = [(LANE, 99.5, 101.0)]
@@ -177,7 +215,7 @@ class Chaos(unittest.TestCase):
         seed = int(os.environ.get("KABAR_CHAOS_SEED") or random.SystemRandom().randrange(1, 1_000_000))
         print(f"\n   tools/chaos --seconds {SECONDS} --seed {seed} replays it", flush=True)
         said = []
-        result = run.run(seed, SECONDS, 60 * SECONDS, 14, 60, said.append)
+        result = run.run(seed, SECONDS, *plan.size(SECONDS), 60, said.append)
         figures = result.figures
         if result.findings:
             print("\n".join(said))
