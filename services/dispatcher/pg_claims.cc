@@ -81,12 +81,19 @@ constexpr pg::Query kInsertClaim{
 
 // The lease is when the last of the claim's requests can have been written: the safe side. A person
 // who was two recipients then counts once.
+// Not who was certainly not written to (attempt state 1, never started): his place was given back,
+// and may be another one's since; counted here, he could be written to without one.
 constexpr pg::Query kRecentRecipients{
     "dispatcher.recent_recipients",
-    "SELECT COALESCE(p.id, r.id), max(c.lease_until)"
-    " FROM claims c CROSS JOIN LATERAL unnest(c.recipient_ids) r(id)"
-    " LEFT JOIN recipients p ON p.given_up_id = r.id"
-    " WHERE c.portfolio_id = $1 AND c.claimed_at > now() - interval '25 hours' GROUP BY 1"};
+    "SELECT COALESCE(p.id, m.recipient_id), max(c.lease_until)"
+    " FROM claims c CROSS JOIN LATERAL unnest(c.message_ids, c.attempts) n(id, attempt)"
+    " JOIN messages m ON m.day = to_date(left(n.id, 8), 'YYYYMMDD') AND m.id = n.id"
+    " LEFT JOIN attempts a ON a.day = m.day AND a.message_id = m.id AND a.attempt = n.attempt"
+    " LEFT JOIN recipients p ON p.given_up_id = m.recipient_id"
+    " WHERE c.portfolio_id = $1 AND c.claimed_at > now() - interval '25 hours'"
+    " AND m.recipient_id = ANY(c.recipient_ids)"
+    " AND CASE WHEN m.attempt = n.attempt THEN m.attempt_state <> 1 OR m.started_at IS NOT NULL"
+    "  ELSE a.state IS DISTINCT FROM 1 OR a.started_at IS NOT NULL END GROUP BY 1"};
 
 struct Claimed {
   std::unordered_map<std::string, StartedMessage> started;

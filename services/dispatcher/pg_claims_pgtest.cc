@@ -117,6 +117,30 @@ TEST_CASE("StartAttempts: the window is open for a day after the customer wrote"
   CHECK(windows->front().recipient_id == result.started[0].recipient_id);
 }
 
+TEST_CASE("ListRecentRecipients: who was claimed and not written to needs a place again",
+          "[dispatcher]") {
+  LedgerFixture f;
+  f.Enqueue(f.Messages(1, 3));
+  const StartResult result = f.Start(f.Ids(1, 3));
+  REQUIRE(result.started.size() == 3);
+  const auto used = [&] {
+    std::set<std::int64_t> ids;
+    const auto uses = f.store.ListRecentRecipients("pf", f.Deadline());
+    REQUIRE_THAT(uses, IsOk());
+    for (const auto& use : *uses) ids.insert(use.recipient_id);
+    return ids;
+  };
+  const std::int64_t first = result.started[0].recipient_id, back = result.started[1].recipient_id,
+                     third = result.started[2].recipient_id;
+  f.Record({f.Accepted(1), f.Ended(2, AttemptState::kReturned)});
+  CHECK(used() == std::set<std::int64_t>{first, third});
+  // A later claim of his counts again, and still does when the message is claimed once more.
+  REQUIRE(f.Start({f.Id(2)}).started.size() == 1);
+  CHECK(used() == std::set<std::int64_t>{first, back, third});
+  f.Record({f.Ended(2, AttemptState::kReturned, "", 2)});
+  CHECK(used() == std::set<std::int64_t>{first, third});
+}
+
 TEST_CASE("StartAttempts: many threads with the same ids start each once", "[dispatcher]") {
   LedgerFixture f;
   f.Enqueue(f.Messages(1, 200));
