@@ -11,6 +11,7 @@
 #include "libs/audit/audit.h"
 #include "libs/base/clock.h"
 #include "libs/base/ids.h"
+#include "libs/base/rate.h"
 #include "libs/base/status.h"
 #include "libs/rpc/guard.h"
 #include "libs/rpc/idempotency.h"
@@ -39,6 +40,17 @@ absl::StatusOr<std::string> LastOf(absl::string_view token) {
 // events are on their way, or UNKNOWN messages wait for their webhooks.
 absl::Status Excuse(absl::Status status) {
   return NothingToStop(status) ? absl::OkStatus() : status;
+}
+
+bool Started(const Campaign& c) { return c.state == State::kRunning || c.state == State::kPaused; }
+
+absl::Status CanChange(const Campaign& c, const std::vector<std::string>& paths) {
+  if (c.state == State::kDraft || c.state == State::kScheduled) return absl::OkStatus();
+  if (Started(c) && paths == std::vector<std::string>{"rate"}) return absl::OkStatus();
+  return base::Error(
+      absl::StatusCode::kFailedPrecondition, "WRONG_CAMPAIGN_STATE",
+      absl::StrCat("campaign ", c.id, " is ", Name(c.state), "; drafts and scheduled ones can be ",
+                   "changed, of RUNNING and PAUSED ones the rate alone (update_mask: rate)"));
 }
 
 // What people chose, as the audit log shows it.
@@ -178,6 +190,19 @@ grpc::Status Handler::ListCampaigns(grpc::ServerContext* context,
       });
 }
 
+// Of a started campaign the lane is what sends, so it is told before the campaign is saved: if that
+// fails, the call is repeated.
+absl::Status Handler::ChangeRate(const Campaign& campaign) {
+  if (const auto rate = base::ParseRate(campaign.rate); !rate.ok()) {
+    return base::InvalidField("campaign.rate", rate.status().message());
+  }
+  const absl::Status told = peers_.SetLaneRate(campaign);
+  if (!absl::IsNotFound(told)) return told;
+  return base::Error(absl::StatusCode::kUnavailable, "CAMPAIGN_STARTING",
+                     absl::StrCat("campaign ", campaign.id,
+                                  " is being started; change its rate again in a few seconds"));
+}
+
 grpc::Status Handler::UpdateCampaign(grpc::ServerContext* context,
                                      const v1::UpdateCampaignRequest* request,
                                      v1::Campaign* response) {
@@ -187,19 +212,19 @@ grpc::Status Handler::UpdateCampaign(grpc::ServerContext* context,
             call, "UpdateCampaign", *request, response, [&](Store::Unit& unit) -> absl::Status {
               const absl::Time now = clock_.Now();
               KABAR_ASSIGN_OR_RETURN(Campaign campaign, unit.Lock(request->campaign().id()));
-              if (campaign.state != State::kDraft && campaign.state != State::kScheduled) {
-                return base::Error(
-                    absl::StatusCode::kFailedPrecondition, "WRONG_CAMPAIGN_STATE",
-                    absl::StrCat("campaign ", campaign.id, " is ", Name(campaign.state),
-                                 "; only drafts and scheduled ones can be changed"));
-              }
               const Campaign before = campaign;
               const auto& paths = request->update_mask().paths();
+              KABAR_RETURN_IF_ERROR(CanChange(campaign, {paths.begin(), paths.end()}));
               KABAR_RETURN_IF_ERROR(
                   ApplyMask(request->campaign(), {paths.begin(), paths.end()}, &campaign));
-              KABAR_RETURN_IF_ERROR(Check(campaign, now));
-              KABAR_RETURN_IF_ERROR(peers_.CheckReferences(campaign));
               std::optional<absl::Time> due;
+              if (Started(campaign)) {
+                KABAR_RETURN_IF_ERROR(ChangeRate(campaign));
+                due = now;
+              } else {
+                KABAR_RETURN_IF_ERROR(Check(campaign, now));
+                KABAR_RETURN_IF_ERROR(peers_.CheckReferences(campaign));
+              }
               if (campaign.state == State::kScheduled) {
                 campaign.state = State::kDraft;
                 KABAR_RETURN_IF_ERROR(Schedule(campaign, now));

@@ -76,6 +76,8 @@ class Handler : public v1::CampaignsService::Service {
                     v1::Campaign* response,
                     absl::FunctionRef<absl::Status(Campaign&, absl::Time)> change);
 
+  absl::Status ChangeRate(const Campaign& campaign);
+
   Store& store_;
   Peers& peers_;
   std::function<void()> wake_;

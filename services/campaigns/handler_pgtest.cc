@@ -20,6 +20,8 @@ namespace kabar::campaigns {
 namespace {
 
 using kabar::testing::IsOk;
+using kabar::testing::ReasonIs;
+using kabar::testing::StatusIs;
 
 class FakeContacts : public contacts::v1::ContactsService::Service {
  public:
@@ -65,6 +67,12 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
     return rpc::ToGrpc(answer);
   }
   dispatcher::v1::PlanQuotaRequest planned;
+  std::string rate;  // of the lane, as last set
+  grpc::Status SetLaneRate(grpc::ServerContext*, const dispatcher::v1::SetLaneRateRequest* request,
+                           dispatcher::v1::Lane*) override {
+    if (answer.ok()) rate = request->rate();
+    return rpc::ToGrpc(answer);
+  }
   // Two messages go back whenever it is asked.
   grpc::Status RetryFailed(grpc::ServerContext*, const dispatcher::v1::RetryFailedRequest*,
                            dispatcher::v1::RetryFailedResponse* response) override {
@@ -141,6 +149,42 @@ TEST_CASE("verbs: a campaign whose lane is over can be paused, resumed and cance
   CHECK(f.Get().state == State::kRunning);
   REQUIRE_THAT(f.Call(&v1::CampaignsService::Stub::CancelCampaign), IsOk());
   CHECK(f.Get().state == State::kCancelled);
+}
+
+TEST_CASE("UpdateCampaign: of a started campaign the rate, and nothing else", "[campaigns]") {
+  Verbs f("");
+  const auto update = [&](const std::string& rate, const std::vector<std::string>& paths) {
+    v1::UpdateCampaignRequest request;
+    request.mutable_campaign()->set_id("cmp_1");
+    request.mutable_campaign()->set_rate(rate);
+    request.mutable_campaign()->set_name("another");
+    for (const std::string& path : paths) request.mutable_update_mask()->add_paths(path);
+    v1::Campaign answer;
+    grpc::ClientContext context;
+    rpc::testing::As(context, "operator-a");
+    return rpc::ToAbsl(f.stub->UpdateCampaign(&context, request, &answer));
+  };
+  f.Put(GENERATE(State::kRunning, State::kPaused));
+  const std::string before = f.Get().rate;
+  CHECK_THAT(update("90/min", {"rate", "name"}), ReasonIs("WRONG_CAMPAIGN_STATE"));
+  CHECK_THAT(update("90/min", {}), ReasonIs("WRONG_CAMPAIGN_STATE"));
+  CHECK_THAT(update("fast", {"rate"}), StatusIs(absl::StatusCode::kInvalidArgument));
+  CHECK(f.dispatcher.rate.empty());
+  CHECK(f.Get().rate == before);
+  REQUIRE_THAT(update("90/min", {"rate"}), IsOk());
+  CHECK(f.dispatcher.rate == "90/min");
+  CHECK(f.Get().rate == "90/min");
+
+  SECTION("not while Redis may go by the old one") {
+    f.dispatcher.answer =
+        base::Error(absl::StatusCode::kUnavailable, "CHANGE_NOT_IN_FORCE", "Redis is away");
+    CHECK_THAT(update("120/min", {"rate"}), ReasonIs("CHANGE_NOT_IN_FORCE"));
+  }
+  SECTION("not before its lane is there") {
+    f.dispatcher.answer = base::Error(absl::StatusCode::kNotFound, "LANE_NOT_FOUND", "no lane");
+    CHECK_THAT(update("120/min", {"rate"}), ReasonIs("CAMPAIGN_STARTING"));
+  }
+  CHECK(f.Get().rate == "90/min");
 }
 
 // The runner died between the enqueueing of a batch and its note of it.

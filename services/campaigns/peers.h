@@ -112,6 +112,8 @@ class Peers {
   absl::Status PauseLane(const Campaign& campaign);
   absl::Status ResumeLane(const Campaign& campaign);
   absl::Status CancelLane(const Campaign& campaign);
+  // In force within one claim once it succeeds.
+  absl::Status SetLaneRate(const Campaign& campaign);
   absl::Status FinishLane(const Campaign& campaign);
   absl::StatusOr<std::int64_t> RetryFailed(const Campaign& campaign, const std::string& request_id);
 

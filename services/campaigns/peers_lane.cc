@@ -62,6 +62,15 @@ absl::Status Peers::PauseLane(const Campaign& c) {
                       request, &lane);
 }
 
+absl::Status Peers::SetLaneRate(const Campaign& c) {
+  dispatcher::v1::SetLaneRateRequest request;
+  request.set_id(c.run_id);
+  request.set_rate(c.rate);
+  dispatcher::v1::Lane lane;
+  return state_->Call(*state_->dispatcher, &DispatcherService::Stub::SetLaneRate, c.outlet_id,
+                      request, &lane);
+}
+
 absl::Status Peers::ResumeLane(const Campaign& c) {
   dispatcher::v1::ResumeLaneRequest request;
   request.set_id(c.run_id);

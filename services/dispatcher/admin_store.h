@@ -242,6 +242,10 @@ class AdminStore {
   // QUEUED -> CANCELLED in the same transaction (of more than 100,000 the keeper does the rest).
   virtual absl::StatusOr<Lane> CancelLane(const std::string& outlet, const std::string& id,
                                           absl::Time deadline, const audit::Actor& by = {}) = 0;
+  // LANE_<state>: it is over.
+  virtual absl::StatusOr<Lane> SetLaneRate(const std::string& outlet, const std::string& id,
+                                           const std::optional<base::Rate>& rate,
+                                           absl::Time deadline, const audit::Actor& by = {}) = 0;
   virtual absl::StatusOr<Lane> FinishLane(const std::string& outlet, const std::string& id,
                                           absl::Time deadline) = 0;
   // FAILED -> QUEUED without a text; a CLOSED lane runs again.

@@ -80,6 +80,13 @@ std::map<std::string, std::function<absl::Status(Api&)>> Calls() {
        [](Api& f) {
          return f.Call(&Stub::PauseLane, WithId<v1::PauseLaneRequest>("lane")).status();
        }},
+      {"SetLaneRate",
+       [](Api& f) {
+         v1::SetLaneRateRequest request;
+         request.set_id("lane");
+         request.set_rate("30/min");
+         return f.Call(&Stub::SetLaneRate, request).status();
+       }},
       {"PauseSending",
        [](Api& f) {
          return f.Call(&Stub::PauseSending, WithTarget<v1::PauseSendingRequest>(), "operator-a")

@@ -72,6 +72,8 @@ class Handler : public v1::DispatcherService::Service {
                           v1::Lane* response) override;
   grpc::Status CancelLane(grpc::ServerContext* context, const v1::CancelLaneRequest* request,
                           v1::Lane* response) override;
+  grpc::Status SetLaneRate(grpc::ServerContext* context, const v1::SetLaneRateRequest* request,
+                           v1::Lane* response) override;
   grpc::Status FinishLane(grpc::ServerContext* context, const v1::FinishLaneRequest* request,
                           v1::Lane* response) override;
   grpc::Status RetryFailed(grpc::ServerContext* context, const v1::RetryFailedRequest* request,

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "libs/audit/audit.h"
 #include "libs/base/clock.h"
+#include "libs/base/rate.h"
 #include "libs/base/status.h"
 #include "libs/rpc/guard.h"
 #include "services/dispatcher/convert.h"
@@ -107,6 +108,28 @@ grpc::Status Handler::CancelLane(grpc::ServerContext* context, const v1::CancelL
         call, store_.CancelLane(call.outlet, request->id(), call.deadline, audit::ActorOf(call)),
         response);
   });
+}
+
+grpc::Status Handler::SetLaneRate(grpc::ServerContext* context,
+                                  const v1::SetLaneRateRequest* request, v1::Lane* response) {
+  return rpc::Serve(context, guard_, rpc::Access::kService,
+                    [&](const rpc::Call& call) -> absl::Status {
+                      KABAR_RETURN_IF_ERROR(NeedOutlet(call));
+                      std::optional<base::Rate> rate;
+                      if (!request->rate().empty()) {
+                        const absl::StatusOr<base::Rate> given = base::ParseRate(request->rate());
+                        if (!given.ok())
+                          return base::InvalidField("rate", given.status().message());
+                        rate = *given;
+                      }
+                      KABAR_ASSIGN_OR_RETURN(
+                          const Lane lane, store_.SetLaneRate(call.outlet, request->id(), rate,
+                                                              call.deadline, audit::ActorOf(call)));
+                      const absl::Status told = queue_.PutLane(lane, QueueDeadline(call));
+                      NoteQueueStatus("put_lane", told);
+                      ToProto(lane, response);
+                      return InForce(told);
+                    });
 }
 
 grpc::Status Handler::FinishLane(grpc::ServerContext* context, const v1::FinishLaneRequest* request,

@@ -13,22 +13,6 @@
 #include "services/dispatcher/requeue.h"
 
 namespace kabar::dispatcher {
-namespace {
-
-// Claims go by what Redis holds. A Redis that may not have heard of a change is not to be promised
-// to go by it; one that is yet to be built from the ledger will.
-absl::Status InForce(const absl::Status& told) {
-  if (told.ok() || base::GetReason(told) == "QUEUE_NOT_BUILT") return absl::OkStatus();
-  return base::Error(
-      absl::StatusCode::kUnavailable, "CHANGE_NOT_IN_FORCE",
-      absl::StrCat(
-          "the change is recorded, but Redis could not be told of it: until it is, messages "
-          "may still start by what was before; repeat the call with the same request_id "
-          "until it succeeds (",
-          told.message(), ")"));
-}
-
-}  // namespace
 
 grpc::Status Handler::CreatePortfolio(grpc::ServerContext* context,
                                       const v1::CreatePortfolioRequest* request,

@@ -79,21 +79,31 @@ constexpr pg::Query kInsertClaim{
     "  attempts, recipient_ids) VALUES ($1, $2, $3, clock_timestamp(),"
     "  clock_timestamp() + $4::bigint * interval '1 millisecond', $5, $6, $7)"};
 
-// The lease is when the last of the claim's requests can have been written: the safe side. A person
-// who was two recipients then counts once.
-// Not who was certainly not written to (attempt state 1, never started): his place was given back,
-// and may be another one's since; counted here, he could be written to without one.
+// The lease is when the last of the claim's requests can have been written: the safe side. Left out
+// is who is proved to have been given back unsent: a message to him was, none to him may have been
+// sent, and none that may have been sent goes now to somebody whom the claim did not count (its
+// recipient was corrected since: it may have been him). A person who was two recipients then counts
+// once.
 constexpr pg::Query kRecentRecipients{
     "dispatcher.recent_recipients",
-    "SELECT COALESCE(p.id, m.recipient_id), max(c.lease_until)"
-    " FROM claims c CROSS JOIN LATERAL unnest(c.message_ids, c.attempts) n(id, attempt)"
-    " JOIN messages m ON m.day = to_date(left(n.id, 8), 'YYYYMMDD') AND m.id = n.id"
-    " LEFT JOIN attempts a ON a.day = m.day AND a.message_id = m.id AND a.attempt = n.attempt"
-    " LEFT JOIN recipients p ON p.given_up_id = m.recipient_id"
+    "SELECT COALESCE(p.id, r.id), max(c.lease_until)"
+    " FROM claims c CROSS JOIN LATERAL ("
+    "   SELECT array_agg(x.recipient_id) FILTER (WHERE x.sent) AS sent,"
+    "     array_agg(x.recipient_id) FILTER (WHERE NOT x.sent) AS unsent,"
+    "     COALESCE(bool_or(x.sent AND NOT x.recipient_id = ANY(c.recipient_ids)), true) AS unsure"
+    "   FROM (SELECT m.recipient_id, CASE WHEN m.attempt = n.attempt"
+    "       THEN m.attempt_state <> 1 OR m.started_at IS NOT NULL"
+    "       ELSE a.state IS DISTINCT FROM 1 OR a.started_at IS NOT NULL END AS sent"
+    "     FROM unnest(c.message_ids, c.attempts) n(id, attempt)"
+    "     CROSS JOIN LATERAL (SELECT * FROM messages k"
+    "       WHERE k.day = to_date(left(n.id, 8), 'YYYYMMDD') AND k.id = n.id LIMIT 1) m"
+    "     LEFT JOIN LATERAL (SELECT * FROM attempts t WHERE t.day = m.day AND t.message_id = m.id"
+    "       AND t.attempt = n.attempt LIMIT 1) a ON true) x) f"
+    " CROSS JOIN LATERAL unnest(c.recipient_ids) r(id)"
+    " LEFT JOIN recipients p ON p.given_up_id = r.id"
     " WHERE c.portfolio_id = $1 AND c.claimed_at > now() - interval '25 hours'"
-    " AND m.recipient_id = ANY(c.recipient_ids)"
-    " AND CASE WHEN m.attempt = n.attempt THEN m.attempt_state <> 1 OR m.started_at IS NOT NULL"
-    "  ELSE a.state IS DISTINCT FROM 1 OR a.started_at IS NOT NULL END GROUP BY 1"};
+    "   AND (f.unsure OR NOT r.id = ANY(COALESCE(f.unsent, '{}'))"
+    "     OR r.id = ANY(COALESCE(f.sent, '{}'))) GROUP BY 1"};
 
 struct Claimed {
   std::unordered_map<std::string, StartedMessage> started;

@@ -139,6 +139,14 @@ TEST_CASE("ListRecentRecipients: who was claimed and not written to needs a plac
   CHECK(used() == std::set<std::int64_t>{first, back, third});
   f.Record({f.Ended(2, AttemptState::kReturned, "", 2)});
   CHECK(used() == std::set<std::int64_t>{first, third});
+  // He was written to, and his message goes to somebody else from now on.
+  Outcome again = f.Ended(3, AttemptState::kFailed, "GRAPH_131000");
+  again.retry = true;
+  f.Record({again});
+  NewMessage corrected = f.Message(3);
+  corrected.phone = "+628999";
+  REQUIRE(f.Enqueue({corrected}).replaced == 1);
+  CHECK(used().count(third) == 1);
 }
 
 TEST_CASE("StartAttempts: many threads with the same ids start each once", "[dispatcher]") {

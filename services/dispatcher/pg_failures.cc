@@ -7,7 +7,7 @@
 namespace kabar::dispatcher {
 
 void ActOnFailure(pg::Transaction& tx, Lane& lane, std::int64_t recipient_id, OutcomeAction action,
-                  const std::string& reason, LedgerEvents& events) {
+                  const std::string& reason, absl::Time started, LedgerEvents& events) {
   const auto stop = [&](SenderState state, bool whole_portfolio) {
     StopSenders(tx, lane.sender_id, state, whole_portfolio, reason);
   };
@@ -31,7 +31,7 @@ void ActOnFailure(pg::Transaction& tx, Lane& lane, std::int64_t recipient_id, Ou
     case OutcomeAction::kRest24h:
       return suppress(lane.purpose, absl::Now() + absl::Hours(24));
     case OutcomeAction::kCloseWindow:
-      return CloseWindowFor(tx, lane.sender_id, recipient_id);
+      return CloseWindowFor(tx, lane.sender_id, recipient_id, started);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/time/time.h"
 #include "libs/pg/transaction.h"
 #include "services/dispatcher/ledger_events.h"
 #include "services/dispatcher/message.h"
@@ -15,8 +16,9 @@
 namespace kabar::dispatcher {
 
 // `lane`: the message's, locked, FOR UPDATE for kPauseLane; it is brought up to date. `reason`:
-// what the provider named.
+// what the provider named. `started`: when the request was written; a customer who wrote after it
+// has opened a window of which it says nothing.
 void ActOnFailure(pg::Transaction& tx, Lane& lane, std::int64_t recipient_id, OutcomeAction action,
-                  const std::string& reason, LedgerEvents& events);
+                  const std::string& reason, absl::Time started, LedgerEvents& events);
 
 }  // namespace kabar::dispatcher

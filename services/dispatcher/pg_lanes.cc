@@ -38,8 +38,14 @@ constexpr pg::Query kInsertLane{
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1) ON CONFLICT DO NOTHING"};
 constexpr pg::Query kSetLaneState{"dispatcher.set_lane_state",
                                   "UPDATE lanes SET state = $2, state_reason = $3 WHERE id = $1"};
+constexpr pg::Query kSetLaneRate{"dispatcher.set_lane_rate",
+                                 "UPDATE lanes SET rate = $2, version = version + 1 WHERE id = $1"};
 constexpr pg::Query kFinishLane{"dispatcher.finish_lane",
                                 "UPDATE lanes SET finished_expanding = true WHERE id = $1"};
+
+std::string RateText(const std::optional<base::Rate>& rate) {
+  return rate ? base::FormatRate(*rate) : "";
+}
 
 // With the number of its messages.
 absl::StatusOr<Lane> FindLane(pg::Transaction& tx, const std::string& outlet,
@@ -121,8 +127,8 @@ absl::StatusOr<Lane> PgStore::CreateLane(const Lane& lane, absl::Time deadline) 
         }
         const pqxx::result inserted =
             tx.Exec(kInsertLane, lane.id, lane.outlet_id, lane.sender_id, lane.priority,
-                    lane.rate ? base::FormatRate(*lane.rate) : "", lane.run_id, lane.asked,
-                    lane.end_time, absl::ToInt64Seconds(lane.fresh_for), lane.max_attempts,
+                    RateText(lane.rate), lane.run_id, lane.asked, lane.end_time,
+                    absl::ToInt64Seconds(lane.fresh_for), lane.max_attempts,
                     static_cast<int>(lane.unknown_policy), lane.purpose);
         absl::StatusOr<Lane> found = FindLane(tx, lane.outlet_id, lane.id);
         if (absl::IsNotFound(found.status())) {
@@ -187,6 +193,35 @@ absl::StatusOr<Lane> PgStore::ChangeLaneState(const std::string* outlet, const s
                      SetLaneState(tx, changed, to, reason, events);
                      AuditLane(tx, by, pause ? "PauseLane" : "ResumeLane", changed, from);
                      return events.Append(tx);
+                   }));
+  return changed;
+}
+
+absl::StatusOr<Lane> PgStore::SetLaneRate(const std::string& outlet, const std::string& id,
+                                          const std::optional<base::Rate>& rate,
+                                          absl::Time deadline, const audit::Actor& by) {
+  Lane changed;
+  KABAR_RETURN_IF_ERROR(
+      pg::Transact(pool_, "SetLaneRate", {.deadline = deadline, .attempts = 3},
+                   [&](pg::Transaction& tx) -> absl::Status {
+                     const std::optional<LaneRow> before = LockLaneForUpdate(tx, id);
+                     if (!before || before->lane.outlet_id != outlet) return LaneNotFound(id);
+                     const LaneState state = before->lane.state;
+                     if (state != LaneState::kRunning && state != LaneState::kPaused) {
+                       return WrongLaneState(before->lane, "given another rate");
+                     }
+                     const std::string was = RateText(before->lane.rate), becomes = RateText(rate);
+                     if (was != becomes) {
+                       tx.Exec(kSetLaneRate, id, becomes);
+                       audit::Append(tx, by,
+                                     {.outlet = outlet,
+                                      .action = "SetLaneRate",
+                                      .target = "lane/" + id,
+                                      .before = {{"rate", was}},
+                                      .after = {{"rate", becomes}}});
+                     }
+                     KABAR_ASSIGN_OR_RETURN(changed, FindLane(tx, outlet, id));
+                     return absl::OkStatus();
                    }));
   return changed;
 }

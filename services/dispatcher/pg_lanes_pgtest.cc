@@ -84,6 +84,27 @@ TEST_CASE("Lane verbs: right states, idempotent, refused in wrong ones", "[dispa
                                                  "RUNNING>CANCELLED"});
 }
 
+TEST_CASE("SetLaneRate: of lanes that send, with a version that grows", "[dispatcher]") {
+  LedgerFixture f;
+  const base::Rate faster{.limit = 90, .window = absl::Minutes(1)};
+  const auto changed = f.store.SetLaneRate("toko-a", "lane", faster, f.Deadline());
+  REQUIRE_THAT(changed, IsOk());
+  CHECK(changed->rate == faster);
+  CHECK(changed->version == 1);
+  CHECK(f.store.SetLaneRate("toko-a", "lane", faster, f.Deadline())->version == 1);
+  REQUIRE_THAT(f.store.PauseLane("toko-a", "lane", "", f.Deadline()), IsOk());
+  const auto free = f.store.SetLaneRate("toko-a", "lane", std::nullopt, f.Deadline());
+  REQUIRE_THAT(free, IsOk());
+  CHECK_FALSE(free->rate.has_value());
+  CHECK(free->rate_per_s == Approx(80));  // the number's
+  CHECK(free->version == 2);
+  CHECK_THAT(f.store.SetLaneRate("toko-b", "lane", faster, f.Deadline()),
+             ReasonIs("LANE_NOT_FOUND"));
+  REQUIRE_THAT(f.store.CancelLane("toko-a", "lane", f.Deadline()), IsOk());
+  CHECK_THAT(f.store.SetLaneRate("toko-a", "lane", faster, f.Deadline()),
+             ReasonIs("LANE_CANCELLED"));
+}
+
 TEST_CASE("CancelLane: everything queued is CANCELLED, nothing else", "[dispatcher]") {
   LedgerFixture f;
   f.Enqueue(f.Messages(1, 1000));

@@ -111,8 +111,11 @@ absl::StatusOr<std::vector<Store::Requeued>> PgStore::RecordOutcomes(
         for (const Outcome& outcome : outcomes) {
           const LedgerRow* row = batch.Find(outcome.message_id);
           if (row == nullptr) continue;
+          const absl::Time started = outcome.started_at > absl::InfinitePast()
+                                         ? outcome.started_at
+                                         : row->claimed_at.value_or(absl::Now());
           ActOnFailure(tx, batch.FindLane(row->lane->lane.id)->lane, row->recipient_id,
-                       outcome.action, outcome.reason, events);
+                       outcome.action, outcome.reason, started, events);
         }
         requeued = batch.requeued();
         return events.Append(tx);

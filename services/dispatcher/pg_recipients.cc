@@ -66,9 +66,10 @@ constexpr pg::Query kOpenWindow{
     " SELECT $1, r.id, $3::timestamptz FROM " KABAR_SAME_PERSON("$2") " r"
     " ORDER BY r.id ON CONFLICT (sender_id, recipient_id) DO UPDATE SET"
     "   last_inbound_at = GREATEST(windows.last_inbound_at, excluded.last_inbound_at)"};
-constexpr pg::Query kCloseWindow{"dispatcher.close_window",
-                                 "DELETE FROM windows WHERE sender_id = $1 AND recipient_id IN "
-                                 "(SELECT r.id FROM " KABAR_SAME_PERSON("$2") " r)"};
+constexpr pg::Query kCloseWindow{
+    "dispatcher.close_window",
+    "DELETE FROM windows WHERE sender_id = $1 AND recipient_id IN "
+    "(SELECT r.id FROM " KABAR_SAME_PERSON("$2") " r) AND last_inbound_at <= $3"};
 constexpr pg::Query kSuppress{
     "dispatcher.suppress",
     "INSERT INTO suppressions (outlet_id, recipient_id, purpose, source, reason, until)"
@@ -242,8 +243,9 @@ void OpenWindowFor(pg::Transaction& tx, const std::string& sender_id, std::int64
   tx.Exec(kOpenWindow, sender_id, recipient_id, last_inbound);
 }
 
-void CloseWindowFor(pg::Transaction& tx, const std::string& sender_id, std::int64_t recipient_id) {
-  tx.Exec(kCloseWindow, sender_id, recipient_id);
+void CloseWindowFor(pg::Transaction& tx, const std::string& sender_id, std::int64_t recipient_id,
+                    absl::Time before) {
+  tx.Exec(kCloseWindow, sender_id, recipient_id, before);
 }
 
 void Suppress(pg::Transaction& tx, const std::string& outlet, std::int64_t recipient_id,

@@ -37,7 +37,9 @@ std::vector<std::int64_t> ResolveRecipients(pg::Transaction& tx, const std::stri
 // Of the identity and of every id that was merged into it, since messages still name those.
 void OpenWindowFor(pg::Transaction& tx, const std::string& sender_id, std::int64_t recipient_id,
                    absl::Time last_inbound);
-void CloseWindowFor(pg::Transaction& tx, const std::string& sender_id, std::int64_t recipient_id);
+// Unless it was opened later than `before`.
+void CloseWindowFor(pg::Transaction& tx, const std::string& sender_id, std::int64_t recipient_id,
+                    absl::Time before);
 void Suppress(pg::Transaction& tx, const std::string& outlet, std::int64_t recipient_id,
               const std::string& purpose, const std::string& source, const std::string& reason,
               absl::Time until);

@@ -65,6 +65,7 @@ LaneRow ReadLane(const pqxx::row& row) {
   result.sender_state = static_cast<SenderState>(row[17].as<int>());
   result.past_end = row[18].as<bool>();
   lane.held = row[19].as<bool>();
+  lane.version = row[20].as<std::int64_t>();
   return result;
 }
 

@@ -20,12 +20,13 @@
 #define KABAR_IS_HELD(targets) "EXISTS (SELECT 1 FROM pauses p WHERE p.target IN (" targets "))"
 
 // Of `lanes l JOIN senders s ON s.id = l.sender_id`; read by ReadLane.
-#define KABAR_LANE_COLUMNS                                                                 \
+#define KABAR_LANE_COLUMNS \
   "l.id, l.outlet_id, l.sender_id, s.portfolio_id, l.priority, l.rate, l.run_id, "         \
   "l.asked, l.end_time, l.fresh_for_s, l.max_attempts, l.unknown_policy, l.purpose, "      \
   "l.state, l.state_reason, l.finished_expanding, s.throughput, s.state AS sender_state, " \
   "COALESCE(l.end_time <= clock_timestamp(), false) AS past_end, " KABAR_IS_HELD(          \
-      "'lane/' || l.id, 'sender/' || l.sender_id, 'outlet/' || l.outlet_id, 'all'") " AS held"
+      "'lane/' || l.id, 'sender/' || l.sender_id, 'outlet/' || l.outlet_id, 'all'") " AS held, " \
+  "l.version"
 
 // Read by ReadSender.
 #define KABAR_SENDER_COLUMNS                                                                \

@@ -104,6 +104,9 @@ class PgStore : public Store, public AdminStore {
                                  const audit::Actor& by = {}) override;
   absl::StatusOr<Lane> ResumeLane(const std::string& outlet, const std::string& id,
                                   absl::Time deadline, const audit::Actor& by = {}) override;
+  absl::StatusOr<Lane> SetLaneRate(const std::string& outlet, const std::string& id,
+                                   const std::optional<base::Rate>& rate, absl::Time deadline,
+                                   const audit::Actor& by = {}) override;
   absl::StatusOr<Lane> FinishLane(const std::string& outlet, const std::string& id,
                                   absl::Time deadline) override;
 

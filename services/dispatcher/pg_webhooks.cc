@@ -217,7 +217,7 @@ class Application {
     const SenderOf& sender = *failed.sender;
     const std::int64_t recipient = failed.row->recipient_id;
     Lane& lane = ledger_.FindLane(failed.row->lane->lane.id)->lane;
-    ActOnFailure(tx_, lane, recipient, failed.action, status.reason, events_);
+    ActOnFailure(tx_, lane, recipient, failed.action, status.reason, failed.started, events_);
     if (status.decision.alert) {
       effects_.alerts.push_back({status.decision.action, status.reason});
     }

@@ -29,6 +29,7 @@ struct ClaimedEntry {
   std::int64_t start_not_after_us = 0;
   std::int64_t server_slot_us = 0;  // the slot as the server knows it, for GiveBack
   bool took_place = false;          // of the portfolio's 24 hours: its recipient had none
+  bool in_window = false;           // of a customer who wrote: it needs no place
 };
 
 struct Claim {

@@ -162,7 +162,8 @@ absl::Status QueueKeeper::SweepLane(const Lane& lane) {
   const std::string key = "lane/" + lane.id;
   // What was claimed when the pause came and not started is in the ledger alone.
   const bool resumed = !lane.held && told_[key].what == kHeld;
-  KABAR_RETURN_IF_ERROR(Tell(key, lane.held ? kHeld : std::string(Name(lane.state)),
+  KABAR_RETURN_IF_ERROR(Tell(key,
+                             lane.held ? kHeld : absl::StrCat(Name(lane.state), " ", lane.version),
                              [&] { return queue_.PutLane(lane, deadline); }));
   if (lane.state != LaneState::kRunning || lane.held) return absl::OkStatus();
   auto [swept, added] = swept_.try_emplace(lane.id, clock_.Now());

@@ -34,6 +34,7 @@ absl::StatusOr<Claim> RedisQueue::ClaimNext(const std::string& portfolio_id, int
   for (std::size_t i = 8; i + 3 < e.size(); i += 4) {
     claim.entries.push_back(state_->ToEntry(answer, server_now, length, i));
     claim.entries.back().took_place = ToInt(e[i + 3]) == 1;
+    claim.entries.back().in_window = ToInt(e[i + 3]) == 2;
   }
   if (!claim.entries.empty()) {
     claim.lane_id = e[3].text;

@@ -256,6 +256,21 @@ TEST_CASE("CloseWindow: whom the provider calls outside his window counts again"
   CHECK(who == std::set<std::int64_t>{1, 2});
 }
 
+TEST_CASE("ClaimNext: says for whom it counted no place since he wrote", "[dispatcher]") {
+  House h;
+  h.portfolio.messaging_limit = 100;
+  Lane lane = h.MakeLane("l1");
+  h.Build({lane});
+  REQUIRE(h.queue.OpenWindow("p1", "s1", 3, absl::Now(), In(absl::Seconds(5))).ok());
+  h.Fill(lane, 0, 5);
+  const auto claimed = h.ClaimUntil(5, absl::Seconds(5));
+  REQUIRE(claimed.size() == 5);
+  for (const auto& [id, entry] : claimed) {
+    CHECK(entry.in_window == (entry.entry.recipient_id == 3));
+    CHECK(entry.took_place != entry.in_window);
+  }
+}
+
 TEST_CASE("PutLane: a paused lane gives nothing, a resumed one goes on", "[dispatcher]") {
   House h;
   Lane lane = h.MakeLane("l1");
@@ -269,6 +284,25 @@ TEST_CASE("PutLane: a paused lane gives nothing, a resumed one goes on", "[dispa
   lane.state = LaneState::kRunning;
   REQUIRE(h.queue.PutLane(lane, In(absl::Seconds(5))).ok());
   CHECK(h.ClaimUntil(12, absl::Seconds(5)).size() == 12);
+}
+
+TEST_CASE("PutLane: a changed rate is in force with the next claim, and no older one comes back",
+          "[dispatcher]") {
+  House h;
+  Lane lane = h.MakeLane("l1", Per(1, absl::Milliseconds(400)));
+  h.Build({lane});
+  h.Fill(lane, 0, 30);
+  REQUIRE(h.ClaimUntil(1, absl::Seconds(5)).size() == 1);
+  const Lane fast = lane;
+  lane.rate = Per(1, absl::Hours(1));
+  lane.version = 1;
+  REQUIRE(h.queue.PutLane(lane, In(absl::Seconds(5))).ok());
+  REQUIRE(h.queue.PutLane(fast, In(absl::Seconds(5))).ok());  // whoever read it before
+  CHECK(h.ClaimUntil(1, absl::Seconds(1)).empty());           // an hour after the last one
+  lane.rate = Per(1000, absl::Seconds(1));
+  lane.version = 2;
+  REQUIRE(h.queue.PutLane(lane, In(absl::Seconds(5))).ok());
+  CHECK(h.ClaimUntil(5, absl::Seconds(5)).size() >= 5);
 }
 
 TEST_CASE("PutLane: a lane opened again keeps what it spent", "[dispatcher]") {

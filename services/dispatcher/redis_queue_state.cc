@@ -188,7 +188,8 @@ RedisArgs RedisQueue::State::LaneArgs(const Lane& lane) const {
           lane.state == LaneState::kRunning && !lane.held ? "1" : "0",
           Micros(early),
           IsFinal(lane) ? "1" : "0",
-          Micros(allowance)};
+          Micros(allowance),
+          absl::StrCat(lane.version)};
 }
 
 }  // namespace kabar::dispatcher

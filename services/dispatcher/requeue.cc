@@ -3,6 +3,8 @@
 #include <map>
 #include <string>
 
+#include "absl/strings/str_cat.h"
+#include "libs/base/status.h"
 #include "libs/log/log.h"
 #include "libs/metrics/metrics.h"
 
@@ -37,6 +39,17 @@ void NoteQueueStatus(absl::string_view what, const absl::Status& status) {
                       {{"what", std::string(what)}})
       .Increment();
   log::Warn(throttle, "the queue was not told", {{"what", what}, {"error", status}});
+}
+
+absl::Status InForce(const absl::Status& told) {
+  if (told.ok() || base::GetReason(told) == "QUEUE_NOT_BUILT") return absl::OkStatus();
+  return base::Error(
+      absl::StatusCode::kUnavailable, "CHANGE_NOT_IN_FORCE",
+      absl::StrCat(
+          "the change is recorded, but Redis could not be told of it: until it is, messages "
+          "may still start by what was before; repeat the call with the same request_id "
+          "until it succeeds (",
+          told.message(), ")"));
 }
 
 }  // namespace kabar::dispatcher

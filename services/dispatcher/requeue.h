@@ -25,4 +25,9 @@ void NoteResends(std::size_t messages);
 // Notes that Redis was not told something; `what` is a constant ("push", "put_lane").
 void NoteQueueStatus(absl::string_view what, const absl::Status& status);
 
+// What to answer who changed a limit, when Redis was `told` of it. Claims go by what Redis holds: a
+// Redis that may not have heard of a change is not to be promised to go by it (UNAVAILABLE
+// CHANGE_NOT_IN_FORCE); one that is yet to be built from the ledger will.
+absl::Status InForce(const absl::Status& told);
+
 }  // namespace kabar::dispatcher

@@ -64,6 +64,7 @@ struct Lane {
   std::string portfolio_id;  // of the sender
   std::int32_t priority = base::kCampaignPriority;
   std::optional<base::Rate> rate;
+  std::int64_t version = 0;  // of the rate
   std::string run_id;
   std::int64_t asked = 0;
   std::optional<absl::Time> end_time;

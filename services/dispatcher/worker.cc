@@ -223,6 +223,12 @@ void Worker::State::Prepare(const std::string& portfolio, const Claim& claim,
                {{"sender_id", claim.sender_id}, {"error", of_sender.status()}});
     return sender.Return(std::move(job), "SENDER_CREDENTIALS", clock.Now() + kCredentialsPause);
   }
+  if (slot.in_window && !message.window_open) {
+    // Redis did not hear that it was closed, and counted no place for what goes as a template now.
+    queue.CloseWindow(portfolio, claim.sender_id, message.recipient_id, clock.Now() + kRedisTimeout)
+        .IgnoreError();
+    return sender.Return(std::move(job), "WINDOW_CLOSED", absl::InfinitePast());
+  }
   job->sender = *of_sender;
   auto body = BuildBody(message, &job->free_text);
   if (!body.ok()) return sender.Fail(std::move(job), base::GetReason(body.status()));

@@ -1,5 +1,7 @@
 """Rates, by the simulator's record: never exceeded in any sliding window, and used."""
 
+import time
+
 from stage import People, StageTest, max_in_window
 
 
@@ -29,6 +31,29 @@ class Limits(StageTest):
         # Evenly spaced, so that a minute that begins anywhere holds 45 at most.
         gaps = [b - a for a, b in zip(starts, starts[1:])]
         self.assertGreater(min(gaps), 60 / 45 - 0.5, gaps)
+
+    def test_a_running_campaign_s_rate_is_changed(self):
+        people = People(120)
+        run = self.stage.send(self.a, people, rate="60/min")
+        run.wait_sent(3, 30)
+        pb = self.a.pb.campaigns
+
+        def set_rate(rate):
+            self.a.campaigns.UpdateCampaign(pb.UpdateCampaignRequest(
+                campaign=pb.Campaign(id=run.id, rate=rate), update_mask={"paths": ["rate"]}))
+            return time.time()
+        set_rate("20/s")
+        run.wait_sent(40, 30)  # at 60/min that would be 37 s
+        slower = set_rate("30/min")
+        # Within one claim: what was claimed before it starts within a second.
+        run.wait_sent(run.sent() + 4, 60)
+        starts = [t for t in self.stage.starts(run.phones) if t > slower + 1]
+        self.assertLessEqual(max_in_window(starts, 1.9), 1, starts)
+        set_rate("20/s")
+        run.wait_ended(60)
+        self.assertLessEqual(max_in_window(self.stage.starts(run.phones), 1), 20)
+        self.assert_once_each(run)
+        self.assert_adds_up(run)
 
     def assert_rate_used(self, starts, per_second):
         # That it stands still is what this finds; how much of the rate is used on a quiet machine

@@ -159,6 +159,18 @@ absl::StatusOr<int> Cancel(Session& session, const Arguments& arguments) {
                                                     &CampaignsService::Stub::CancelCampaign);
 }
 
+absl::StatusOr<int> SetRate(Session& session, const Arguments& arguments) {
+  campaigns::v1::UpdateCampaignRequest request;
+  request.mutable_campaign()->set_id(arguments.Get("ID"));
+  request.mutable_campaign()->set_rate(arguments.Get("RATE"));
+  request.mutable_update_mask()->add_paths("rate");
+  Api<CampaignsService> api(session, Area::kCampaigns);
+  KABAR_ASSIGN_OR_RETURN(const Campaign campaign,
+                         api.Call(&CampaignsService::Stub::UpdateCampaign, request));
+  PrintDone(session, campaign);
+  return kExitOk;
+}
+
 absl::StatusOr<int> RetryFailed(Session& session, const Arguments& arguments) {
   campaigns::v1::RetryFailedRequest request;
   request.set_id(arguments.Get("ID"));
@@ -302,6 +314,10 @@ Commands CampaignCommands() {
       "Before the start by the segment as it is now, of a run what is left. It supposes that "
       "every\n"
       "recipient is new within 24 h; start and schedule warn if not all can go before the end.";
+  Command set_rate =
+      VerbCommand("set-rate", "Changes how fast it sends, also while it runs.", SetRate);
+  set_rate.details = "In force within one claim, some hundredths of a second.";
+  set_rate.positionals.push_back({"RATE", "e.g. 45/min or 80/s", "campaign.rate"});
   Command report = VerbCommand("report", "Shows a run's figures; they add up.", ReportCampaign);
   report.details = "Exit code 1 if the figures do not add up (a fault of the suite: report it).";
   Command resolve = VerbCommand(
@@ -341,6 +357,7 @@ Commands CampaignCommands() {
       VerbCommand("start", "Starts a draft or scheduled campaign now.", Start),
       VerbCommand("pause", "Stops sending within a second; nothing is lost.", Pause),
       VerbCommand("resume", "Goes on after a pause.", Resume),
+      set_rate,
       VerbCommand("cancel", "Ends it; what was not sent never will be.", Cancel),
       VerbCommand("retry-failed", "Sends the failed messages again, and only those.", RetryFailed),
       resolve,

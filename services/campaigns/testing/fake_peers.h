@@ -127,6 +127,11 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
                           dispatcher::v1::Lane* answer) override {
     return Enter(events::v1::RUNNING, answer);
   }
+  grpc::Status SetLaneRate(grpc::ServerContext*, const dispatcher::v1::SetLaneRateRequest* request,
+                           dispatcher::v1::Lane* answer) override {
+    if (fault.ok() && !lane.id().empty()) lane.set_rate(request->rate());
+    return Answer(answer);
+  }
   grpc::Status CancelLane(grpc::ServerContext*, const dispatcher::v1::CancelLaneRequest*,
                           dispatcher::v1::Lane* answer) override {
     return Enter(events::v1::CANCELLED_LANE, answer);

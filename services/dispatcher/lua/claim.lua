@@ -1,6 +1,7 @@
 -- ARGV: run id, max ids, hold (us), lead (us), early (us).
 -- Answers {status, server time, next time (0: none known), lane, sender, J, ahead, word, id,
--- recipient, slot, 1 if it took one of the portfolio's places, ...}. Slots lie in [now + lead, now + lead + hold]; each may start from slot -
+-- recipient, slot, 1 if it took one of the portfolio's places or 2 if it needs none, being inside
+-- his window, ...}. Slots lie in [now + lead, now + lead + hold]; each may start from slot -
 -- ahead until slot + J (us). The word: 'probe' (the only message of a number whose circuit is open:
 -- tell what came of it), 'suspect' (the last ones failed: tell if one goes well), or ''.
 --
@@ -167,7 +168,7 @@ local function claim_from(s, sh, lane, answer)
           answer[#answer + 1] = ids[i]
           answer[#answer + 1] = r
           answer[#answer + 1] = t
-          answer[#answer + 1] = new and 1 or 0
+          answer[#answer + 1] = new and 1 or not outside and 2 or 0
         end
       end
     end

@@ -1,5 +1,7 @@
 -- ARGV: run id, lane, sender, priority, interval (us, 0: no rate), burst, running (1/0), early (us),
--- final (1: the lane is over, its ids go), J (us). Keeps what the lane has spent. Answers {status}.
+-- final (1: the lane is over, its ids go), J (us), version of the rate: an older one than it was
+-- told already (who tells it was overtaken) changes no rate. Keeps what the lane has spent. Answers
+-- {status}.
 local run_id, lane, sender, prio = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local early = early_of(ARGV[8])
 if not built(run_id) then return {'REBUILD'} end
@@ -19,8 +21,14 @@ if ARGV[9] == '1' then
   redis.call('EXPIRE', key, 86400)
 else
   redis.call('PERSIST', key)
-  redis.call('HSET', key, 'sender', sender, 'prio', prio, 'iv', ARGV[5], 'burst', ARGV[6],
-    'running', ARGV[7], 'j', ARGV[10])
+  redis.call('HSET', key, 'sender', sender, 'prio', prio, 'running', ARGV[7])
+  local was = redis.call('HMGET', key, 'v', 'iv', 'tat')
+  if num(was[1]) <= tonumber(ARGV[11]) then
+    redis.call('HSET', key, 'iv', ARGV[5], 'burst', ARGV[6], 'j', ARGV[10], 'v', ARGV[11])
+    -- The next one comes a new interval after the last one.
+    local moved = num(ARGV[5]) - num(was[2])
+    if moved ~= 0 and was[2] and was[3] then redis.call('HSET', key, 'tat', int(num(was[3]) + moved)) end
+  end
   set_later(lane, sender)
   set_ready(lane, now, early)
 end
