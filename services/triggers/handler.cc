@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "libs/base/clock.h"
 #include "libs/base/ids.h"
 #include "libs/base/status.h"
+#include "libs/log/log.h"
 #include "libs/metrics/metrics.h"
 #include "libs/rpc/guard.h"
 #include "services/triggers/convert.h"
@@ -21,6 +23,8 @@ namespace {
 constexpr std::size_t kMaxIdBytes = 128;
 // Larger numbers are refused by the domain; these would overflow on the way there.
 constexpr std::int64_t kMaxDelaySeconds = 100 * 366 * 86400LL;
+// Of looking again after a change that failed: the call's own time may be over.
+constexpr absl::Duration kTidyTimeout = absl::Seconds(1);
 
 absl::Status RequireId(const std::string& id, absl::string_view field, absl::string_view what) {
   if (id.empty()) return base::InvalidField(field, absl::StrCat("is required: the id of ", what));
@@ -97,21 +101,21 @@ TemplateUse UseOf(const Automation& automation) {
           .variables = VariablesOf(automation)};
 }
 
-// What an automation newly names must exist. Other services are asked outside of the transaction:
-// Needed tells, inside, whether the answer is still missing; a repeated request never asks.
+// What an automation names must exist. Other services are asked outside of the transaction:
+// Require tells, inside, whether the answer is still missing; a repeated request never asks.
 class ReferenceCheck {
  public:
   struct References {
     TemplateUse use = {};
-    std::string sender_id = {};
+    std::string sender_id = {};  // empty: checked before
+    // Nothing is sent by it as it is, so a template that is gone or away does not stand in the way.
+    bool template_may_fail = false;
     bool operator==(const References&) const = default;
   };
 
   // OK when `references` were checked and exist.
   absl::Status Require(References references) {
-    if (references == References{} || (checked_ && *checked_ == references)) {
-      return absl::OkStatus();
-    }
+    if (checked_ && *checked_ == references) return absl::OkStatus();
     wanted_ = std::move(references);
     return absl::CancelledError("the references are not checked yet");
   }
@@ -125,19 +129,55 @@ class ReferenceCheck {
       wanted_.reset();
       status = mutate();
       if (!wanted_) return status;
-      KABAR_RETURN_IF_ERROR(peers.CheckReferences(outlet, wanted_->use, wanted_->sender_id));
+      KABAR_RETURN_IF_ERROR(Check(peers, outlet));
       checked_ = wanted_;
     }
     return base::Error(absl::StatusCode::kAborted, "AUTOMATION_CHANGING",
                        "the automation is being changed by others: try again");
   }
 
+  // Templates may remember a use that was asked for here.
+  bool may_have_put() const { return may_have_put_; }
+
  private:
+  // The use comes last: what is refused before leaves none behind.
+  absl::Status Check(Peers& peers, const std::string& outlet) {
+    KABAR_RETURN_IF_ERROR(peers.CheckSender(outlet, wanted_->sender_id));
+    const absl::Status put = peers.PutTemplateUse(outlet, wanted_->use);
+    if (!absl::IsInvalidArgument(put)) may_have_put_ = true;
+    return wanted_->template_may_fail ? absl::OkStatus() : put;
+  }
+
   std::optional<References> checked_;
   std::optional<References> wanted_;
+  bool may_have_put_ = false;
 };
 
+// A change that turns off, or one of what is off, that asks nothing new of the template.
+bool TemplateMayFail(const Automation& before, const Automation& changed) {
+  return !changed.enabled && changed.template_id == before.template_id &&
+         VariablesOf(changed) == VariablesOf(before);
+}
+
 }  // namespace
+
+void Handler::DropUse(const std::string& outlet, const std::string& automation_id) {
+  const absl::Status dropped = peers_.DeleteTemplateUse(outlet, automation_id);
+  if (dropped.ok()) return;
+  log::Warn("templates still counts an automation that is gone",
+            {{"outlet", outlet}, {"automation", automation_id}, {"error", dropped}});
+}
+
+void Handler::PutStoredUse(const std::string& outlet, const std::string& automation_id) {
+  const absl::StatusOr<Automation> stored =
+      store_.GetAutomation(outlet, automation_id, absl::Now() + kTidyTimeout);
+  if (absl::IsNotFound(stored.status())) return DropUse(outlet, automation_id);
+  const absl::Status put =
+      stored.ok() ? peers_.PutTemplateUse(outlet, UseOf(*stored)) : stored.status();
+  if (put.ok()) return;
+  log::Warn("templates counts an automation as it was to become, not as it is",
+            {{"outlet", outlet}, {"automation", automation_id}, {"error", put}});
+}
 
 // What PostgreSQL keeps is microseconds; an answer must equal what is read later.
 absl::Time Handler::Now() const { return absl::FromUnixMicros(absl::ToUnixMicros(clock_.Now())); }
@@ -181,8 +221,17 @@ grpc::Status Handler::CreateAutomation(grpc::ServerContext* context,
       ToProto(added, response);
       return absl::OkStatus();
     };
-    return check.Run(peers_, call.outlet,
-                     [&] { return Mutate(call, "CreateAutomation", *request, response, work); });
+    const absl::Status status = check.Run(peers_, call.outlet, [&] {
+      return Mutate(call, "CreateAutomation", *request, response, work);
+    });
+    // Another answer than ours: the same request came twice at once, and the other one was first.
+    const bool added = status.ok() && response->id() == id;
+    // A COMMIT whose answer was lost may have added it.
+    if (check.may_have_put() && !added &&
+        !store_.GetAutomation(call.outlet, id, absl::Now() + kTidyTimeout).ok()) {
+      DropUse(call.outlet, id);
+    }
+    return status;
   });
 }
 
@@ -199,34 +248,38 @@ grpc::Status Handler::UpdateAutomation(grpc::ServerContext* context,
       Automation changed = before;
       KABAR_RETURN_IF_ERROR(Merge(*request, &changed));
       KABAR_RETURN_IF_ERROR(CheckAutomation(changed));
-      KABAR_RETURN_IF_ERROR(
-          check.Require({UseOf(changed) == UseOf(before) ? TemplateUse() : UseOf(changed),
-                         changed.sender_id == before.sender_id ? "" : changed.sender_id}));
+      // The use every time: templates may not have the one of before.
+      KABAR_RETURN_IF_ERROR(check.Require(
+          {UseOf(changed), changed.sender_id == before.sender_id ? "" : changed.sender_id,
+           TemplateMayFail(before, changed)}));
       changed.update_time = Now();
       KABAR_RETURN_IF_ERROR(unit.Save(changed));
       ToProto(changed, response);
       return absl::OkStatus();
     };
-    return check.Run(peers_, call.outlet,
-                     [&] { return Mutate(call, "UpdateAutomation", *request, response, work); });
+    const absl::Status status = check.Run(peers_, call.outlet, [&] {
+      return Mutate(call, "UpdateAutomation", *request, response, work);
+    });
+    if (check.may_have_put() && !status.ok()) PutStoredUse(call.outlet, request->automation().id());
+    return status;
   });
 }
 
 grpc::Status Handler::DeleteAutomation(grpc::ServerContext* context,
                                        const v1::DeleteAutomationRequest* request,
                                        v1::DeleteAutomationResponse* response) {
-  return rpc::Serve(context, guard_, rpc::Access::kWrite,
-                    [&](const rpc::Call& call) -> absl::Status {
-                      KABAR_RETURN_IF_ERROR(RequireId(request->id(), "id", "the automation"));
-                      const auto work = [&](Store::Unit& unit) -> absl::Status {
-                        KABAR_RETURN_IF_ERROR(unit.Lock(request->id()).status());
-                        return unit.Delete(request->id(), Now());
-                      };
-                      // Before: a use that stayed would hold the template's versions to what nobody
-                      // asks for.
-                      KABAR_RETURN_IF_ERROR(peers_.DeleteTemplateUse(call.outlet, request->id()));
-                      return Mutate(call, "DeleteAutomation", *request, response, work);
-                    });
+  return rpc::Serve(
+      context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) -> absl::Status {
+        KABAR_RETURN_IF_ERROR(RequireId(request->id(), "id", "the automation"));
+        const auto work = [&](Store::Unit& unit) -> absl::Status {
+          KABAR_RETURN_IF_ERROR(unit.Lock(request->id()).status());
+          return unit.Delete(request->id(), Now());
+        };
+        KABAR_RETURN_IF_ERROR(Mutate(call, "DeleteAutomation", *request, response, work));
+        // Afterwards: deleting must work while templates is away.
+        DropUse(call.outlet, request->id());
+        return absl::OkStatus();
+      });
 }
 
 grpc::Status Handler::GetAutomation(grpc::ServerContext* context,

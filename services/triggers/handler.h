@@ -8,6 +8,7 @@
 #define KABAR_SERVICES_TRIGGERS_HANDLER_H_
 
 #include <functional>
+#include <string>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -63,6 +64,10 @@ class Handler : public v1::TriggersService::Service {
   absl::Status Mutate(const rpc::Call& call, absl::string_view method, const Request& request,
                       Response* response, absl::FunctionRef<absl::Status(Store::Unit&)> work);
   absl::Time Now() const;
+  // What templates remembers of an automation that is not there, and of one whose change failed.
+  // Failures are logged.
+  void DropUse(const std::string& outlet, const std::string& automation_id);
+  void PutStoredUse(const std::string& outlet, const std::string& automation_id);
 
   Store& store_;
   Peers& peers_;

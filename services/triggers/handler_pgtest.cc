@@ -192,9 +192,9 @@ TEST_CASE_METHOD(Fixture, "CreateAutomation: what it names must exist", "[trigge
   v1::Automation wrong = Automation("x");
   wrong.set_template_id("tpl_none");
   wrong.set_sender_id("wa-2");  // another outlet's
-  const auto refused = Create(wrong);
-  CHECK_THAT(refused, HasFieldViolation("automation.template_id"));
-  CHECK_THAT(refused, HasFieldViolation("automation.sender_id"));
+  CHECK_THAT(Create(wrong), HasFieldViolation("automation.sender_id"));
+  wrong.set_sender_id("wa-1");
+  CHECK_THAT(Create(wrong), HasFieldViolation("automation.template_id"));
   wrong = Automation("x");
   wrong.set_template_id("tpl_archived");
   CHECK_THAT(Create(wrong), HasFieldViolation("automation.template_id"));
@@ -305,7 +305,7 @@ TEST_CASE_METHOD(Fixture, "UpdateAutomation: what the mask names, or what is set
 
   change.set_template_id("tpl_none");
   CHECK_THAT(Update(change), HasFieldViolation("automation.template_id"));
-  CHECK_THAT(Update(change, {"name"}), IsOk());  // the template is not asked about
+  CHECK_THAT(Update(change, {"name"}), IsOk());  // the mask leaves the template out
   change.set_template_id("tpl_2");
   CHECK(Update(change, {"template_id"}, "r1")->template_id() == "tpl_2");
   CHECK_THAT(Update(change, {"template_id"}, "r1"), IsOk());

@@ -23,6 +23,8 @@ using dispatcher::v1::DispatcherService;
 using templates::v1::TemplatesService;
 
 constexpr absl::Duration kCallTimeout = absl::Seconds(5);
+// Of what follows a finished change: its caller still waits.
+constexpr absl::Duration kTidyTimeout = absl::Seconds(1);
 
 void Set(absl::Time time, google::protobuf::Timestamp* proto) {
   const std::int64_t micros = absl::ToUnixMicros(time);
@@ -99,10 +101,11 @@ struct Peers::State {
   template <typename Stub, typename Request, typename Response>
   absl::Status Call(Stub& stub,
                     grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-                    const std::string& outlet, const Request& request, Response* response) {
+                    const std::string& outlet, const Request& request, Response* response,
+                    absl::Duration timeout = kCallTimeout) {
     grpc::ClientContext context;
     // A peer that restarts is waited for: a person's call should not fail for a second of absence.
-    caller.Prepare(context, {.outlet = outlet, .timeout = kCallTimeout, .wait_for_ready = true});
+    caller.Prepare(context, {.outlet = outlet, .timeout = timeout, .wait_for_ready = true});
     return rpc::ToAbsl((stub.*method)(&context, request, response));
   }
 
@@ -116,42 +119,39 @@ Peers::Peers(const PeerAddresses& addresses, const std::string& service_key)
     : state_(std::make_unique<State>(addresses, service_key)) {}
 Peers::~Peers() = default;
 
-absl::Status Peers::CheckReferences(const std::string& outlet, const TemplateUse& use,
-                                    const std::string& sender_id) {
+absl::Status Peers::CheckSender(const std::string& outlet, const std::string& sender_id) {
+  if (sender_id.empty()) return absl::OkStatus();
+  dispatcher::v1::GetSenderRequest request;
+  request.set_id(sender_id);
+  dispatcher::v1::Sender found;
+  const absl::Status status = state_->Call(*state_->dispatcher, &DispatcherService::Stub::GetSender,
+                                           outlet, request, &found);
+  if (absl::IsNotFound(status)) {
+    return base::InvalidField("automation.sender_id", status.message());
+  }
+  return base::Annotate(status, "asking for the sender");
+}
+
+absl::Status Peers::PutTemplateUse(const std::string& outlet, const TemplateUse& use) {
+  templates::v1::PutTemplateUseRequest request;
+  request.set_user(use.automation_id);
+  request.set_template_id(use.template_id);
+  request.set_what(use.what);
+  for (const std::string& name : use.variables) request.add_variables(name);
+  templates::v1::Template found;
+  const absl::Status status = state_->Call(
+      *state_->templates, &TemplatesService::Stub::PutTemplateUse, outlet, request, &found);
+  if (absl::IsNotFound(status) || absl::IsFailedPrecondition(status)) {
+    return base::InvalidField("automation.template_id", status.message());
+  }
   absl::Status faults;
-  if (!use.template_id.empty()) {
-    templates::v1::PutTemplateUseRequest request;
-    request.set_user(use.automation_id);
-    request.set_template_id(use.template_id);
-    request.set_what(use.what);
-    for (const std::string& name : use.variables) request.add_variables(name);
-    templates::v1::Template found;
-    const absl::Status status = state_->Call(
-        *state_->templates, &TemplatesService::Stub::PutTemplateUse, outlet, request, &found);
-    // Not found, archived, or it needs what the trigger lacks.
-    if (absl::IsNotFound(status) || absl::IsFailedPrecondition(status)) {
-      base::AddFieldViolation(faults, "automation.template_id", status.message());
-    } else if (absl::IsInvalidArgument(status)) {
-      for (const base::FieldViolation& violation : base::GetFieldViolations(status)) {
-        base::AddFieldViolation(faults, "automation.template_id", violation.description);
-      }
-    } else if (!status.ok()) {
-      return base::Annotate(status, "asking for the template");
+  if (absl::IsInvalidArgument(status)) {
+    for (const base::FieldViolation& violation : base::GetFieldViolations(status)) {
+      base::AddFieldViolation(faults, "automation.template_id", violation.description);
     }
+    if (!faults.ok()) return faults;
   }
-  if (!sender_id.empty()) {
-    dispatcher::v1::GetSenderRequest request;
-    request.set_id(sender_id);
-    dispatcher::v1::Sender found;
-    const absl::Status status = state_->Call(
-        *state_->dispatcher, &DispatcherService::Stub::GetSender, outlet, request, &found);
-    if (absl::IsNotFound(status)) {
-      base::AddFieldViolation(faults, "automation.sender_id", status.message());
-    } else if (!status.ok()) {
-      return base::Annotate(status, "asking for the sender");
-    }
-  }
-  return faults;
+  return base::Annotate(status, "asking for the template");
 }
 
 absl::Status Peers::DeleteTemplateUse(const std::string& outlet, const std::string& automation_id) {
@@ -159,8 +159,8 @@ absl::Status Peers::DeleteTemplateUse(const std::string& outlet, const std::stri
   request.set_user(automation_id);
   templates::v1::DeleteTemplateUseResponse answer;
   return base::Annotate(state_->Call(*state_->templates, &TemplatesService::Stub::DeleteTemplateUse,
-                                     outlet, request, &answer),
-                        "telling templates that the automation goes");
+                                     outlet, request, &answer, kTidyTimeout),
+                        "telling templates that the automation is gone");
 }
 
 absl::StatusOr<std::vector<Person>> Peers::ResolveContacts(const std::string& outlet,

@@ -81,12 +81,13 @@ class Peers {
   Peers(const PeerAddresses& addresses, const std::string& service_key);
   ~Peers();
 
-  // A violation for each that does not exist or cannot be used ("automation.template_id",
-  // "automation.sender_id"); an empty id is not asked about. Templates remembers the use: no later
-  // version may need what it lacks.
-  absl::Status CheckReferences(const std::string& outlet, const TemplateUse& use,
-                               const std::string& sender_id);
-  // The automation is going.
+  // INVALID_ARGUMENT ("automation.sender_id") if there is none; an empty id is not asked about.
+  absl::Status CheckSender(const std::string& outlet, const std::string& sender_id);
+  // Templates remembers the use: no later version may need what it lacks. INVALID_ARGUMENT
+  // ("automation.template_id") if the template does not exist, is archived or needs what the use
+  // lacks: then nothing was remembered. After another error it may have been.
+  absl::Status PutTemplateUse(const std::string& outlet, const TemplateUse& use);
+  // Waits for a short time only: callers have done their work and only tidy up.
   absl::Status DeleteTemplateUse(const std::string& outlet, const std::string& automation_id);
 
   // In the order asked, at most kMaxResolve.

@@ -136,6 +136,7 @@ class FakeTemplates : public templates::v1::TemplatesService::Service {
   explicit FakeTemplates(rpc::Guard& guard) : guard_(guard) {}
 
   Faults faults;
+  Faults delete_faults;
 
   void Put(const std::string& outlet, const std::string& id, const std::string& text,
            std::vector<std::string> variables) {
@@ -152,6 +153,15 @@ class FakeTemplates : public templates::v1::TemplatesService::Service {
     const std::lock_guard lock(mutex_);
     const auto found = uses_.find({outlet, user});
     return found == uses_.end() ? "" : found->second;
+  }
+
+  std::size_t uses() {
+    const std::lock_guard lock(mutex_);
+    return uses_.size();
+  }
+  void ForgetUses() {
+    const std::lock_guard lock(mutex_);
+    uses_.clear();
   }
 
   grpc::Status PutTemplateUse(grpc::ServerContext* context,
@@ -175,7 +185,7 @@ class FakeTemplates : public templates::v1::TemplatesService::Service {
       }
       uses_[{call.outlet, request->user()}] = request->template_id();
       response->set_id(request->template_id());
-      return absl::OkStatus();
+      return faults.After();
     });
   }
 
@@ -183,6 +193,7 @@ class FakeTemplates : public templates::v1::TemplatesService::Service {
                                  const templates::v1::DeleteTemplateUseRequest* request,
                                  templates::v1::DeleteTemplateUseResponse*) override {
     return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
+      KABAR_RETURN_IF_ERROR(delete_faults.Before());
       const std::lock_guard lock(mutex_);
       uses_.erase({call.outlet, request->user()});
       return absl::OkStatus();
