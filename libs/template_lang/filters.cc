@@ -54,6 +54,23 @@ void ChangeCase(absl::string_view value, Upper upper, std::string* out) {
   }
 }
 
+// The legal forms in front of companies' names stay as they are written: PT Maju Jaya.
+void RaiseLegalForms(std::string* text) {
+  const auto in_word = [&](size_t i) {
+    const auto byte = static_cast<unsigned char>((*text)[i]);
+    return absl::ascii_isalnum(byte) || byte >= 0x80 || byte == '\'';
+  };
+  for (size_t start = 0; start < text->size();) {
+    size_t end = start;
+    while (end < text->size() && in_word(end)) ++end;
+    const absl::string_view word = absl::string_view(*text).substr(start, end - start);
+    if (word == "Pt" || word == "Cv" || word == "Ud") {
+      (*text)[start + 1] = absl::ascii_toupper(static_cast<unsigned char>((*text)[start + 1]));
+    }
+    start = end + 1;
+  }
+}
+
 bool Date(absl::string_view pattern, absl::string_view value, absl::TimeZone zone,
           std::string* out) {
   const std::optional<base::WrittenTime> found = base::ParseWrittenTime(value, zone);
@@ -98,6 +115,7 @@ bool ApplyFilter(FilterKind kind, absl::string_view text, absl::string_view valu
     case FilterKind::kTitle:
       ChangeCase(
           value, [](bool in_word) { return !in_word; }, out);
+      RaiseLegalForms(out);
       return true;
     case FilterKind::kUpper:
       ChangeCase(

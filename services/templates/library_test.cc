@@ -79,6 +79,52 @@ TEST_CASE("Library: every sample value shows", "[library]") {
   }
 }
 
+// The columns and values of tools/kabarstack/morning_file.py: an outlet writes what it likes into
+// them, dates in no form.
+TEST_CASE("Library: delivery messages take the rows of a morning file", "[library]") {
+  const auto library = Library();
+  REQUIRE(library.ok());
+  const std::set<std::string> delivery = {
+      "paket-diantar-hari-ini", "paket-dalam-perjalanan", "paket-terkirim",    "paket-tertunda",
+      "pengiriman-gagal",       "konfirmasi-pengiriman",  "konfirmasi-alamat", "siap-diambil",
+      "kembali-ke-pengirim",    "pengingat-cod",          "survei-kepuasan"};
+  size_t seen = 0;
+  for (LibraryTemplate one : *library) {
+    if (!delivery.contains(one.code)) continue;
+    ++seen;
+    INFO(one.code);
+    one.parcels.clear();
+    for (const std::string estimate :
+         {"1 hari", "besok", "14:00", "22/11/2026", "22/11/2026 14:00", ""}) {
+      for (const bool delayed : {false, true}) {
+        one.sample = {{"nama", "Budi Santoso"},
+                      {"no_hp", "0859900000000"},
+                      {"kota", "Jakarta"},
+                      {"provinsi", "DKI Jakarta"},
+                      {"layanan", "reguler"},
+                      {"no_resi", "KBR010000000"},
+                      {"status_pengiriman", delayed ? "Delayed" : "In Transit"},
+                      {"lokasi", "Gudang Jakarta"},
+                      {"estimasi", estimate},
+                      {"kurir", "Agus"},
+                      {"hp_kurir", "0859905000000"},
+                      {"alamat_tujuan", "Jl. Melati No. 1, Jakarta"},
+                      {"nilai_cod", "50000"},
+                      {"alasan_keterlambatan", delayed ? "Hujan deras" : ""},
+                      {"estimasi_baru", delayed ? estimate : ""}};
+        const std::string text = Rendered(one);
+        CHECK_THAT(text, Catch::Contains("KBR010000000") && Catch::Contains("Budi Santoso"));
+        const bool shows = one.code == "paket-tertunda" ? delayed
+                                                        : one.code == "paket-dalam-perjalanan" ||
+                                                              one.code == "konfirmasi-pengiriman" ||
+                                                              one.code == "paket-diantar-hari-ini";
+        if (shows) CHECK_THAT(text, Catch::Contains(estimate));
+      }
+    }
+  }
+  CHECK(seen == delivery.size());
+}
+
 TEST_CASE("ParseLibrary: a line that means nothing is named", "[library]") {
   const auto parsed =
       ParseLibrary("# x\n\n=== a\ntitle: A\nnama = Budi\n--- message\nHalo\n\n===\n");
