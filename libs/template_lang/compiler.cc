@@ -40,9 +40,7 @@ bool TakesItsLine(absl::string_view inside) {
   return absl::StartsWithIgnoreCase(absl::StripLeadingAsciiWhitespace(inside), "each");
 }
 
-bool IsBlankInLine(absl::string_view text) {
-  return text.find_first_not_of(" \t") == absl::string_view::npos;
-}
+bool IsBlankInLine(char byte) { return byte == ' ' || byte == '\t'; }
 
 }  // namespace
 
@@ -78,17 +76,24 @@ bool Compiler::Run() {
   }
 }
 
+// Looks no further than the text and the blanks around the tag: many on one line cost no more than
+// few. What stands before the text is a tag, or the line break that it took.
 bool Compiler::CompileTagOfLine(size_t brace) {
-  const size_t line_break = source_.substr(0, brace).rfind('\n');
-  const size_t line = line_break == absl::string_view::npos ? 0 : line_break + 1;
+  size_t line = brace;
+  while (line > text_start_ && IsBlankInLine(source_[line - 1])) --line;
   const size_t close = source_.find("}}", brace);
-  const size_t behind = close == absl::string_view::npos ? source_.size() : close + 2;
-  const size_t next_line = source_.find('\n', behind);
-  const size_t end = next_line == absl::string_view::npos ? source_.size() : next_line + 1;
-  absl::string_view rest = source_.substr(behind, end - behind);
-  if (!absl::ConsumeSuffix(&rest, "\r\n")) absl::ConsumeSuffix(&rest, "\n");
-  // Another tag on this line is no blank either.
-  const bool alone = IsBlankInLine(source_.substr(line, brace - line)) && IsBlankInLine(rest);
+  size_t end = close == absl::string_view::npos ? source_.size() : close + 2;
+  while (end < source_.size() && IsBlankInLine(source_[end])) ++end;
+  const absl::string_view rest = source_.substr(end);
+  bool ends = true;
+  if (absl::StartsWith(rest, "\r\n")) {
+    end += 2;
+  } else if (absl::StartsWith(rest, "\n")) {
+    end += 1;
+  } else if (!rest.empty()) {
+    ends = false;
+  }
+  const bool alone = ends && (line == 0 || source_[line - 1] == '\n');
   if (!FlushText(alone ? line : brace) || !CompileTag(brace)) return false;
   if (alone) at_ = end;
   return true;
@@ -101,6 +106,14 @@ bool Compiler::FlushText(size_t end) {
   return builder_.Add(
       Op{Code::kText, true, static_cast<uint32_t>(text_start_), static_cast<uint32_t>(length), 0},
       text_start_);
+}
+
+// Not where an {{#if}} around it has found the same value there.
+void Compiler::Need(uint32_t slot) {
+  for (const Frame& frame : frames_) {
+    if (std::find(frame.present.begin(), frame.present.end(), slot) != frame.present.end()) return;
+  }
+  builder_.Need(slot);
 }
 
 void Compiler::AddFixedText(absl::string_view text) {
@@ -128,7 +141,7 @@ bool Compiler::CompileSingleBrace(size_t brace, bool* is_variable) {
       !builder_.Add(Op{Code::kPrint, true, slot, 0, 0}, brace)) {
     return false;
   }
-  builder_.Need(slot);
+  Need(slot);
   text_start_ = at_ = brace + length + 2;
   if (absl::StartsWith(source_.substr(at_), "}") &&
       builder_.program().warnings.size() < kMaxWarnings) {
@@ -227,7 +240,8 @@ bool Compiler::CompileIf() {
   Frame frame;
   frame.offset = tag_;
   frame.start = builder_.At(tag_);
-  if (!Advance() || !CompileCondition(&scanner_, &token_, &builder_, &frame.to_next) ||
+  if (!Advance() ||
+      !CompileCondition(&scanner_, &token_, &builder_, &frame.to_next, &frame.present) ||
       !CloseTag("and, or, == , != or }} after the condition")) {
     return false;
   }
@@ -251,12 +265,14 @@ bool Compiler::CompileElse() {
   if (!builder_.Add(Op{Code::kJump, true, 0, 0, 0}, tag_)) return false;
   builder_.LandHere(frame.to_next);
   frame.to_next.clear();
+  frame.present.clear();
   if (!Advance()) return false;
   if (!IsWord("if")) {
     frame.has_else = true;
     return CloseTag("}} or if after else");
   }
-  return Advance() && CompileCondition(&scanner_, &token_, &builder_, &frame.to_next) &&
+  return Advance() &&
+         CompileCondition(&scanner_, &token_, &builder_, &frame.to_next, &frame.present) &&
          CloseTag("and, or, == , != or }} after the condition");
 }
 
@@ -336,7 +352,7 @@ bool Compiler::CompilePrint() {
   if (!builder_.FindSlot(name.text, name.offset, /*printed=*/true, &slot)) return false;
   Pipe pipe;
   if (!CompilePipe(/*blank_allowed=*/true, &pipe)) return false;
-  if (!HasDefault(pipe)) builder_.Need(slot);
+  if (!HasDefault(pipe)) Need(slot);
   Op op{Code::kPrint, true, slot, 0, 0};
   if (pipe.size() == 1 && pipe[0].kind == FilterKind::kDefault) {
     op.code = Code::kPrintOr;

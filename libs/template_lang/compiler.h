@@ -38,6 +38,7 @@ class Compiler {
     Position start;
     uint32_t loop = 0;  // each: its first instruction
     bool has_else = false;
+    std::vector<uint32_t> present;  // slots that the branch in hand has tested for
     std::vector<uint32_t> to_next;  // jumps to the next branch
     std::vector<uint32_t> to_end;   // jumps behind the {{/if}}
     Block outer;                    // what stood before
@@ -48,6 +49,8 @@ class Compiler {
   };
 
   bool FlushText(size_t end);
+  // The slot is printed here without a default.
+  void Need(uint32_t slot);
   void AddFixedText(absl::string_view text);
   bool CompileTag(size_t brace);
   bool CompileTagOfLine(size_t brace);

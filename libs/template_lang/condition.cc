@@ -160,13 +160,25 @@ bool Condition::Emit(const Node& node, bool when, std::vector<uint32_t>* jumps) 
   return true;
 }
 
+// A test of presence, alone or among things that must all hold.
+void AddPresent(const Node& node, std::vector<uint32_t>* present) {
+  if (node.kind == Node::Kind::kTest && node.test.code == Code::kJumpPresent) {
+    present->push_back(node.test.a);
+  }
+  if (node.kind != Node::Kind::kAnd) return;
+  for (const Node& child : node.children) AddPresent(child, present);
+}
+
 }  // namespace
 
 bool CompileCondition(Scanner* scanner, Token* token, Builder* builder,
-                      std::vector<uint32_t>* jumps_if_false) {
+                      std::vector<uint32_t>* jumps_if_false, std::vector<uint32_t>* present) {
   Condition condition(scanner, token, builder);
   Node root;
-  return condition.ParseAny(&root, 0) && condition.Emit(root, false, jumps_if_false);
+  if (!condition.ParseAny(&root, 0)) return false;
+  present->clear();
+  AddPresent(root, present);
+  return condition.Emit(root, false, jumps_if_false);
 }
 
 }  // namespace kabar::template_lang

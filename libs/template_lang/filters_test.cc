@@ -82,6 +82,8 @@ TEST_CASE("title, upper, lower: words, accents, apostrophes", "[template_lang]")
   CHECK(Of("{{x | title}}", "  ma'ruf al-amin/b2b (jl. mawar)") ==
         "  Ma'ruf Al-Amin/B2b (Jl. Mawar)");
   CHECK(Of("{{x | title}}", "'aisyiyah élise ÉLODIE") == "'Aisyiyah Élise Élodie");
+  CHECK(Of("{{x | title}}", "PT maju jaya, cv/UD (pt.)") == "PT Maju Jaya, CV/UD (PT.)");
+  CHECK(Of("{{x | title}}", "pt's udin cvé pt") == "Pt's Udin Cvé PT");
   CHECK(Of("{{x | upper}}", "jalan é ÷ ñ 📦 ß") == "JALAN É ÷ Ñ 📦 ß");
   CHECK(Of("{{x | lower}}", "JALAN É × Ñ 📦") == "jalan é × ñ 📦");
 }
@@ -140,6 +142,26 @@ TEST_CASE("NeededBeyond: what is printed without a default and nobody gives", "[
   CHECK(names == std::vector<std::string>{"city", "productname", "status"});
   CHECK(
       compiled->NeededBeyond({"kota", "nama", "product", "shipment.status", "kelasharga"}).empty());
+}
+
+TEST_CASE("NeededBeyond: not what is printed only where it is there", "[template_lang]") {
+  const auto needed = [](const std::string& text) {
+    const auto compiled = Compile(text);
+    REQUIRE(compiled.ok());
+    std::string names;
+    for (const Variable& one : compiled->NeededBeyond({})) names += one.name + " ";
+    return names;
+  };
+  CHECK(needed("{{#if x}}{x}{{#if y}}{{x | upper}}{{/if}}{{/if}}").empty());
+  CHECK(needed("{{#if x and (y and z == \"1\")}}{x}{y}{z}{{/if}}") == "z ");
+  CHECK(needed("{{#if y}}a{{else if x}}{x}{y}{{else}}b{{/if}}") == "y ");
+  CHECK(needed("{{#if x}}{x}{{else}}{x}{{/if}}") == "x ");
+  CHECK(needed("{{#if x}}{x}{{/if}}{x}") == "x ");
+  CHECK(needed("{{#if x or y}}{x}{{/if}}") == "x ");
+  CHECK(needed("{{#if not x}}{x}{{/if}}") == "x ");
+  // That the recipient has it says nothing of each of his parcels.
+  CHECK(needed("{{#if x}}{{#each parcels}}{x}{{/each}}{{/if}}") == "x ");
+  CHECK(needed("{{#each parcels}}{{#if x}}{x}{{/if}}{{/each}}").empty());
 }
 
 TEST_CASE("Compile: filters that are wrong", "[template_lang]") {

@@ -50,6 +50,43 @@ TEST_CASE("Compile: size is bounded", "[template_lang]") {
              Catch::Contains("at most 64 parameters"));
 }
 
+// Each looks at its own surroundings only, so the last one costs what the first one does.
+TEST_CASE("Compile: comments without end on one line", "[template_lang]") {
+  Output out;
+  const auto rendered = [&](const std::string& text) {
+    const auto compiled = Compile(text);
+    REQUIRE(compiled.ok());
+    const auto bound = compiled->Bind({});
+    REQUIRE(bound.ok());
+    REQUIRE(bound->Render({}, Mode::kStrict, &out).ok());
+    return out.text;
+  };
+  for (const std::string end : {"", "\n", "\r\nHalo"}) {
+    CHECK(rendered(Repeat("{{!}}", 13000) + end) == end);
+    CHECK(rendered(Repeat("{{!}} \t", 2000) + end) == Repeat(" \t", 2000) + end);
+    CHECK(rendered(Repeat(" {{!}}", 4000) + end) == std::string(4000, ' ') + end);
+  }
+  // The whole text is looked at once, blanks and all.
+  CHECK(rendered(std::string(60000, ' ') + "{{!}}" + std::string(5000, '\t') + "\nHalo") == "Halo");
+}
+
+TEST_CASE("Render: filters in a loop are bounded", "[template_lang]") {
+  const auto reason = [](const std::string& print, const std::string& value) {
+    const auto compiled = Compile("{{#each parcels}}" + Repeat(print, 110) + "{{/each}}");
+    REQUIRE(compiled.ok());
+    const auto bound = compiled->Bind({.row = {"x"}});
+    REQUIRE(bound.ok());
+    Output out;
+    const std::vector<Row> parcels(100);
+    return bound->Render({value}, parcels, Mode::kLenient, &out).reason;
+  };
+  CHECK(reason("{{x | upper}}", "1") == FailureReason::kTextTooLong);
+  CHECK(reason("{{x | date \"d\"}}", "1/11/2026") == FailureReason::kTooManySteps);
+  const std::string seven = "{{x | upper | lower | upper | lower | upper | lower | upper";
+  CHECK(reason(seven + " | lower}}", "1") == FailureReason::kTextTooLong);
+  CHECK(reason(seven + " | date \"d\"}}", "1") == FailureReason::kTooManySteps);
+}
+
 // Every suffix that is cut off must be an answer, not a crash; sanitizer builds look closer.
 TEST_CASE("Compile: any part of a template is answered", "[template_lang]") {
   const std::string whole =

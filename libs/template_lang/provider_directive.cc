@@ -117,7 +117,7 @@ bool Compiler::CompileProviderParameter(ProviderMapping* mapping,
         !CompilePipe(/*blank_allowed=*/false, &pipe)) {
       return false;
     }
-    if (!HasDefault(pipe)) builder_.Need(parameter.slot);
+    if (!HasDefault(pipe)) Need(parameter.slot);
     parameter.pipe = builder_.AddPipe(std::move(pipe));
     mapping->parameters.push_back(ShownName(parameter.slot, first.text));
   } else {

@@ -16,6 +16,11 @@ constexpr size_t kMaxTextBytes = 4 * kMaxTextCharacters;
 // Comparing long values costs more than an instruction: one step for so many bytes.
 constexpr size_t kBytesAStep = 256;
 
+// What a filter costs: a date is looked for in many forms, others walk over the value once.
+size_t StepsOf(FilterKind kind, absl::string_view value) {
+  return kind == FilterKind::kDate ? 10 : 1 + value.size() / kBytesAStep;
+}
+
 constexpr char kTrue[] = "true";
 
 // A number of parcels as text.
@@ -80,7 +85,7 @@ class Renderer {
   const Mode mode_;
   Output* const out_;
   size_t parcel_ = 0;  // the one in hand
-  size_t steps_ = 0;   // those that loops and comparisons add to the template's own
+  size_t steps_ = 0;   // those that loops, comparisons and filters add to the template's own
   Counter number_;     // of the parcel in hand
   Counter count_;
 };
@@ -226,6 +231,8 @@ Failure Renderer::Filtered(const Pipe& pipe, uint32_t slot, absl::string_view* v
     }
     if (value->empty()) continue;
     if (value->size() > kMaxTextBytes) return {FailureReason::kTextTooLong, {}};
+    steps_ += StepsOf(filter.kind, *value);
+    if (steps_ > kMaxSteps) return {FailureReason::kTooManySteps, {}};
     std::string& out = out_->filtered[turn % 2];
     if (ApplyFilter(filter.kind, text, *value, binding_.zone_, &out)) {
       *value = out;

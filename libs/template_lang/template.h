@@ -71,7 +71,7 @@ struct Variable {
   std::optional<fields::Owner> owner;  // nullopt: no contact, shipment or trigger field
   Position first_use;
   bool printed = false;  // in the text or in a provider parameter; else it is only tested
-  bool needed = false;   // printed somewhere without a default
+  bool needed = false;   // printed somewhere without a default and without a test for it
 };
 
 // One {{provider ...}} directive.

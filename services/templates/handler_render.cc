@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "libs/base/status.h"
 #include "libs/base/text.h"
 #include "libs/metrics/metrics.h"
@@ -162,6 +163,11 @@ grpc::Status Handler::RenderBatch(grpc::ServerContext* context,
         response->mutable_rendered()->Reserve(request->rows_size());
         int good = 0;
         for (const v1::RenderBatchRequest::Row& row : request->rows()) {
+          // A table takes a while, and then nobody waits for the rest any more.
+          if (absl::Now() > call.deadline) {
+            return absl::DeadlineExceededError(absl::StrCat(
+                "the time was over after ", response->rendered_size(), " rows: send fewer"));
+          }
           TakeRow(row, &values);
           const bool done =
               RenderRow(binding, values, compiled->missing_data, &buffer, response->add_rendered());

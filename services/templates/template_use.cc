@@ -38,7 +38,9 @@ std::string WhatIsLacking(const TemplateUse& use, const template_lang::Template&
   }
   if (lacking.empty()) return "";
   return absl::StrCat(use.what, " has no ", absl::StrJoin(lacking, ", no "),
-                      ": take it out of the template or give it a default, such as | \"-\"");
+                      ": take it out of the template, give it a default, such as | \"-\", or, if "
+                      "its events bring it, name it in the automation's extra_variables "
+                      "(--extra-variable)");
 }
 
 }  // namespace kabar::templates

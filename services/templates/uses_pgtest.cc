@@ -43,6 +43,7 @@ TEST_CASE_METHOD(Fixture, "PutTemplateUse: a template that needs what the user l
   const absl::Status refused = Use(created->id(), {"contactname"}).status();
   CHECK_THAT(std::string(refused.message()),
              Catch::Contains("automation \"Lunas\" of ORDER_PAID has no documentnumber (line 2"));
+  CHECK_THAT(std::string(refused.message()), Catch::Contains("extra_variables (--extra-variable)"));
   const auto used = Use(created->id(), {"contactname", "no_dokumen"});
   REQUIRE_THAT(used, IsOk());
   CHECK(used->id() == created->id());
