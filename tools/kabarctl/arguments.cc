@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -109,13 +110,22 @@ const std::vector<std::string>& Arguments::All(const std::string& name) const {
   return found == values_.end() ? *kNone : found->second;
 }
 
+namespace {
+
+// As it is written in the command: positionals are named in capitals and have no dashes.
+std::string Written(const std::string& name) {
+  return absl::ascii_isupper(static_cast<unsigned char>(name[0])) ? name : absl::StrCat("--", name);
+}
+
+}  // namespace
+
 absl::StatusOr<std::int64_t> Arguments::Integer(const std::string& name,
                                                 std::int64_t fallback) const {
   if (!Has(name)) return fallback;
   std::int64_t number = 0;
   if (!absl::SimpleAtoi(Get(name), &number) || number < 0) {
     return UsageError(
-        absl::StrCat("--", name, ": \"", Get(name), "\" is not a whole number from 0"));
+        absl::StrCat(Written(name), ": \"", Get(name), "\" is not a whole number from 0"));
   }
   return number;
 }

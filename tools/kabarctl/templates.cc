@@ -1,3 +1,5 @@
+#include <limits>
+#include <map>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -32,6 +34,15 @@ absl::StatusOr<templates::v1::MissingData> ReadMissingData(const Arguments& argu
   if (arguments.Has("strict")) return templates::v1::STRICT;
   if (arguments.Has("lenient")) return templates::v1::LENIENT;
   return templates::v1::MISSING_DATA_UNSPECIFIED;
+}
+
+// 0, the newest, if none is said.
+absl::StatusOr<std::int32_t> ReadVersion(const Arguments& arguments, const std::string& which) {
+  KABAR_ASSIGN_OR_RETURN(const std::int64_t version, arguments.Integer(which, 0));
+  if (version > std::numeric_limits<std::int32_t>::max()) {
+    return UsageError(absl::StrCat(arguments.Get(which), " is no version: it is too large"));
+  }
+  return static_cast<std::int32_t>(version);
 }
 
 void PrintSaved(Session& session, const Template& saved, absl::string_view done) {
@@ -129,13 +140,13 @@ absl::StatusOr<int> Preview(Session& session, const Arguments& arguments) {
     return UsageError("say either a template or a message, not both");
   }
   templates::v1::PreviewTemplateRequest request;
-  KABAR_ASSIGN_OR_RETURN(const std::int64_t version, arguments.Integer("version", 0));
+  KABAR_ASSIGN_OR_RETURN(const std::int32_t version, ReadVersion(arguments, "version"));
   KABAR_ASSIGN_OR_RETURN(const auto missing_data, ReadMissingData(arguments));
   KABAR_ASSIGN_OR_RETURN(const auto variables, arguments.Pairs("var"));
   request.mutable_variables()->insert(variables.begin(), variables.end());
   request.set_missing_data(missing_data);
   if (saved) {
-    request.set_version(static_cast<std::int32_t>(version));
+    request.set_version(version);
     KABAR_ASSIGN_OR_RETURN(const Template found,
                            FindTemplate(session, arguments.Get("CODE-or-ID"), request.version()));
     request.set_template_id(found.id());
@@ -191,8 +202,8 @@ absl::StatusOr<int> Lint(Session& session, const Arguments& arguments) {
 
 absl::StatusOr<Template> VersionOf(Session& session, const Arguments& arguments,
                                    const std::string& which) {
-  KABAR_ASSIGN_OR_RETURN(const std::int64_t version, arguments.Integer(which, 0));
-  return FindTemplate(session, arguments.Get("CODE-or-ID"), static_cast<std::int32_t>(version));
+  KABAR_ASSIGN_OR_RETURN(const std::int32_t version, ReadVersion(arguments, which));
+  return FindTemplate(session, arguments.Get("CODE-or-ID"), version);
 }
 
 absl::StatusOr<int> Diff(Session& session, const Arguments& arguments) {
@@ -208,15 +219,46 @@ absl::StatusOr<int> Diff(Session& session, const Arguments& arguments) {
   session.out() << "- version " << before.version() << ", "
                 << MissingData_Name(before.missing_data()) << "\n+ version " << after.version()
                 << ", " << MissingData_Name(after.missing_data()) << "\n\n"
-                << LineDiff(before.message(), after.message());
+                << (before.message() == after.message()
+                        ? "no difference in the message\n"
+                        : LineDiff(before.message(), after.message()));
   return kExitOk;
 }
 
-absl::StatusOr<int> ShowLibrary(Session& session, const Arguments&) {
+void PrintSample(Session& session, const templates::v1::LibraryTemplate& one) {
+  session.out() << OneLine(one.title()) << "\n\n" << one.message() << "\n\nwith\n";
+  const auto print = [&](const char* indent, const auto& values) {
+    const std::map<std::string, std::string> sorted(values.begin(), values.end());
+    for (const auto& [name, value] : sorted) {
+      session.out() << indent << name << " = " << OneLine(value) << "\n";
+    }
+  };
+  print("  ", one.sample());
+  for (const auto& parcel : one.sample_parcels()) {
+    session.out() << "  a parcel\n";
+    print("    ", parcel.variables());
+  }
+  session.out() << "the customer reads\n\n" << one.sample_text() << "\n";
+}
+
+absl::StatusOr<int> ShowLibrary(Session& session, const Arguments& arguments) {
   Api<TemplatesService> api(session, Area::kTemplates);
   KABAR_ASSIGN_OR_RETURN(const templates::v1::ListLibraryTemplatesResponse response,
                          api.Call(&TemplatesService::Stub::ListLibraryTemplates,
                                   templates::v1::ListLibraryTemplatesRequest()));
+  if (const std::string& code = arguments.Get("CODE"); !code.empty()) {
+    for (const auto& one : response.templates()) {
+      if (one.code() != code) continue;
+      if (session.json()) {
+        session.out() << Json(one);
+      } else {
+        PrintSample(session, one);
+      }
+      return kExitOk;
+    }
+    return UsageError(absl::StrCat("the library has no template \"", code,
+                                   "\": kabarctl templates library lists them"));
+  }
   Table table({{"CODE"}, {"TITLE"}, {"SAMPLE"}});
   for (const auto& one : response.templates()) {
     table.Row({one.code(), one.title(), Shortened(one.sample_text(), 60)});
@@ -241,7 +283,9 @@ absl::StatusOr<int> InstallLibrary(Session& session, const Arguments& arguments)
     session.out() << ", " << response.present_size()
                   << " left as they are: " << absl::StrJoin(response.present(), ", ");
   }
-  session.out() << "\n";
+  session.out()
+      << "\nnone names a provider template yet: they reach only customers who wrote within "
+         "the last 24 hours\n";
   return kExitOk;
 }
 
@@ -317,7 +361,8 @@ Commands TemplateCommands() {
        .run = Diff},
       {.noun = "templates",
        .verb = "library",
-       .summary = "Lists the ready-made templates that come with the suite.",
+       .summary = "Lists the ready-made templates that come with the suite, or shows one whole.",
+       .positionals = {{"CODE", "this one, with its sample", "code", false}},
        .run = ShowLibrary},
       {.noun = "templates",
        .verb = "install-library",

@@ -58,6 +58,7 @@ struct World {
   // What it then streams before it waits for its end.
   std::vector<analytics::v1::CampaignStats> stream;
   std::optional<analytics::v1::CampaignStats> stats;  // of GetCampaignStats
+  templates::v1::ListLibraryTemplatesResponse library;
   dispatcher::v1::CreateSenderRequest sender;
   std::vector<dispatcher::v1::ResolveUnknownRequest> decisions;
   std::vector<dispatcher::v1::ResolveUnknownResponse> decided;  // answers, one after the other
@@ -141,6 +142,28 @@ class FakeTemplates : public templates::v1::TemplatesService::Service {
                            "there is no template \"" + request->code() + "\"");
       }
       *response = found->second;
+      return absl::OkStatus();
+    });
+  }
+
+  grpc::Status ListLibraryTemplates(
+      grpc::ServerContext* context, const templates::v1::ListLibraryTemplatesRequest*,
+      templates::v1::ListLibraryTemplatesResponse* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      *response = world_.library;
+      return absl::OkStatus();
+    });
+  }
+
+  grpc::Status InstallLibraryTemplates(
+      grpc::ServerContext* context, const templates::v1::InstallLibraryTemplatesRequest*,
+      templates::v1::InstallLibraryTemplatesResponse* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      for (const auto& one : world_.library.templates()) {
+        response->add_installed()->set_code(one.code());
+      }
       return absl::OkStatus();
     });
   }
