@@ -1,5 +1,5 @@
 // What any bytes make of the language of templates: a named error, or a program that renders any
-// values within its limits. libFuzzer's entry; fuzz_test.cc replays the corpus without it.
+// values within its limits. libFuzzer's entry; corpus_test.cc replays the corpus without it.
 //
 // Input: the template, then values, each behind a zero byte: six of the recipient, then those of
 // his parcels, two each.
