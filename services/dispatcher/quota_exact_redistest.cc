@@ -91,10 +91,10 @@ TEST_CASE("Quota: no window of 24 h holds more than the limit, whatever is asked
     }
     base::SystemClock().SleepFor(absl::Milliseconds(1), {});
   }
+  CAPTURE(free, freed);
   CHECK(MostInDay(uses) <= static_cast<std::size_t>(limit));
   CHECK(claimed > 20);
   CHECK(uses.size() > 2 * static_cast<std::size_t>(limit));
-  CAPTURE(free, freed);
 }
 
 // A number's slots lie up to 50 ms ahead, so of two numbers' claims the later may give the earlier
