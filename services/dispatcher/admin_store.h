@@ -94,9 +94,7 @@ struct ResolveResult {
   std::int64_t resolved = 0;
   std::vector<Refused> refused;
   bool more = false;
-  // To be told to the queue.
-  std::vector<Lane> reopened;
-  std::vector<Store::Requeued> requeued;
+  std::vector<Store::Requeued> requeued;  // to be told to the queue
 };
 
 // A message as people read it.
@@ -182,7 +180,7 @@ struct LanePass {
 
 // For metrics; counted up to 100,000.
 struct LedgerFigures {
-  std::int64_t unknown = 0;       // and may yet be resent
+  std::int64_t unknown = 0;       // in lanes that are not over
   std::int64_t dead_letters = 0;  // open
   std::int64_t ending_lanes = 0;  // CANCELLED or EXPIRED, with messages QUEUED yet
   double oldest_due_s = 0;        // of QUEUED messages of lanes that may send
@@ -252,7 +250,7 @@ class AdminStore {
   virtual absl::StatusOr<RetryResult> RetryFailed(const std::string& outlet, const std::string& id,
                                                   const RequestKey& request,
                                                   absl::Time deadline) = 0;
-  // UNKNOWN -> QUEUED (RESEND_BY_HAND; a CLOSED lane runs again) or FAILED (FAILED_BY_HAND).
+  // UNKNOWN -> QUEUED (RESEND_BY_HAND) or FAILED (FAILED_BY_HAND).
   virtual absl::StatusOr<ResolveResult> ResolveUnknown(const std::string& outlet,
                                                        const UnknownToResolve& what,
                                                        const RequestKey& request,

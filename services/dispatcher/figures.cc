@@ -62,7 +62,7 @@ void AddLanes(List& list, const std::vector<Lane>& lanes, const LedgerFigures& l
 
 void AddLedger(List& list, const LedgerFigures& ledger) {
   const auto number = [](std::int64_t n) { return static_cast<double>(n); };
-  Add(list, "unknown_messages", "UNKNOWN now and may yet be resent.", number(ledger.unknown));
+  Add(list, "unknown_messages", "UNKNOWN now, in lanes that are not over.", number(ledger.unknown));
   Add(list, "open_dead_letters", "Dead letters that wait for a person.",
       number(ledger.dead_letters));
   Add(list, "oldest_due_seconds",

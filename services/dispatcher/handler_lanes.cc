@@ -173,12 +173,8 @@ grpc::Status Handler::ResolveUnknown(grpc::ServerContext* context,
                                                                 request->request_id(), *request),
                                                  call.deadline));
     const bool resend = what.decision == UnknownDecision::kResend;
-    const absl::Time deadline = QueueDeadline(call);
-    for (const Lane& lane : result.reopened) {
-      NoteQueueStatus("put_lane", queue_.PutLane(lane, deadline));
-    }
     if (resend) NoteResends(result.requeued.size());
-    PushRequeued(store_, queue_, result.requeued, deadline);
+    PushRequeued(store_, queue_, result.requeued, QueueDeadline(call));
     ToProto(result, response);
     return absl::OkStatus();
   });

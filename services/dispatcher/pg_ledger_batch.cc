@@ -60,10 +60,11 @@ constexpr pg::Query kWriteAttempts{
     "   started_at = excluded.started_at, updated_at = now()"};
 constexpr pg::Query kAddUnknown{
     "dispatcher.add_unknown",
-    "INSERT INTO unknowns (day, message_id, lane_id, sender_id, attempt, sent_by, since)"
-    " VALUES ($1::date, $2, $3, $4, $5, $6, clock_timestamp())"
+    "INSERT INTO unknowns (day, message_id, lane_id, sender_id, attempt, sent_by, since, "
+    "for_person)"
+    " VALUES ($1::date, $2, $3, $4, $5, $6, clock_timestamp(), $7)"
     " ON CONFLICT (day, message_id) DO UPDATE SET attempt = excluded.attempt,"
-    "   sent_by = excluded.sent_by, since = excluded.since"};
+    "   sent_by = excluded.sent_by, since = excluded.since, for_person = excluded.for_person"};
 constexpr pg::Query kDeleteUnknown{"dispatcher.delete_unknown",
                                    "DELETE FROM unknowns WHERE day = $1::date AND message_id = $2"};
 // Touches a row that is there, so that whoever tidies up sees that it is needed again.
@@ -312,20 +313,26 @@ void LedgerBatch::SaveEarlierAttempts(pg::Transaction& tx) {
   }
 }
 
+// Keeps its lane open, also when it has no tries left or the policy leaves it to a person. A lane
+// that is over sends nothing more: what is UNKNOWN there is nobody's work.
+void LedgerBatch::AddUnknown(pg::Transaction& tx, const LedgerRow& row) {
+  const Lane& lane = row.lane->lane;
+  if (lane.state != LaneState::kRunning && lane.state != LaneState::kPaused) return;
+  const bool for_person = lane.unknown_policy != UnknownPolicy::kResend ||
+                          row.failures + row.resends + 1 >= lane.max_attempts;
+  absl::Time sent_by = row.claimed_at.value_or(absl::Now()) + kStartAllowance;
+  for (const AttemptRow& attempt : row.attempts) {
+    if (attempt.attempt == row.attempt && attempt.started_at) sent_by = *attempt.started_at;
+  }
+  tx.Exec(kAddUnknown, row.day, row.id, lane.id, lane.sender_id, row.attempt, sent_by, for_person);
+}
+
 void LedgerBatch::SaveSideTables(pg::Transaction& tx) {
   for (const auto& [key, row] : rows_) {
     const Lane& lane = row.lane->lane;
     const bool was_unknown = row.loaded_state == MessageState::kUnknown;
     if (row.state == MessageState::kUnknown && !was_unknown) {
-      // Whoever waits for a person, or has no tries left, is not on the list of those to resend.
-      if (lane.unknown_policy == UnknownPolicy::kResend &&
-          row.failures + row.resends + 1 < lane.max_attempts) {
-        absl::Time sent_by = row.claimed_at.value_or(absl::Now()) + kStartAllowance;
-        for (const AttemptRow& attempt : row.attempts) {
-          if (attempt.attempt == row.attempt && attempt.started_at) sent_by = *attempt.started_at;
-        }
-        tx.Exec(kAddUnknown, row.day, row.id, lane.id, lane.sender_id, row.attempt, sent_by);
-      }
+      AddUnknown(tx, row);
     } else if (was_unknown && row.state != MessageState::kUnknown) {
       tx.Exec(kDeleteUnknown, row.day, row.id);
     }

@@ -125,6 +125,7 @@ class LedgerBatch {
   AttemptRow& Attempt(LedgerRow& row, std::int32_t attempt);
   void SaveMessages(pg::Transaction& tx);
   void SaveEarlierAttempts(pg::Transaction& tx);
+  static void AddUnknown(pg::Transaction& tx, const LedgerRow& row);
   void SaveSideTables(pg::Transaction& tx);
 
   std::map<std::string, LaneRow> lanes_;

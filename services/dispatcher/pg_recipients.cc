@@ -1,5 +1,6 @@
 #include "services/dispatcher/pg_recipients.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <pqxx/result>
@@ -17,18 +18,18 @@ namespace kabar::dispatcher {
 namespace {
 
 constexpr pg::Query kKey{"dispatcher.recipient_key", "SELECT key FROM recipient_key"};
-// Of those with a user id: the identities that have a row under it. One look-up each: in a table
-// whose size it does not know yet, the planner would else compare each with every row; LIMIT 1
-// inside LATERAL (below: OFFSET 0) leaves it no other way.
+// Through the ids that the addresses give: of a user id the one given up, of a phone the row's own.
+// One look-up each: in a table whose size it does not know yet, the planner would else compare each
+// with every row; LIMIT 1 inside LATERAL (below: OFFSET 0) leaves it no other way.
 constexpr pg::Query kFind{
     "dispatcher.find_recipients",
-    "SELECT i.n, r.id, r.phone FROM unnest($2::text[]) WITH ORDINALITY i(bsuid, n)"
+    "SELECT i.n, r.id, r.phone FROM unnest($1::bigint[]) WITH ORDINALITY i(by_bsuid, n)"
     " CROSS JOIN LATERAL (SELECT k.id, k.phone FROM recipients k"
-    "   WHERE k.bsuid = i.bsuid AND k.outlet_id = $1 LIMIT 1) r"};
-constexpr pg::Query kFindByPhone{"dispatcher.find_recipients_by_phone",
-                                 "SELECT i.n FROM unnest($2::text[]) WITH ORDINALITY i(phone, n)"
-                                 " CROSS JOIN LATERAL (SELECT k.id FROM recipients k"
-                                 "   WHERE k.phone = i.phone AND k.outlet_id = $1 LIMIT 1) r"};
+    "   WHERE k.given_up_id = i.by_bsuid LIMIT 1) r"};
+constexpr pg::Query kFindByPhone{
+    "dispatcher.find_recipients_by_phone",
+    "SELECT i.n FROM unnest($1::bigint[]) WITH ORDINALITY i(by_phone, n)"
+    " CROSS JOIN LATERAL (SELECT k.id FROM recipients k WHERE k.id = i.by_phone LIMIT 1) r"};
 constexpr pg::Query kSuppressed{
     "dispatcher.recipient_suppressed",
     "SELECT 1 FROM suppressions WHERE recipient_id = $1 AND until > clock_timestamp() LIMIT 1"};
@@ -106,30 +107,23 @@ struct Known {
   std::string phone = {};
 };
 
-std::vector<Known> Find(pg::Transaction& tx, const std::string& outlet,
-                        const std::vector<RecipientAddress>& addresses) {
-  std::vector<Known> known(addresses.size());
-  pg::ArrayBuilder bsuids;
-  bool any = false;
-  for (const RecipientAddress& address : addresses) {
-    any |= !address.bsuid.empty();
-    address.bsuid.empty() ? bsuids.AddNull() : bsuids.Add(address.bsuid);
+// By the ids of their user ids; 0 for who has none.
+std::vector<Known> Find(pg::Transaction& tx, const std::vector<std::int64_t>& by_bsuid) {
+  std::vector<Known> known(by_bsuid.size());
+  if (std::all_of(by_bsuid.begin(), by_bsuid.end(), [](std::int64_t id) { return id == 0; })) {
+    return known;
   }
-  if (!any) return known;
-  for (const pqxx::row& row : tx.Exec(kFind, outlet, std::move(bsuids).Finish())) {
+  for (const pqxx::row& row : tx.Exec(kFind, pg::BigintArray(by_bsuid))) {
     known[static_cast<std::size_t>(row[0].as<std::int64_t>() - 1)] = {row[1].as<std::int64_t>(),
                                                                       pg::TextField(row[2])};
   }
   return known;
 }
 
-// Of these phones, those that have a row.
-std::vector<bool> HavePhone(pg::Transaction& tx, const std::string& outlet,
-                            const std::vector<RecipientAddress>& addresses) {
-  std::vector<bool> have(addresses.size());
-  pg::ArrayBuilder phones;
-  for (const RecipientAddress& address : addresses) phones.Add(address.phone);
-  for (const pqxx::row& row : tx.Exec(kFindByPhone, outlet, std::move(phones).Finish())) {
+// Of these phones' ids, those that have a row.
+std::vector<bool> HavePhone(pg::Transaction& tx, const std::vector<std::int64_t>& by_phone) {
+  std::vector<bool> have(by_phone.size());
+  for (const pqxx::row& row : tx.Exec(kFindByPhone, pg::BigintArray(by_phone))) {
     have[static_cast<std::size_t>(row[0].as<std::int64_t>() - 1)] = true;
   }
   return have;
@@ -180,16 +174,17 @@ std::vector<std::int64_t> ResolvePairs(pg::Transaction& tx, const std::string& o
   const std::vector<bool> linked = Link(tx, outlet, addresses, pairs);
   std::vector<std::int64_t> ids(pairs.size());
   std::vector<std::size_t> others;  // somebody has a row under one of their addresses
-  std::vector<RecipientAddress> theirs;
+  std::vector<std::int64_t> by_phone, by_bsuid;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     ids[i] = pairs[i].by_phone;
     if (linked[i]) continue;
     others.push_back(i);
-    theirs.push_back(addresses[i]);
+    by_phone.push_back(pairs[i].by_phone);
+    by_bsuid.push_back(pairs[i].by_bsuid);
   }
   if (others.empty()) return ids;
-  const std::vector<bool> phone_known = HavePhone(tx, outlet, theirs);
-  const std::vector<Known> known = Find(tx, outlet, theirs);
+  const std::vector<bool> phone_known = HavePhone(tx, by_phone);
+  const std::vector<Known> known = Find(tx, by_bsuid);
   for (std::size_t k = 0; k < others.size(); ++k) {
     // The phone is this user id's since a moment ago, or another's: not sure enough to change.
     if (phone_known[k] || known[k].id == 0) continue;
@@ -206,7 +201,11 @@ std::vector<std::int64_t> ResolveRecipients(pg::Transaction& tx, const std::stri
   std::vector<std::int64_t> ids(addresses.size());
   if (addresses.empty()) return ids;
   const std::string key = pg::BytesField(tx.ExecOne(kKey)[0]);
-  const std::vector<Known> known = Find(tx, outlet, addresses);
+  std::vector<std::int64_t> by_bsuid;
+  for (const RecipientAddress& address : addresses) {
+    by_bsuid.push_back(address.bsuid.empty() ? 0 : IdOf(key, outlet, 'b', address.bsuid));
+  }
+  const std::vector<Known> known = Find(tx, by_bsuid);
   // In one order, so that two of these never wait for each other in a circle.
   std::map<std::pair<std::string, std::string>, std::vector<std::size_t>> to_link;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
@@ -217,7 +216,7 @@ std::vector<std::int64_t> ResolveRecipients(pg::Transaction& tx, const std::stri
     } else if (known[i].id != 0 && (address.phone.empty() || address.phone == known[i].phone)) {
       ids[i] = known[i].id;
     } else if (address.phone.empty()) {
-      ids[i] = IdOf(key, outlet, 'b', address.bsuid);
+      ids[i] = by_bsuid[i];
     } else {
       to_link[{address.phone, address.bsuid}].push_back(i);
     }

@@ -129,7 +129,18 @@ TEST_CASE("SettleUnknown: policy hold and used-up tries wait for a person", "[di
   f.Start({f.Id(1)}, "hold");
   f.Start({f.Id(2)}, "once");
   f.Record({f.Ended(1, AttemptState::kAmbiguous), f.Ended(2, AttemptState::kAmbiguous)});
-  CHECK(f.Sql("SELECT count(*) FROM unknowns") == "0");
+  f.Sql(
+      "UPDATE unknowns SET since = now() - interval '1 hour', sent_by = now() - interval '1 hour'");
+  f.Enqueue(f.Messages(3, 4));
+  f.Start(f.Ids(3, 4));
+  f.Record({f.Ended(3, AttemptState::kAmbiguous), f.Accepted(4)});
+  f.Sql(
+      "UPDATE unknowns SET since = now() - interval '1 hour', sent_by = now() - interval '1 hour'");
+  f.Apply({f.Status(4, AttemptState::kDelivered)});  // evidence
+  const auto settled = f.store.SettleUnknown(absl::Minutes(2), 10, f.Deadline());
+  REQUIRE_THAT(settled, IsOk());
+  REQUIRE(settled->size() == 1);
+  CHECK(settled->front().entry.message_id == f.Id(3));
   CHECK(f.State(1) == MessageState::kUnknown);
   CHECK(f.State(2) == MessageState::kUnknown);
 }

@@ -33,10 +33,6 @@ constexpr pg::Query kLanesNamed{
     "dispatcher.lanes_of_named",
     "SELECT DISTINCT lane_id FROM messages WHERE day = $1::date AND id = ANY($2::text[])"
     " AND outlet_id = $3"};
-constexpr pg::Query kAnyUnknown{
-    "dispatcher.any_unknown",
-    "SELECT 1 FROM messages WHERE day = $1::date AND id = ANY($2::text[]) AND lane_id = $3"
-    " AND state = 7 LIMIT 1"};
 
 // Without locks: reading a long lane must not stop it. Whether they still are UNKNOWN is looked at
 // again under the locks.
@@ -67,23 +63,15 @@ std::set<std::string> LanesOf(pg::Transaction& tx, const std::string& outlet,
 
 // The final state that keeps a lane from sending anything more; kNone: it may send.
 LaneState Over(const LaneRow& lane) {
-  if (lane.lane.state == LaneState::kCancelled) return LaneState::kCancelled;
-  if (lane.lane.state == LaneState::kExpired || lane.past_end) return LaneState::kExpired;
-  return LaneState::kNone;
-}
-
-bool AnyUnknown(pg::Transaction& tx, const std::string& lane_id,
-                const std::vector<std::string>& ids) {
-  for (const auto& [day, of_day] : ByDay(ids)) {
-    if (tx.ExecMaybe(kAnyUnknown, day, pg::TextArray(of_day), lane_id)) return true;
+  if (lane.lane.state == LaneState::kRunning || lane.lane.state == LaneState::kPaused) {
+    return lane.past_end ? LaneState::kExpired : LaneState::kNone;
   }
-  return false;
+  return lane.lane.state;
 }
 
-// Locks the lanes in their order. A CLOSED one in which something is to be sent again runs again.
+// Locks the lanes in their order.
 absl::Status TakeLanes(pg::Transaction& tx, const std::string& outlet, const UnknownToResolve& what,
-                       const std::vector<std::string>& ids, LedgerEvents& events,
-                       ResolveResult& result) {
+                       const std::vector<std::string>& ids) {
   std::set<std::string> lanes;
   if (what.lane_id.empty()) {
     lanes = LanesOf(tx, outlet, ids);
@@ -98,10 +86,6 @@ absl::Status TakeLanes(pg::Transaction& tx, const std::string& outlet, const Unk
       if (what.lane_id.empty()) continue;  // refused message by message
       lane->lane.state = over;
       return WrongLaneState(lane->lane, "sent from again");
-    }
-    if (lane->lane.state == LaneState::kClosed && AnyUnknown(tx, id, ids)) {
-      SetLaneState(tx, lane->lane, LaneState::kRunning, "", events);
-      result.reopened.push_back(lane->lane);
     }
   }
   return absl::OkStatus();
@@ -158,7 +142,7 @@ absl::Status Resolve(pg::Transaction& tx, const std::string& outlet, const Unkno
   const bool named = what.lane_id.empty();
   const std::vector<std::string> ids = named ? what.message_ids : UnknownOf(tx, what);
   result.more = !named && ids.size() == kMostAtOnce;
-  KABAR_RETURN_IF_ERROR(TakeLanes(tx, outlet, what, ids, events, result));
+  KABAR_RETURN_IF_ERROR(TakeLanes(tx, outlet, what, ids));
   LedgerBatch batch;
   batch.Load(tx, ids);
   std::set<std::string> seen;
