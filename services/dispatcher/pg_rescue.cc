@@ -32,7 +32,8 @@ constexpr pg::Query kSettleable{
     "dispatcher.settleable",
     "SELECT u.message_id, u.attempt FROM unknowns u"
     " JOIN lanes l ON l.id = u.lane_id JOIN sender_evidence e ON e.sender_id = u.sender_id"
-    " WHERE NOT u.for_person AND u.since <= clock_timestamp() - $1::bigint * interval '1 millisecond'"
+    " WHERE NOT u.for_person AND u.since <= clock_timestamp() - $1::bigint * interval '1 "
+    "millisecond'"
     "  AND l.state IN (1, 2) AND e.send_answered > u.sent_by"
     "  AND NOT EXISTS (SELECT 1 FROM webhook_journal j WHERE j.applied < j.size"
     "   AND j.received_at <= u.since + $1::bigint * interval '1 millisecond')"
