@@ -181,11 +181,11 @@ Parsed TryParse(const std::string& text, const std::string& region) {
   Parsed out;
   out.parsed = Util().Parse(text, region, &out.number) == PhoneNumberUtil::NO_PARSING_ERROR;
   if (!out.parsed) return out;
-  out.valid = Util().IsValidNumber(out.number);
-  if (out.valid) {
-    const auto type = Util().GetNumberType(out.number);
-    out.mobile = type == PhoneNumberUtil::MOBILE || type == PhoneNumberUtil::FIXED_LINE_OR_MOBILE;
-  }
+  // A number is valid when it is of some type: asked once, since each look at a type is a dozen
+  // regular expressions.
+  const auto type = Util().GetNumberType(out.number);
+  out.valid = type != PhoneNumberUtil::UNKNOWN;
+  out.mobile = type == PhoneNumberUtil::MOBILE || type == PhoneNumberUtil::FIXED_LINE_OR_MOBILE;
   return out;
 }
 

@@ -44,7 +44,9 @@ absl::Status Importer::Finish() {
     return base::Error(absl::StatusCode::kInvalidArgument, "FILE_EMPTY",
                        "the file holds nothing; its first row must name the columns");
   }
-  return Flush();
+  KABAR_RETURN_IF_ERROR(Flush());
+  while (!writing_.empty()) KABAR_RETURN_IF_ERROR(AwaitOldest());
+  return absl::OkStatus();
 }
 
 absl::Status Importer::OnRecord(const CsvRecord& record) {
@@ -57,6 +59,7 @@ absl::Status Importer::OnRecord(const CsvRecord& record) {
     return absl::OkStatus();
   }
   ++report_.accepted;
+  if (chunk_.empty()) chunk_behind_ = report_.rows - 1;
   chunk_.push_back(std::move(row));
   return chunk_.size() >= options_.chunk_rows ? Flush() : absl::OkStatus();
 }
@@ -99,19 +102,52 @@ void Importer::Refuse(const CsvRecord& record, RowProblem problem) {
 
 absl::Status Importer::Flush() {
   if (chunk_.empty()) return absl::OkStatus();
-  absl::StatusOr<ChunkCounts> counts = write_(absl::MakeSpan(chunk_));
+  Writing& next = writing_.emplace_back();
+  next.behind = chunk_behind_;
+  next.rows.swap(chunk_);
+  chunk_.reserve(options_.chunk_rows);
+  for (const ImportRow& row : next.rows) {
+    next.keys.insert(absl::StrCat("p", row.phone));
+    if (!row.bsuid.empty()) next.keys.insert(absl::StrCat("b", row.bsuid));
+    if (!row.tracking_number.empty()) next.keys.insert(absl::StrCat("t", row.tracking_number));
+  }
+  while (MustWait(next)) {
+    if (absl::Status status = AwaitOldest(); !status.ok()) {
+      writing_.pop_back();  // never begun
+      return status;
+    }
+  }
+  next.counts =
+      std::async(std::launch::async, [this, &next] { return write_(absl::MakeSpan(next.rows)); });
+  return absl::OkStatus();
+}
+
+bool Importer::MustWait(const Writing& next) const {
+  if (writing_.size() > options_.writers) return true;
+  for (const Writing& before : writing_) {
+    if (&before == &next) break;
+    for (const std::string& key : next.keys) {
+      if (before.keys.contains(key)) return true;
+    }
+  }
+  return false;
+}
+
+absl::Status Importer::AwaitOldest() {
+  const absl::StatusOr<ChunkCounts> counts = writing_.front().counts.get();
+  const int64_t behind = writing_.front().behind;
+  writing_.pop_front();
   if (!counts.ok()) {
-    return base::Annotate(counts.status(),
-                          absl::StrCat("the import stopped behind row ",
-                                       report_.rows - static_cast<int64_t>(chunk_.size()),
-                                       " of the data; import the same file again, rows already "
-                                       "taken change nothing"));
+    return base::Annotate(
+        counts.status(),
+        absl::StrCat(
+            "the import stopped behind row ", behind,
+            " of the data; import the same file again, rows already taken change nothing"));
   }
   report_.counts.contacts_created += counts->contacts_created;
   report_.counts.contacts_updated += counts->contacts_updated;
   report_.counts.shipments_created += counts->shipments_created;
   report_.counts.shipments_updated += counts->shipments_updated;
-  chunk_.clear();
   return absl::OkStatus();
 }
 

@@ -1,11 +1,15 @@
 // A file from its bytes to the report: reads, checks, hands rows on in chunks and keeps the
-// account. Memory: one chunk, one record and the report's bounded parts, whatever the file's size.
+// account. While chunks are written the next one is read; chunks that name a same person or
+// shipment are written one after the other, in the file's order, since later rows win. Memory: one
+// chunk more than are written at once, one record and the report's bounded parts, whatever the
+// file's size.
 //
 //   Importer importer(options, [&](absl::Span<ImportRow> rows) { return store...; });
 //   for (piece) importer.Feed(piece);
 //   importer.Finish(); importer.report();
 //
-// Thread safety: one thread. Blocks: as `write` does. Errors: those of the file as a whole
+// Thread safety: one thread; `write` is called on others, `writers` at once at most, and never
+// after the importer's end. Blocks: as `write` does. Errors: those of the file as a whole
 // (import_columns.h, csv_reader.h, FILE_EMPTY) and those of `write`; bad rows are no errors but
 // stand in the report, whose figures always add up: rows = accepted + refused.
 #ifndef KABAR_SERVICES_CONTACTS_IMPORTER_H_
@@ -14,11 +18,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <future>
+#include <list>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -35,6 +42,7 @@ struct ImportOptions {
   char delimiter = 0;
   absl::TimeZone zone = absl::UTCTimeZone();  // of times without one
   std::size_t chunk_rows = 2000;
+  std::size_t writers = 1;  // chunks that are written at once
   std::size_t max_problems = 1000;
   std::size_t max_refused_bytes = 3 * 1024 * 1024;
 };
@@ -75,14 +83,25 @@ class Importer {
   absl::Status OnHeader(const CsvRecord& record);
   void Refuse(const CsvRecord& record, RowProblem problem);
   absl::Status Flush();
+  // A chunk under way.
+  struct Writing {
+    int64_t behind = 0;  // rows of the file before it
+    std::vector<ImportRow> rows = {};
+    absl::flat_hash_set<std::string> keys = {};  // of the people and shipments that it names
+    std::future<absl::StatusOr<ChunkCounts>> counts = {};
+  };
+  bool MustWait(const Writing& next) const;
+  absl::Status AwaitOldest();
 
   ImportOptions options_;
   WriteChunk write_;
   CsvReader reader_;
   std::optional<ImportColumns> columns_;
   std::vector<ImportRow> chunk_;
+  int64_t chunk_behind_ = 0;
   ImportReport report_;
   std::string header_csv_;
+  std::list<Writing> writing_;  // in the file's order; last, so that it ends first
 };
 
 // One line of CSV, quoted where needed, with "\n".

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "libs/testing/status_matchers.h"
 #include "services/contacts/import_chunk.h"
 
@@ -181,6 +183,64 @@ TEST_CASE("Importer: an error of the store says how far it came", "[import]") {
   });
   const absl::Status status = importer.Feed("hp\n081234567890\n081234567891\n081234567892\n");
   CHECK_THAT(status, testing::StatusIs(absl::StatusCode::kUnavailable, "behind row 1"));
+}
+
+// Of two chunks: whether the second was begun before the first ended. A first chunk that is not
+// followed gives up after `patience`.
+bool WrittenAtOnce(const std::string& file, absl::Duration patience) {
+  absl::Notification second_began;
+  bool at_once = false;
+  Importer importer({.chunk_rows = 1, .writers = 2},
+                    [&](absl::Span<ImportRow> rows) -> absl::StatusOr<ChunkCounts> {
+                      if (rows[0].contact.name == "first") {
+                        at_once = second_began.WaitForNotificationWithTimeout(patience);
+                      } else {
+                        second_began.Notify();
+                      }
+                      return ChunkCounts{};
+                    });
+  REQUIRE_THAT(importer.Feed(file), testing::IsOk());
+  REQUIRE_THAT(importer.Finish(), testing::IsOk());
+  return at_once;
+}
+
+TEST_CASE("Importer: chunks of different people and shipments are written at once", "[import]") {
+  CHECK(WrittenAtOnce("nama,hp,resi\nfirst,081234567890,R1\nsecond,081234567891,R2\n",
+                      absl::Minutes(1)));
+}
+
+TEST_CASE("Importer: chunks that name the same one are written in the file's order", "[import]") {
+  // Long enough for a second writer to begin, were there nothing to hold it.
+  const absl::Duration patience = absl::Milliseconds(200);
+  CHECK_FALSE(
+      WrittenAtOnce("nama,hp,resi\nfirst,081234567890,R1\nsecond,081234567890,R2\n", patience));
+  CHECK_FALSE(
+      WrittenAtOnce("nama,hp,resi\nfirst,081234567890,R1\nsecond,081234567891,R1\n", patience));
+  CHECK_FALSE(
+      WrittenAtOnce("nama,hp,resi,bsuid\nfirst,081234567890,R1,ID.1\n"
+                    "second,081234567891,R2,ID.1\n",
+                    patience));
+}
+
+TEST_CASE("Importer: nothing is written behind a chunk that failed, but what was begun",
+          "[import]") {
+  absl::Mutex mutex;
+  std::vector<std::string> begun;
+  Importer importer({.chunk_rows = 1, .writers = 2},
+                    [&](absl::Span<ImportRow> rows) -> absl::StatusOr<ChunkCounts> {
+                      absl::MutexLock lock(&mutex);
+                      begun.push_back(rows[0].tracking_number);
+                      if (rows[0].tracking_number == "R1") {
+                        return absl::UnavailableError("no database");
+                      }
+                      return ChunkCounts{.shipments_created = 1};
+                    });
+  absl::Status status = importer.Feed(
+      "hp,resi\n081234567890,R1\n081234567891,R2\n081234567892,R3\n081234567893,R4\n");
+  if (status.ok()) status = importer.Finish();
+  CHECK_THAT(status, testing::StatusIs(absl::StatusCode::kUnavailable, "behind row 0"));
+  absl::MutexLock lock(&mutex);
+  for (const std::string& one : begun) CHECK((one == "R1" || one == "R2"));
 }
 
 TEST_CASE("MergeRows: one upsert a phone and a tracking number, later rows win", "[import]") {

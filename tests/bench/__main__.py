@@ -7,6 +7,7 @@
   tools/bench throttle    limits on the wire: the most in any window, how much of a limit is used
   tools/bench fairness    a trigger beside a large campaign, two campaigns of one number
   tools/bench claims      what a claim costs Redis with 5, 1,000 and 5,000 lanes
+  tools/bench import      1,000,000 rows of contacts and shipments beside a plain COPY of them
   tools/bench templates   renders/s beside Handlebars.js, milliseconds of a RenderBatch
   tools/bench cloudsim    the simulator alone: is it ever the bottleneck?
 
@@ -22,13 +23,14 @@ import claims
 import cloudsim
 import fairness
 import idle
+import imports
 import loop
 import peers
 import templates
 import throttle
 
 BENCHES = {"campaign": campaign, "loop": loop, "peers": peers, "idle": idle, "throttle": throttle,
-           "fairness": fairness, "claims": claims, "templates": templates,
+           "fairness": fairness, "claims": claims, "import": imports, "templates": templates,
            "cloudsim": cloudsim}
 
 
