@@ -4,6 +4,7 @@
   tools/bench loop        the same with sent, delivered and read of every message coming back
   tools/bench peers       the same job beside BullMQ in one run: the ratio
   tools/bench idle        what nothing to do costs, and how soon an enqueued message starts
+  tools/bench latency     from claim to request at half load
   tools/bench throttle    limits on the wire: the most in any window, how much of a limit is used
   tools/bench fairness    a trigger beside a large campaign, two campaigns of one number
   tools/bench claims      what a claim costs Redis with 5, 1,000 and 5,000 lanes
@@ -24,13 +25,14 @@ import cloudsim
 import fairness
 import idle
 import imports
+import latency
 import loop
 import peers
 import templates
 import throttle
 
 BENCHES = {"campaign": campaign, "loop": loop, "peers": peers, "idle": idle, "throttle": throttle,
-           "fairness": fairness, "claims": claims, "import": imports, "templates": templates,
+           "fairness": fairness, "latency": latency, "claims": claims, "import": imports, "templates": templates,
            "cloudsim": cloudsim}
 
 

@@ -39,14 +39,15 @@ def _percent(stack, seconds):
     return {n: round((after[n] - before[n]) / seconds / 1e4, 3) for n in after if n in before}
 
 
-def _message(pb, n):
+def message(pb, n):
+    """The n-th message to enqueue: its id, recipient and text follow from n."""
     day, alphabet = time.strftime("%Y%m%d", time.gmtime()), "abcdefghijklmnopqrstuvwxyz234567"
     digits = "".join(alphabet[(n >> 5 * i) & 31] for i in range(26))
-    message = pb.OutgoingMessage(
+    outgoing = pb.OutgoingMessage(
         id=f"{day}-{digits}", contact_id=f"con_{n}", phone=f"+62812{10_000_000 + n}",
         provider_form=pb.ProviderForm(name="paket_terkirim", language="id", parameters=["Budi", "R1", "Bogor"]))
-    message.render_time.GetCurrentTime()
-    return message
+    outgoing.render_time.GetCurrentTime()
+    return outgoing
 
 
 def _accepted(stack):
@@ -58,7 +59,7 @@ def _wake(client, stack, lane, n):
     pb, before = client.pb.dispatcher, _accepted(stack)
     time.sleep(random.uniform(0.2, 0.3))
     called = time.time()
-    client.dispatcher.Enqueue(pb.EnqueueRequest(lane_id=lane, messages=[_message(pb, n)]))
+    client.dispatcher.Enqueue(pb.EnqueueRequest(lane_id=lane, messages=[message(pb, n)]))
     end = time.monotonic() + WAKE_S
     while _accepted(stack) == before:
         if time.monotonic() > end:

@@ -117,12 +117,19 @@ def _buckets(stack, part, name):
             for le, count in re.findall(rf'^{name}_bucket{{le="([^"]+)"}} (\S+)$', text, re.M)}
 
 
-def quantile_ms(stack, parts, name, q):
-    """Of the parts' histograms together, as Prometheus estimates it: evenly within a bucket."""
+def histogram(stack, parts, name):
+    """The parts' histograms together: {upper bound in seconds: observations up to it}."""
     total = {}
     for part in parts:
         for le, count in _buckets(stack, part, name).items():
             total[le] = total.get(le, 0) + count
+    return total
+
+
+def quantile_ms(total, q, before=None):
+    """Of a histogram's observations (since `before`), as Prometheus estimates it: evenly within a
+    bucket."""
+    total = {le: count - (before or {}).get(le, 0) for le, count in total.items()}
     bounds = sorted(total)
     if not bounds or not total[bounds[-1]]:
         return None
