@@ -19,7 +19,9 @@ namespace {
 // What is known of the attempt before goes to `attempts`, since the row tells of the latest only.
 // Their lane is looked at afterwards, or the planner might read the whole lane to find them.
 // verdict: 1 stays QUEUED (not due), 0 stays QUEUED (stale), 2 SENDING, 10 SUPPRESSED. The window
-// is held to be closed a minute early, so that it does not close on the way.
+// is held to be closed a minute early, so that it does not close on the way. A person of two ids is
+// judged by both, whichever the message names: what was written for the one while the other was
+// being linked to it holds too. While the queue may still hold him as two he waits a moment.
 constexpr pg::Query kStart{
     "dispatcher.start_attempts",
     "WITH locked AS MATERIALIZED ("
@@ -28,20 +30,29 @@ constexpr pg::Query kStart{
     "  WHERE m.day = $1::date AND m.id = ANY($2::text[]) AND m.state = 1"
     "  ORDER BY m.id FOR UPDATE OF m"
     "), judged AS MATERIALIZED ("
-    "  SELECT k.id, k.recipient_id, k.not_before, x.reason, k.attempt, k.attempt_state,"
-    "    k.provider_id, k.reason AS attempt_reason, k.started_at,"
+    "  SELECT k.id, COALESCE(p.id, k.recipient_id) AS recipient_id, x.reason, k.attempt,"
+    "    CASE WHEN p.untold THEN clock_timestamp() + interval '1 second' ELSE k.not_before END"
+    "      AS not_before, k.attempt_state, k.provider_id, k.reason AS attempt_reason, k.started_at,"
     "    CASE WHEN x.reason IS NOT NULL THEN 10"
     "         WHEN k.rendered_at IS NULL"
     "           OR k.rendered_at < clock_timestamp() - $6::bigint * interval '1 second' THEN 0"
-    "         WHEN k.not_before > clock_timestamp() THEN 1"
+    "         WHEN p.untold OR k.not_before > clock_timestamp() THEN 1"
     "         ELSE 2 END AS verdict,"
     "    COALESCE(w.last_inbound_at > clock_timestamp() - interval '23 hours 59 minutes', false)"
     "      AS window_open"
     "  FROM locked k"
     "  LEFT JOIN LATERAL ("
-    "    SELECT s.reason FROM suppressions s WHERE s.recipient_id = k.recipient_id"
+    "    SELECT r.id, r.given_up_id, NOT r.queue_told AS untold FROM recipients r"
+    "      WHERE r.id = k.recipient_id UNION ALL"
+    "    SELECT r.id, r.given_up_id, NOT r.queue_told FROM recipients r"
+    "      WHERE r.given_up_id = k.recipient_id LIMIT 1) p ON true"
+    "  LEFT JOIN LATERAL ("
+    "    SELECT s.reason FROM suppressions s"
+    "      WHERE s.recipient_id = ANY(ARRAY[k.recipient_id, p.id, p.given_up_id])"
     "      AND s.purpose IN ('', $5) AND s.until > clock_timestamp() LIMIT 1) x ON true"
-    "  LEFT JOIN windows w ON w.sender_id = $4 AND w.recipient_id = k.recipient_id"
+    "  LEFT JOIN LATERAL ("
+    "    SELECT max(v.last_inbound_at) AS last_inbound_at FROM windows v WHERE v.sender_id = $4"
+    "      AND v.recipient_id = ANY(ARRAY[k.recipient_id, p.id, p.given_up_id])) w ON true"
     "  WHERE k.lane_id = $3"
     "), kept AS ("
     "  INSERT INTO attempts (day, message_id, attempt, state, provider_id, reason, started_at)"
@@ -50,6 +61,7 @@ constexpr pg::Query kStart{
     "  ON CONFLICT (day, message_id, attempt) DO NOTHING"
     "), changed AS ("
     "  UPDATE messages m SET state = j.verdict, reason = COALESCE(j.reason, ''),"
+    "    recipient_id = j.recipient_id,"
     "    attempt = m.attempt + CASE WHEN j.verdict = 2 THEN 1 ELSE 0 END,"
     "    attempt_state = CASE WHEN j.verdict = 2 THEN 0 ELSE m.attempt_state END,"
     "    provider_id = CASE WHEN j.verdict = 2 THEN '' ELSE m.provider_id END,"

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "services/dispatcher/pg_recipients.h"
 
 namespace kabar::dispatcher {
 namespace {
@@ -346,6 +347,14 @@ void LedgerBatch::SaveSideTables(pg::Transaction& tx) {
                          .entry = {.message_id = row.id,
                                    .recipient_id = row.recipient_id,
                                    .not_before = row.not_before.value_or(absl::InfinitePast())}});
+  }
+  // The queue knows a person by one id alone.
+  std::vector<std::int64_t> ids;
+  for (const Store::Requeued& one : requeued_) ids.push_back(one.entry.recipient_id);
+  const std::map<std::int64_t, std::int64_t> given_up = GivenUp(tx, ids);
+  for (Store::Requeued& one : requeued_) {
+    const auto now = given_up.find(one.entry.recipient_id);
+    if (now != given_up.end()) one.entry.recipient_id = now->second;
   }
 }
 

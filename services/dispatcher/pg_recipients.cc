@@ -40,6 +40,21 @@ constexpr pg::Query kLink{"dispatcher.link_recipients",
                           " FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[])"
                           "   WITH ORDINALITY AS u(id, phone, bsuid, given_up_id, n) ORDER BY u.n"
                           " ON CONFLICT DO NOTHING RETURNING id, given_up_id"};
+// User ids without a phone. Whoever has just linked one has the word: no row then.
+constexpr pg::Query kAddAlone{"dispatcher.add_user_ids_alone",
+                              "INSERT INTO recipients (id, outlet_id, phone, bsuid, given_up_id)"
+                              " SELECT u.id, $1, '', u.bsuid, u.id"
+                              " FROM unnest($2::bigint[], $3::text[])"
+                              "   WITH ORDINALITY AS u(id, bsuid, n) ORDER BY u.n"
+                              " ON CONFLICT DO NOTHING RETURNING id"};
+// The queue may hold the id that is given up here.
+constexpr pg::Query kLinkAlone{
+    "dispatcher.link_user_id_alone",
+    "UPDATE recipients SET id = $2, phone = $3, queue_told = false"
+    " WHERE given_up_id = $1 AND phone = ''"};
+constexpr pg::Query kGivenUp{
+    "dispatcher.given_up_ids",
+    "SELECT given_up_id, id FROM recipients WHERE given_up_id = ANY($1::bigint[])"};
 // What holds for one of two (of) holds for the other (also) from now on.
 constexpr pg::Query kMergeWindows{
     "dispatcher.merge_windows",
@@ -104,7 +119,7 @@ std::int64_t IdOf(const std::string& key, const std::string& outlet, char kind,
 
 struct Known {
   std::int64_t id = 0;  // 0: no row
-  std::string phone = {};
+  std::string phone = {};  // empty: not known
 };
 
 // By the ids of their user ids; 0 for who has none.
@@ -134,6 +149,18 @@ struct Pair {
   std::int64_t by_bsuid = 0;
 };
 
+// What holds for either of these two is to hold for both.
+void Merge(pg::Transaction& tx, const std::string& outlet, const std::vector<Pair>& pairs) {
+  pg::ArrayBuilder of, also;
+  for (const Pair& pair : pairs) {
+    of.Add(pair.by_bsuid), also.Add(pair.by_phone);
+    of.Add(pair.by_phone), also.Add(pair.by_bsuid);
+  }
+  const std::string ofs = std::move(of).Finish(), alsos = std::move(also).Finish();
+  tx.Exec(kMergeWindows, ofs, alsos, outlet);
+  tx.Exec(kMergeSuppressions, ofs, alsos);
+}
+
 // Makes one identity of each two, where nobody knows either address; the phone's id stays.
 // Returns which were made.
 std::vector<bool> Link(pg::Transaction& tx, const std::string& outlet,
@@ -147,24 +174,53 @@ std::vector<bool> Link(pg::Transaction& tx, const std::string& outlet,
     given_up.Add(pairs[i].by_bsuid);
   }
   std::set<std::pair<std::int64_t, std::int64_t>> made;
-  pg::ArrayBuilder of, also;
+  std::vector<Pair> to_merge;
   for (const pqxx::row& row :
        tx.Exec(kLink, outlet, std::move(ids).Finish(), std::move(phones).Finish(),
                std::move(bsuids).Finish(), std::move(given_up).Finish())) {
-    const auto id = row[0].as<std::int64_t>(), given_up_id = row[1].as<std::int64_t>();
-    made.emplace(id, given_up_id);
-    of.Add(given_up_id), also.Add(id);
-    of.Add(id), also.Add(given_up_id);
+    to_merge.push_back({row[0].as<std::int64_t>(), row[1].as<std::int64_t>()});
+    made.emplace(to_merge.back().by_phone, to_merge.back().by_bsuid);
   }
   std::vector<bool> linked(pairs.size());
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     linked[i] = made.count({pairs[i].by_phone, pairs[i].by_bsuid}) > 0;
   }
-  if (made.empty()) return linked;
-  const std::string ofs = std::move(of).Finish(), alsos = std::move(also).Finish();
-  tx.Exec(kMergeWindows, ofs, alsos, outlet);
-  tx.Exec(kMergeSuppressions, ofs, alsos);
+  if (!made.empty()) Merge(tx, outlet, to_merge);
   return linked;
+}
+
+// The user id has a row without a phone. It stays alone if somebody links the phone meanwhile: not
+// sure enough then.
+void LinkAlone(pg::Transaction& tx, const std::string& outlet, const std::string& phone,
+               const Pair& pair) {
+  const absl::Status linked = tx.Savepoint([&] {
+    tx.Exec(kLinkAlone, pair.by_bsuid, pair.by_phone, phone);
+    return absl::OkStatus();
+  });
+  if (linked.ok()) Merge(tx, outlet, {pair});
+}
+
+// User ids of which no phone is known, with their own ids; theirs are known afterwards.
+void AddAlone(pg::Transaction& tx, const std::string& outlet,
+              std::map<std::string, std::int64_t>& by_bsuid) {
+  pg::ArrayBuilder ids, bsuids;
+  for (const auto& [bsuid, id] : by_bsuid) ids.Add(id), bsuids.Add(bsuid);
+  std::set<std::int64_t> added;
+  for (const pqxx::row& row :
+       tx.Exec(kAddAlone, outlet, std::move(ids).Finish(), std::move(bsuids).Finish())) {
+    added.insert(row[0].as<std::int64_t>());
+  }
+  std::vector<std::string> others;
+  std::vector<std::int64_t> own;
+  for (const auto& [bsuid, id] : by_bsuid) {
+    if (added.count(id) > 0) continue;
+    others.push_back(bsuid);
+    own.push_back(id);
+  }
+  const std::vector<Known> known = Find(tx, own);
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    if (known[i].id != 0) by_bsuid[others[i]] = known[i].id;
+  }
 }
 
 // Each address has both, which are not known as one identity; no two are equal.
@@ -188,10 +244,33 @@ std::vector<std::int64_t> ResolvePairs(pg::Transaction& tx, const std::string& o
   for (std::size_t k = 0; k < others.size(); ++k) {
     // The phone is this user id's since a moment ago, or another's: not sure enough to change.
     if (phone_known[k] || known[k].id == 0) continue;
+    if (known[k].phone.empty()) {
+      LinkAlone(tx, outlet, addresses[others[k]].phone, pairs[others[k]]);
+      continue;
+    }
     // A phone that changed: the identity stays with the user id, unless the phone has refused.
     if (!tx.ExecMaybe(kSuppressed, ids[others[k]])) ids[others[k]] = known[k].id;
   }
   return ids;
+}
+
+// By phone and user id: who has them, as places in the batch.
+using ToLink = std::map<std::pair<std::string, std::string>, std::vector<std::size_t>>;
+
+void LinkAll(pg::Transaction& tx, const std::string& outlet, const std::string& key,
+             const ToLink& to_link, std::vector<std::int64_t>& ids) {
+  std::vector<RecipientAddress> both;
+  std::vector<Pair> pairs;
+  for (const auto& [pair, places] : to_link) {
+    both.push_back({pair.first, pair.second});
+    pairs.push_back({IdOf(key, outlet, 'p', pair.first), IdOf(key, outlet, 'b', pair.second)});
+  }
+  const std::vector<std::int64_t> resolved = ResolvePairs(tx, outlet, both, pairs);
+  std::size_t next = 0;
+  for (const auto& [pair, places] : to_link) {
+    for (const std::size_t place : places) ids[place] = resolved[next];
+    ++next;
+  }
 }
 
 }  // namespace
@@ -207,7 +286,8 @@ std::vector<std::int64_t> ResolveRecipients(pg::Transaction& tx, const std::stri
   }
   const std::vector<Known> known = Find(tx, by_bsuid);
   // In one order, so that two of these never wait for each other in a circle.
-  std::map<std::pair<std::string, std::string>, std::vector<std::size_t>> to_link;
+  ToLink to_link;
+  std::map<std::string, std::int64_t> alone;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     const RecipientAddress& address = addresses[i];
     if (address.phone.empty() && address.bsuid.empty()) continue;
@@ -216,25 +296,33 @@ std::vector<std::int64_t> ResolveRecipients(pg::Transaction& tx, const std::stri
     } else if (known[i].id != 0 && (address.phone.empty() || address.phone == known[i].phone)) {
       ids[i] = known[i].id;
     } else if (address.phone.empty()) {
-      ids[i] = by_bsuid[i];
+      alone[address.bsuid] = by_bsuid[i];
     } else {
       to_link[{address.phone, address.bsuid}].push_back(i);
     }
   }
-  if (to_link.empty()) return ids;
-  std::vector<RecipientAddress> both;
-  std::vector<Pair> pairs;
-  for (const auto& [pair, places] : to_link) {
-    both.push_back(addresses[places.front()]);
-    pairs.push_back({IdOf(key, outlet, 'p', pair.first), IdOf(key, outlet, 'b', pair.second)});
-  }
-  const std::vector<std::int64_t> resolved = ResolvePairs(tx, outlet, both, pairs);
-  std::size_t next = 0;
-  for (const auto& [pair, places] : to_link) {
-    for (const std::size_t place : places) ids[place] = resolved[next];
-    ++next;
+  if (!to_link.empty()) LinkAll(tx, outlet, key, to_link, ids);
+  if (alone.empty()) return ids;
+  AddAlone(tx, outlet, alone);  // after the links of the same batch
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    if (ids[i] == 0 && !addresses[i].bsuid.empty()) ids[i] = alone.at(addresses[i].bsuid);
   }
   return ids;
+}
+
+std::map<std::int64_t, std::int64_t> GivenUp(pg::Transaction& tx,
+                                             const std::vector<std::int64_t>& ids) {
+  std::map<std::int64_t, std::int64_t> now;
+  if (ids.empty()) return now;
+  for (const pqxx::row& row : tx.Exec(kGivenUp, pg::BigintArray(ids))) {
+    now[row[0].as<std::int64_t>()] = row[1].as<std::int64_t>();
+  }
+  return now;
+}
+
+std::int64_t NowKnownAs(pg::Transaction& tx, std::int64_t id) {
+  const auto now = GivenUp(tx, {id});
+  return now.empty() ? id : now.begin()->second;
 }
 
 void OpenWindowFor(pg::Transaction& tx, const std::string& sender_id, std::int64_t recipient_id,

@@ -3,12 +3,15 @@
 //
 // An id follows from the address alone (63 bits of a keyed SHA-256), so a person who is only
 // written to needs no row. Two people of one installation share an id with a probability of n^2 /
-// 2^64: for 10,000,000 it is 0.000005. Rows stand for people of whom both addresses are known.
+// 2^64: for 10,000,000 it is 0.000005. Rows stand for people of whom both addresses are known; the
+// phone's id is theirs then, the user id's is given up. A user id without a known phone has a row
+// too (migration 0010 says why).
 //
 // Thread safety, blocking, errors: as pg::Transaction.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,12 +30,19 @@ struct RecipientAddress {
   "(SELECT p.id FROM (SELECT COALESCE((SELECT s.id FROM recipients s WHERE s.given_up_id" \
   " = " who "), " who                                                                     \
   "::bigint) AS id) root CROSS JOIN LATERAL (SELECT root.id UNION ALL"                    \
-  " SELECT o.given_up_id FROM recipients o WHERE o.id = root.id) p)"
+  " SELECT o.given_up_id FROM recipients o WHERE o.id = root.id"                         \
+  " AND o.given_up_id <> o.id) p)"
 
 // One id per address, in their order; 0 where both are empty. An address with both links them: what
 // was two identities becomes one.
 std::vector<std::int64_t> ResolveRecipients(pg::Transaction& tx, const std::string& outlet,
                                             const std::vector<RecipientAddress>& addresses);
+
+// Of these ids, those that were given up, with the id that is the person's now.
+std::map<std::int64_t, std::int64_t> GivenUp(pg::Transaction& tx,
+                                             const std::vector<std::int64_t>& ids);
+// The person's id, whichever of his ids this is.
+std::int64_t NowKnownAs(pg::Transaction& tx, std::int64_t id);
 
 // Of the identity and of every id that was merged into it, since messages still name those.
 void OpenWindowFor(pg::Transaction& tx, const std::string& sender_id, std::int64_t recipient_id,

@@ -47,6 +47,10 @@ class PgStore : public Store, public AdminStore {
   absl::StatusOr<std::vector<RecipientUse>> ListRecentRecipients(const std::string& portfolio_id,
                                                                  absl::Time deadline) override;
 
+  // pg_links.cc
+  absl::StatusOr<std::vector<Linked>> ListUntoldLinks(absl::Time deadline) override;
+  absl::Status NoteLinksTold(const std::vector<Linked>& links, absl::Time deadline) override;
+
   // pg_outcomes.cc
   absl::StatusOr<std::vector<Requeued>> RecordOutcomes(const std::vector<Outcome>& outcomes,
                                                        absl::Time deadline) override;

@@ -232,7 +232,8 @@ class Application {
         effects_.lanes.push_back(lane.id);
         break;
       case OutcomeAction::kCloseWindow:
-        effects_.closed_windows.push_back({sender.portfolio_id, sender.id, recipient});
+        effects_.closed_windows.push_back(
+            {sender.portfolio_id, sender.id, NowKnownAs(tx_, recipient)});
         break;
       case OutcomeAction::kOptOut:
       case OutcomeAction::kRest24h:
@@ -241,7 +242,8 @@ class Application {
     }
     if (status.decision.signal == whatsapp::ErrorSignal::kRate) NoteTooMuch(failed);
     if (status.decision.action == whatsapp::ErrorAction::kRetryRecipient) {
-      effects_.refused_pairs.push_back({sender.portfolio_id, sender.id, recipient});
+      effects_.refused_pairs.push_back(
+          {sender.portfolio_id, sender.id, NowKnownAs(tx_, recipient)});
     }
   }
 

@@ -111,6 +111,12 @@ class Queue {
   // The provider says that it is closed: messages to him count for the 24-hour limit again.
   virtual absl::Status CloseWindow(const std::string& portfolio_id, const std::string& sender_id,
                                    std::int64_t recipient_id, absl::Time deadline) = 0;
+  // People who were two recipients are one: what was counted for the id that they gave up (pair,
+  // place in the 24 hours, window) counts for theirs. `sender_ids`: the portfolio's.
+  virtual absl::Status JoinRecipients(const std::string& portfolio_id,
+                                      const std::vector<std::string>& sender_ids,
+                                      const std::vector<Store::Linked>& links,
+                                      absl::Time deadline) = 0;
   // 130429: the provider refused the request of this slot (ClaimedEntry::server_slot_us) as too
   // much. The number sends at half the speed and recovers by itself; refusals that say nothing new
   // count once, however many are told. True: this one lowered it.

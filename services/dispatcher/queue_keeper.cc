@@ -83,6 +83,7 @@ absl::Status QueueKeeper::Round() {
                      base::FormatRate(sender.throughput), " ", base::FormatRate(sender.pair_rate)),
         [&] { return queue_.PutSender(sender, clock_.Now() + kTimeout); }));
   }
+  KABAR_RETURN_IF_ERROR(TellLinks(portfolios, senders));
   std::set<std::string> open;
   for (const auto& lane : lanes) {
     open.insert(lane.id);
@@ -144,6 +145,24 @@ absl::Status QueueKeeper::Rebuild(const Portfolio& portfolio) {
             {{"portfolio_id", portfolio.id}, {"lanes", its_lanes.size()}});
   for (const auto& lane : its_lanes) swept_[lane.id] = clock_.Now();
   return absl::OkStatus();
+}
+
+absl::Status QueueKeeper::TellLinks(const std::vector<Portfolio>& portfolios,
+                                    const std::vector<Sender>& senders) {
+  KABAR_ASSIGN_OR_RETURN(const auto links, store_.ListUntoldLinks(clock_.Now() + kTimeout));
+  if (links.empty()) return absl::OkStatus();
+  for (const auto& portfolio : portfolios) {
+    const auto of_outlet =
+        Filter(links, [&](const auto& link) { return link.outlet_id == portfolio.outlet_id; });
+    if (of_outlet.empty()) continue;
+    std::vector<std::string> ids;
+    for (const auto& sender : senders) {
+      if (sender.portfolio_id == portfolio.id) ids.push_back(sender.id);
+    }
+    KABAR_RETURN_IF_ERROR(
+        queue_.JoinRecipients(portfolio.id, ids, of_outlet, clock_.Now() + kTimeout));
+  }
+  return store_.NoteLinksTold(links, clock_.Now() + kTimeout);
 }
 
 absl::Status QueueKeeper::Tell(const std::string& key, const std::string& what,

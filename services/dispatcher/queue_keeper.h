@@ -1,7 +1,8 @@
 // Keeps Redis equal to the ledger: builds it when it is new, restarted or emptied; puts lanes,
 // senders and portfolios into it when they change, and all of them again every `sweep`, since
 // others tell Redis too and may be overtaken; pushes ids that the ledger has QUEUED and Redis has
-// lost (the sweeper). Runs in one process at a time (the keeper role).
+// lost (the sweeper); tells it of people who were two recipients. Runs in one process at a time
+// (the keeper role).
 //
 // Thread safety: Start/Stop from one thread. Round() is one pass, for tests. Errors: logged and
 // tried again at the next pass.
@@ -42,6 +43,8 @@ class QueueKeeper {
   absl::Status BuildWhatIsNot();
   absl::Status Rebuild(const Portfolio& portfolio);
   absl::Status SweepLane(const Lane& lane);
+  absl::Status TellLinks(const std::vector<Portfolio>& portfolios,
+                         const std::vector<Sender>& senders);
   // How the numbers fare, as metrics, each second; zero where no keeper runs.
   absl::Status ShowHealth(const std::vector<Portfolio>& portfolios,
                           const std::vector<Sender>& senders);

@@ -154,6 +154,19 @@ absl::Status RedisQueue::CloseWindow(const std::string& portfolio_id, const std:
   return state_->pool.Command({"ZREM", key, absl::StrCat(recipient_id)}, deadline).status();
 }
 
+absl::Status RedisQueue::JoinRecipients(const std::string& portfolio_id,
+                                        const std::vector<std::string>& sender_ids,
+                                        const std::vector<Store::Linked>& links,
+                                        absl::Time deadline) {
+  RedisArgs args = {Micros(state_->early), absl::StrCat(sender_ids.size())};
+  args.insert(args.end(), sender_ids.begin(), sender_ids.end());
+  for (const Store::Linked& link : links) {
+    args.push_back(absl::StrCat(link.given_up));
+    args.push_back(absl::StrCat(link.recipient_id));
+  }
+  return state_->Run(state_->join_recipients, portfolio_id, args, deadline).status();
+}
+
 absl::StatusOr<std::int64_t> RedisQueue::LaneLength(const Lane& lane, absl::Time deadline) {
   const std::string prefix = RedisPrefix(lane.portfolio_id);
   const std::string list = absl::StrCat(prefix, "q:", lane.id);

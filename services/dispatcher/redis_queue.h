@@ -78,6 +78,10 @@ class RedisQueue : public Queue {
                           absl::Time deadline) override;
   absl::Status CloseWindow(const std::string& portfolio_id, const std::string& sender_id,
                            std::int64_t recipient_id, absl::Time deadline) override;
+  absl::Status JoinRecipients(const std::string& portfolio_id,
+                              const std::vector<std::string>& sender_ids,
+                              const std::vector<Store::Linked>& links,
+                              absl::Time deadline) override;
   absl::StatusOr<bool> SlowSender(const std::string& portfolio_id, const std::string& sender_id,
                                   std::int64_t slot_us, absl::Time deadline) override;
   absl::StatusOr<absl::Duration> RefusePair(const std::string& portfolio_id,

@@ -93,13 +93,15 @@ RedisQueue::State::State(RedisQueueOptions o, base::Clock& c)
       health(MakeScript("health", HealthLua())),
       put_portfolio(MakeScript("put_portfolio", PutPortfolioLua())),
       open_window(MakeScript("open_window", OpenWindowLua())),
+      join_recipients(MakeScript("join_recipients", JoinRecipientsLua())),
       read_quota(MakeScript("read_quota", ReadQuotaLua())),
       look(MakeScript("look", LookLua())),
       wake_connection(MakeConnectionOptions(options)) {}
 
 // What the keys mean, as part of the generation: with another number here, what an older version
-// built is built anew. 2: recipients' ids follow from their addresses.
-constexpr absl::string_view kMeaning = "/2";
+// built is built anew. 3: recipients' ids follow from their addresses, and who has two of them is
+// known by one alone (JoinRecipients).
+constexpr absl::string_view kMeaning = "/3";
 
 absl::StatusOr<std::string> RedisQueue::State::RunIdOf(redis::Connection& connection,
                                                        absl::Time deadline) {

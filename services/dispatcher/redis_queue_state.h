@@ -76,7 +76,7 @@ struct RedisQueue::State {
   redis::Pool pool;
   const redis::Script claim, reslot, give_back, push, put_lane, put_sender;
   const redis::Script slow_sender, refuse_pair, tell_sender, health;  // redis_health.cc
-  const redis::Script put_portfolio, open_window, read_quota;
+  const redis::Script put_portfolio, open_window, join_recipients, read_quota;
   const redis::Script look;  // redis_look.cc
   std::mutex mutex;
   struct Known {

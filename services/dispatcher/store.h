@@ -112,7 +112,9 @@ class Store {
 
   // -- claims and outcomes: the hot path ------------------------------------------------------
   // Compare-and-set QUEUED -> SENDING, attempt + 1, lease; one statement, the lane FOR SHARE.
-  // Skips what is not due, stale or gone; what is suppressed becomes SUPPRESSED. `claim` is a name
+  // Skips what is not due, stale or gone; what is suppressed, under whichever of the person's ids,
+  // becomes SUPPRESSED. A started message bears the person's id as it is now: claimed under another,
+  // its limits were not looked at, and it must go back unsent. `claim` is a name
   // of its own for each call. After UNKNOWN nothing of it may be sent, and an Outcome kReturned
   // that names the claim sends back what it may have started.
   virtual absl::StatusOr<StartResult> StartAttempts(const std::string& lane_id,
@@ -152,6 +154,16 @@ class Store {
   };
   virtual absl::StatusOr<std::vector<OpenWindow>> ListOpenWindows(const std::string& portfolio_id,
                                                                   absl::Time deadline) = 0;
+  // People who were two recipients, and whom the queue may hold as two (the oldest 1,000 by id).
+  // Nothing is sent to them until NoteLinksTold: what was sent under the one id must hold back what
+  // is claimed under the other.
+  struct Linked {
+    std::string outlet_id = {};
+    std::int64_t given_up = 0;
+    std::int64_t recipient_id = 0;  // the person's from now on
+  };
+  virtual absl::StatusOr<std::vector<Linked>> ListUntoldLinks(absl::Time deadline) = 0;
+  virtual absl::Status NoteLinksTold(const std::vector<Linked>& links, absl::Time deadline) = 0;
 
   // -- actions of the error table ----------------------------------------------------------------
   virtual absl::Status SetSenderState(const std::string& sender_id, SenderState state,

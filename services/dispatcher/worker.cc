@@ -223,6 +223,11 @@ void Worker::State::Prepare(const std::string& portfolio, const Claim& claim,
                {{"sender_id", claim.sender_id}, {"error", of_sender.status()}});
     return sender.Return(std::move(job), "SENDER_CREDENTIALS", clock.Now() + kCredentialsPause);
   }
+  if (message.recipient_id != slot.entry.recipient_id) {
+    // Linked or corrected since its id was pushed: the limits looked at are not those of whom it
+    // would go to. It comes again under his id.
+    return sender.Return(std::move(job), "RECIPIENT_CHANGED", absl::InfinitePast());
+  }
   if (slot.in_window && !message.window_open) {
     // Redis did not hear that it was closed, and counted no place for what goes as a template now.
     queue.CloseWindow(portfolio, claim.sender_id, message.recipient_id, clock.Now() + kRedisTimeout)

@@ -233,15 +233,15 @@ local function forget_waiting(lane)
   redis.call('UNLINK', P .. 'w:' .. lane)
 end
 
--- A message to him takes no new place any more: what waits for one goes to the front of its lane.
-local function release(r, now, early)
+-- A message to him takes no new place any more: what waits for one goes to the front of its lane, as
+-- his under `as` if that is his id now.
+local function release(r, now, early, as)
   local lines = redis.call('HGET', P .. 'who', r)
   if not lines then return end
   redis.call('HDEL', P .. 'who', r)
   for id, lane in string.gmatch(lines, '(%S+) ([^\n]+)') do
-    local item = id .. ' ' .. r
-    if redis.call('LREM', P .. 'w:' .. lane, 1, item) > 0 then
-      redis.call('LPUSH', P .. 'q:' .. lane, item)
+    if redis.call('LREM', P .. 'w:' .. lane, 1, id .. ' ' .. r) > 0 then
+      redis.call('LPUSH', P .. 'q:' .. lane, id .. ' ' .. (as or r))
       left_waiting(1)
       local s = set_ready(lane, now, early)
       if s then set_agenda(s, early) end

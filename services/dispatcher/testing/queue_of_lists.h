@@ -92,6 +92,17 @@ class QueueOfLists : public Queue {
                            absl::Time) override {
     return Tell([&] { --windows_; });
   }
+  // Portfolio and id of those who were two recipients.
+  std::vector<std::pair<std::string, std::int64_t>> Joined() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return joined_;
+  }
+  absl::Status JoinRecipients(const std::string& portfolio, const std::vector<std::string>&,
+                              const std::vector<Store::Linked>& links, absl::Time) override {
+    return Tell([&] {
+      for (const Store::Linked& link : links) joined_.emplace_back(portfolio, link.recipient_id);
+    });
+  }
   absl::StatusOr<bool> SlowSender(const std::string&, const std::string&, std::int64_t,
                                   absl::Time) override {
     KABAR_RETURN_IF_ERROR(Tell([] {}));
@@ -178,6 +189,7 @@ class QueueOfLists : public Queue {
   int windows_ = 0;
   int refused_pairs_ = 0;
   std::vector<QuotaUse> quota_uses_;
+  std::vector<std::pair<std::string, std::int64_t>> joined_;
 };
 
 }  // namespace kabar::dispatcher

@@ -18,6 +18,7 @@ class StoreOfLists : public Store {
   std::vector<Portfolio> portfolios;
   std::vector<Sender> senders;
   std::vector<Lane> lanes;
+  std::vector<Linked> untold;
 
   absl::StatusOr<std::vector<Portfolio>> ListAllPortfolios(absl::Time) override {
     return portfolios;
@@ -34,6 +35,11 @@ class StoreOfLists : public Store {
   absl::StatusOr<std::vector<struct OpenWindow>> ListOpenWindows(const std::string&,
                                                                  absl::Time) override {
     return windows;
+  }
+  absl::StatusOr<std::vector<Linked>> ListUntoldLinks(absl::Time) override { return untold; }
+  absl::Status NoteLinksTold(const std::vector<Linked>&, absl::Time) override {
+    untold.clear();
+    return absl::OkStatus();
   }
 
   absl::StatusOr<StartResult> StartAttempts(const std::string&, const std::vector<std::string>&,

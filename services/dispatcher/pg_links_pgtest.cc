@@ -1,0 +1,203 @@
+// People who were two recipients until both their addresses came together: the queue speaks of them
+// by one id, and what was written for either holds for both, whatever ran at the same time.
+#include <catch2/catch.hpp>
+
+#include "libs/base/clock.h"
+#include "services/dispatcher/pg_recipients.h"
+#include "services/dispatcher/queue_keeper.h"
+#include "services/dispatcher/testing/ledger_fixture.h"
+#include "services/dispatcher/testing/open_transaction.h"
+#include "services/dispatcher/testing/queue_of_lists.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+using testing::IsOk;
+
+constexpr char kPhone[] = "+628111";
+constexpr char kUserId[] = "ID.1";
+
+struct Links : LedgerFixture {
+  EnqueueResult EnqueueTo(int n, const std::string& phone, const std::string& bsuid) {
+    NewMessage message = Message(n);
+    message.phone = phone;
+    message.bsuid = bsuid;
+    return Enqueue({message});
+  }
+  std::int64_t IdOf(int n, const std::string& phone, const std::string& bsuid) {
+    return EnqueueTo(n, phone, bsuid).to_push.at(0).recipient_id;
+  }
+  // As the queue's keeper does it.
+  void TellQueue() {
+    const auto links = store.ListUntoldLinks(Deadline());
+    REQUIRE_THAT(links, IsOk());
+    REQUIRE_THAT(store.NoteLinksTold(*links, Deadline()), IsOk());
+  }
+  std::vector<std::int64_t> Resolve(pg::Transaction& tx, const std::string& phone,
+                                    const std::string& bsuid) {
+    return ResolveRecipients(tx, "toko-a", {{.phone = phone, .bsuid = bsuid}});
+  }
+};
+
+TEST_CASE("Links: nothing is sent to who was two until the queue knows him as one",
+          "[dispatcher]") {
+  Links f;
+  const std::int64_t alone = f.IdOf(1, "", kUserId);
+  REQUIRE(f.Start({f.Id(1)}).started.size() == 1);
+  f.IdOf(2, "", kUserId);
+  const std::int64_t one = f.IdOf(3, kPhone, kUserId);
+  REQUIRE(one != alone);
+  const auto links = f.store.ListUntoldLinks(f.Deadline());
+  REQUIRE_THAT(links, IsOk());
+  REQUIRE(links->size() == 1);
+  CHECK((*links)[0].outlet_id == "toko-a");
+  CHECK((*links)[0].given_up == alone);
+  CHECK((*links)[0].recipient_id == one);
+
+  // Under whichever id: back to the queue under the one that stays, for a moment later.
+  const StartResult waits = f.Start({f.Id(2), f.Id(3)});
+  CHECK(waits.started.empty());
+  REQUIRE(waits.not_due.size() == 2);
+  for (const QueueEntry& entry : waits.not_due) {
+    CHECK(entry.recipient_id == one);
+    CHECK(entry.not_before > absl::Now());
+  }
+  CHECK(f.State(2) == MessageState::kQueued);
+
+  f.TellQueue();
+  CHECK(f.store.ListUntoldLinks(f.Deadline())->empty());
+  const StartResult started = f.Start({f.Id(2), f.Id(3)});
+  REQUIRE(started.started.size() == 2);
+  for (const StartedMessage& message : started.started) CHECK(message.recipient_id == one);
+}
+
+TEST_CASE("Links: whom the queue cannot know as two does not wait", "[dispatcher]") {
+  Links f;
+  f.IdOf(1, kPhone, "");
+  const std::int64_t one = f.IdOf(2, kPhone, kUserId);
+  CHECK(f.store.ListUntoldLinks(f.Deadline())->empty());
+  CHECK(f.Start({f.Id(1), f.Id(2)}).started.size() == 2);
+  CHECK(f.IdOf(3, "", kUserId) == one);
+}
+
+TEST_CASE("Links: one batch that names a user id alone and with its phone", "[dispatcher]") {
+  Links f;
+  NewMessage alone = f.Message(1), both = f.Message(2);
+  alone.phone.clear();
+  alone.bsuid = both.bsuid = kUserId;
+  both.phone = kPhone;
+  const EnqueueResult result = f.Enqueue({alone, both});
+  REQUIRE(result.to_push.size() == 2);
+  CHECK(result.to_push[0].recipient_id == result.to_push[1].recipient_id);
+  CHECK(f.Sql("SELECT count(*) FROM recipients") == "1");
+}
+
+TEST_CASE("Links: what is QUEUED again goes to the queue under the id that stays",
+          "[dispatcher]") {
+  Links f;
+  f.IdOf(1, "", kUserId);
+  REQUIRE(f.Start({f.Id(1)}).started.size() == 1);
+  const std::int64_t one = f.IdOf(2, kPhone, kUserId);
+  Outcome failed = f.Ended(1, AttemptState::kFailed, "GRAPH_131000");
+  failed.retry = true;
+  const auto requeued = f.Record({failed});
+  REQUIRE(requeued.size() == 1);
+  CHECK(requeued[0].entry.recipient_id == one);
+}
+
+TEST_CASE("Links: a pair refused by webhook is told to the queue under the id that stays",
+          "[dispatcher]") {
+  Links f;
+  f.IdOf(1, "", kUserId);
+  REQUIRE(f.Start({f.Id(1)}).started.size() == 1);
+  f.Record({f.Accepted(1)});
+  const std::int64_t one = f.IdOf(2, kPhone, kUserId);
+  const WebhookEffects effects = f.Apply({f.Status(1, AttemptState::kFailed, 1, "GRAPH_131056")});
+  REQUIRE(effects.refused_pairs.size() == 1);
+  CHECK(effects.refused_pairs[0].recipient_id == one);
+}
+
+TEST_CASE("Links: who is written to while his addresses come together is known to the queue as one",
+          "[dispatcher]") {
+  Links f;
+  std::int64_t one = 0;
+  SECTION("the link comes first: the message waits for it") {
+    OpenTransaction link(f.pool, [&](pg::Transaction& tx) {
+      one = f.Resolve(tx, kPhone, kUserId)[0];
+    });
+    std::int64_t given = 0;
+    std::thread enqueue([&] { given = f.IdOf(1, "", kUserId); });
+    AwaitBlocked(f);
+    link.Commit();
+    enqueue.join();
+    CHECK(given == one);
+  }
+  SECTION("the message comes first: the link waits for it, and the queue is told") {
+    OpenTransaction alone(f.pool,
+                          [&](pg::Transaction& tx) { f.Resolve(tx, "", kUserId); });
+    std::thread enqueue([&] { one = f.IdOf(1, kPhone, kUserId); });
+    AwaitBlocked(f);
+    alone.Commit();
+    enqueue.join();
+    const auto links = f.store.ListUntoldLinks(f.Deadline());
+    REQUIRE_THAT(links, IsOk());
+    REQUIRE(links->size() == 1);
+    CHECK((*links)[0].recipient_id == one);
+  }
+}
+
+TEST_CASE("Links: an opt-out under one address while it is linked to the other stops both",
+          "[dispatcher]") {
+  Links f;
+  const std::int64_t by_phone = f.IdOf(1, kPhone, ""), by_user_id = f.IdOf(2, "", kUserId);
+  const std::int64_t refused = GENERATE(0, 1) == 0 ? by_phone : by_user_id;
+  const auto opt_out = [&](pg::Transaction& tx) {
+    Suppress(tx, "toko-a", refused, "DELIVERY_UPDATES", "consent", "OPTED_OUT",
+             absl::InfiniteFuture());
+    OpenWindowFor(tx, "snd", refused, absl::Now());
+  };
+  const auto link = [&](pg::Transaction& tx) { f.Resolve(tx, kPhone, kUserId); };
+  const bool link_first = GENERATE(false, true);
+  {
+    // Each has done its work before the other commits.
+    OpenTransaction first(f.pool, link_first ? std::function<void(pg::Transaction&)>(link)
+                                             : std::function<void(pg::Transaction&)>(opt_out));
+    OpenTransaction second(f.pool, link_first ? std::function<void(pg::Transaction&)>(opt_out)
+                                              : std::function<void(pg::Transaction&)>(link));
+    first.Commit();
+    second.Commit();
+  }
+  f.TellQueue();
+  CHECK(f.Start({f.Id(1), f.Id(2)}).started.empty());
+  CHECK(f.State(1) == MessageState::kSuppressed);
+  CHECK(f.State(2) == MessageState::kSuppressed);
+  // Of a purpose that he did not refuse: the window that he opened is open under both.
+  Lane other = f.NewLane("other");
+  other.purpose = "MARKETING";
+  REQUIRE_THAT(f.store.CreateLane(other, f.Deadline()), IsOk());
+  NewMessage message = f.Message(3);
+  message.phone = kPhone;
+  f.Enqueue({message}, "other");
+  const StartResult started = f.Start({f.Id(3)}, "other");
+  REQUIRE(started.started.size() == 1);
+  CHECK(started.started[0].window_open);
+}
+
+TEST_CASE("QueueKeeper: tells the queue of who was two, once", "[dispatcher]") {
+  Links f;
+  QueueOfLists queue;
+  QueueKeeper keeper({}, queue, f.store, base::SystemClock());
+  f.IdOf(1, "", kUserId);
+  const std::int64_t one = f.IdOf(2, kPhone, kUserId);
+  queue.SetDown(true);
+  CHECK_FALSE(keeper.Round().ok());
+  CHECK(f.store.ListUntoldLinks(f.Deadline())->size() == 1);
+  queue.SetDown(false);
+  REQUIRE_THAT(keeper.Round(), IsOk());
+  REQUIRE_THAT(keeper.Round(), IsOk());
+  CHECK(queue.Joined() == std::vector<std::pair<std::string, std::int64_t>>{{"pf", one}});
+  CHECK(f.Start({f.Id(1), f.Id(2)}).started.size() == 2);
+}
+
+}  // namespace
+}  // namespace kabar::dispatcher

@@ -1,0 +1,140 @@
+// People who were two recipients and are one: what Redis counted for the one holds back the other.
+#include <catch2/catch.hpp>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "libs/base/clock.h"
+#include "services/dispatcher/testing/quota_house.h"
+
+namespace kabar::dispatcher {
+namespace {
+
+using testing_queue::House;
+using testing_queue::In;
+using testing_queue::Per;
+using testing_queue::TwoNumbers;
+
+constexpr std::int64_t kOne = 1, kGivenUp = 101;
+
+Store::Linked Link(std::int64_t given_up, std::int64_t one) {
+  return {.given_up = given_up, .recipient_id = one};
+}
+
+struct Joined : TwoNumbers {
+  explicit Joined(std::int64_t limit) : TwoNumbers(limit) {}
+  void Join() {
+    for (int told = 0; told < 2; ++told) {  // told twice it changes nothing
+      REQUIRE(queue
+                  .JoinRecipients("p1", {"s1", "s2"}, {Link(kGivenUp, kOne)}, In(absl::Seconds(5)))
+                  .ok());
+    }
+  }
+  const Lane a = LaneOf(sender, "a"), b = LaneOf(other, "b");
+};
+
+TEST_CASE("JoinRecipients: one place in the 24 hours, and it is not given back", "[dispatcher]") {
+  Joined h(1);
+  h.Build({h.a, h.b});
+  h.Push(h.a, {kGivenUp});
+  const Claim first = h.ClaimSome();
+  h.Push(h.b, {kOne, 7});
+  CHECK(h.Drain().empty());
+  h.Join();
+  CHECK(h.Drain() == std::multiset<std::int64_t>{kOne});  // he has a place: his waits no more
+  h.GiveBack(first);
+  CHECK(h.Drain().empty());
+}
+
+TEST_CASE("JoinRecipients: his window, and what waits for a place under the id given up",
+          "[dispatcher]") {
+  Joined h(1);
+  h.UsedUntil(500, absl::Hours(3));
+  h.store.windows = {{.sender_id = "s2", .recipient_id = kGivenUp, .last_inbound = absl::Now()}};
+  h.Build({h.a, h.b});
+  h.Push(h.b, {kOne});
+  h.Push(h.a, {kGivenUp});
+  CHECK(h.Drain().empty());
+  h.Join();
+  CHECK(h.Drain() == std::multiset<std::int64_t>{kOne});  // by the number that he wrote to
+  h.SetLimit(2);
+  CHECK(h.Drain() == std::multiset<std::int64_t>{kOne});  // what waited under the other id
+}
+
+// What the ledger knows of one person: since when his two ids are one, and whether the queue was
+// told.
+struct Person {
+  bool linked = false;
+  bool told = false;
+  std::vector<std::pair<std::int64_t, bool>> starts;  // slot, and whether he was linked by then
+};
+
+// Six people of two ids each, messages to either of them all the time. Some time or other the
+// ledger links them; only afterwards the queue is told.
+TEST_CASE("Pair: once two ids are known as one, none follows the other too soon",
+          "[dispatcher][pair]") {
+  const auto seed = static_cast<unsigned>(absl::ToUnixMicros(absl::Now()));
+  INFO("seed " << seed);
+  std::mt19937 draw(seed);
+  const auto pick = [&](int low, int high) {
+    return std::uniform_int_distribution<int>(low, high)(draw);
+  };
+  constexpr absl::Duration kPair = absl::Milliseconds(250);
+  House h(Per(100000, absl::Seconds(1)), Per(1, kPair));
+  Lane lane = h.MakeLane("lane");
+  h.Build({lane});
+  h.Settle();
+  std::map<std::int64_t, Person> people;
+  int made = 0, pushed_again = 0;
+  const auto push = [&](std::int64_t recipient) {
+    const std::vector<QueueEntry> entries = {
+        {.message_id = absl::StrCat("m", ++made), .recipient_id = recipient}};
+    REQUIRE(h.queue.Push(lane, entries, In(absl::Seconds(5))).ok());
+  };
+  for (std::int64_t who = 1; who <= 6; ++who) {
+    people[who];
+    for (int i = 0; i < 12; ++i) push(who), push(who + 100);
+  }
+  const absl::Time end = In(absl::Seconds(3));
+  int untold = 0;
+  while (absl::Now() < end) {
+    const std::int64_t any = pick(1, 6);
+    if (pick(0, 60) == 0) people[any].linked = true;
+    if (people[any].linked && !people[any].told && pick(0, 20) == 0) {
+      REQUIRE(
+          h.queue.JoinRecipients("p1", {"s1"}, {Link(any + 100, any)}, In(absl::Seconds(5))).ok());
+      people[any].told = true;
+    }
+    for (const ClaimedEntry& e : h.ClaimNext(pick(1, 4)).entries) {
+      const std::int64_t claimed = e.entry.recipient_id, who = claimed > 100 ? claimed - 100 : claimed;
+      Person& person = people[who];
+      if (person.linked && (!person.told || claimed != who)) {
+        untold += person.told ? 0 : 1;
+        ++pushed_again;
+        push(who);  // the ledger refuses: under the id that stays
+        continue;
+      }
+      person.starts.emplace_back(e.server_slot_us, person.linked);
+    }
+    base::SystemClock().SleepFor(absl::Milliseconds(1), {});
+  }
+  CAPTURE(untold, pushed_again);
+  int after = 0;
+  for (auto& [who, person] : people) {
+    std::sort(person.starts.begin(), person.starts.end());
+    for (std::size_t i = 1; i < person.starts.size(); ++i) {
+      if (!person.starts[i].second) continue;
+      ++after;
+      CHECK(person.starts[i].first - person.starts[i - 1].first >= absl::ToInt64Microseconds(kPair));
+    }
+  }
+  CHECK(pushed_again > 0);
+  CHECK(after > 6);
+}
+
+}  // namespace
+}  // namespace kabar::dispatcher
