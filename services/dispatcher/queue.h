@@ -80,10 +80,11 @@ class Queue {
   virtual absl::StatusOr<Claim> ClaimNext(const std::string& portfolio_id, int max,
                                           absl::Duration hold, absl::Duration lead,
                                           absl::Time deadline) = 0;
-  // New slots for messages still held (lease valid) whose slot passed before they could start.
+  // New slots for messages still held (lease valid) whose slot passed before they could start: for
+  // as many as get one within the hold, in their order.
   virtual absl::StatusOr<std::vector<ClaimedEntry>> Reslot(const std::string& portfolio_id,
                                                            const std::string& lane_id,
-                                                           const std::vector<QueueEntry>& entries,
+                                                           const std::vector<ClaimedEntry>& late,
                                                            absl::Time deadline) = 0;
   // Claimed messages of which certainly no byte was written: their recipients need not wait for the
   // pair's interval, and places that they took of the portfolio's 24 hours are free again, unless

@@ -36,9 +36,10 @@ TEST_CASE("Quota: no window of 24 h holds more than the limit, whatever is asked
   const std::int64_t limit = pick(8, 20);
   TwoNumbers h(limit, pick(0, 3));
   std::vector<Use> uses;
-  // They leave one by one while the test runs; some are written to again before they do.
+  // They leave one by one while the test runs. Half of them may be written to again before they do;
+  // the others never are, so that there are places to be taken, and to be given back.
   for (int i = 0; i < limit; ++i) {
-    h.UsedUntil(1 + i, absl::Milliseconds(pick(150, 1500)));
+    h.UsedUntil(i % 2 == 0 ? 1 + i : 101 + i, absl::Milliseconds(pick(150, 1500)));
     const std::int64_t at = absl::ToUnixMicros(h.store.recent.back().last_use);
     uses.push_back({1 + i, at, at});
   }
@@ -55,10 +56,11 @@ TEST_CASE("Quota: no window of 24 h holds more than the limit, whatever is asked
   h.Build(lanes);
   std::map<std::string, Lane> by_id;
   for (const Lane& lane : lanes) by_id[lane.id] = lane;
-  std::size_t pushed = 0, claimed = 0, free = 0, freed = 0;
+  std::size_t pushed = 0, claimed = 0, free = 0, freed = 0, returned = 0;
   std::vector<Claim> refused;  // by the ledger: given back a while later
-  const absl::Time end = In(absl::Milliseconds(2500));
-  while (absl::Now() < end) {
+  const absl::Time end = In(absl::Milliseconds(2500)), at_last = In(absl::Seconds(60));
+  // Until the model has had what it is about: a place that was given back.
+  while (absl::Now() < end || (returned == 0 && absl::Now() < at_last)) {
     if (pick(0, 3) == 0 && pushed < 400) {
       const Lane& lane = lanes[static_cast<std::size_t>(pick(0, 3))];
       std::vector<std::int64_t> to;
@@ -87,11 +89,13 @@ TEST_CASE("Quota: no window of 24 h holds more than the limit, whatever is asked
     if (!refused.empty() && pick(0, 40) == 0) {
       const auto any = static_cast<std::size_t>(pick(0, static_cast<int>(refused.size()) - 1));
       h.GiveBack(refused[any]);
+      for (const ClaimedEntry& e : refused[any].entries) returned += e.took_place ? 1 : 0;
       refused.erase(refused.begin() + static_cast<std::ptrdiff_t>(any));
     }
     base::SystemClock().SleepFor(absl::Milliseconds(1), {});
   }
-  CAPTURE(free, freed);
+  CAPTURE(free, freed, returned);
+  CHECK(returned > 0);
   CHECK(MostInDay(uses) <= static_cast<std::size_t>(limit));
   CHECK(claimed > 20);
   CHECK(uses.size() > 2 * static_cast<std::size_t>(limit));
@@ -173,6 +177,41 @@ TEST_CASE("Quota: a claim that is given back leaves its place to the next", "[di
   CHECK(h.Drain().empty());
   h.Push(a, {1});
   CHECK(h.Drain().empty());  // he has no place any more
+}
+
+TEST_CASE("Quota: a claim that missed its slot and got another leaves its place too",
+          "[dispatcher][quota]") {
+  TwoNumbers h(1);
+  const Lane a = h.LaneOf(h.sender, "a"), b = h.LaneOf(h.other, "b");
+  h.Build({a, b});
+  h.Push(a, {1});
+  Claim claim = h.ClaimSome();
+  REQUIRE(claim.entries[0].took_place);
+  for (int missed = 0; missed < 2; ++missed) {
+    const auto again = h.queue.Reslot("p1", "a", claim.entries, In(absl::Seconds(5)));
+    REQUIRE(again.ok());
+    REQUIRE(again->size() == 1);
+    CHECK((*again)[0].took_place);
+    CHECK((*again)[0].server_slot_us > claim.entries[0].server_slot_us);
+    claim.entries = *again;
+  }
+  SECTION("given back: it is the next one's") {
+    h.Push(b, {2});
+    CHECK(h.Drain().empty());
+    h.GiveBack(claim);
+    CHECK(h.Drain() == std::multiset<std::int64_t>{2});
+  }
+  SECTION("not if another claim counts on it, nor if one did when it got its slot") {
+    const bool before = GENERATE(false, true);
+    h.Push(b, {1});
+    const Claim other = h.ClaimSome();
+    REQUIRE(other.sender_id == "s2");
+    if (before) claim.entries = *h.queue.Reslot("p1", "a", claim.entries, In(absl::Seconds(5)));
+    CHECK(claim.entries[0].took_place != before);
+    h.GiveBack(claim);
+    h.Push(b, {2});
+    CHECK(h.Drain().empty());
+  }
 }
 
 TEST_CASE("Quota: a place on which another claim counts is not given back", "[dispatcher][quota]") {

@@ -212,7 +212,8 @@ TEST_CASE("Circuit: opens after failures in a row, whoever sees them, and delays
   // What started before it opened changes nothing.
   CHECK(n.Tell(n.other, {.went_well = true}).open);
   CHECK(
-      n.queue.Reslot("p1", "l1", {{.message_id = "l1-0", .recipient_id = 1}}, In(absl::Seconds(5)))
+      n.queue.Reslot("p1", "l1", {{.entry = {.message_id = "l1-0", .recipient_id = 1}}},
+                     In(absl::Seconds(5)))
           ->empty());
 }
 

@@ -47,21 +47,25 @@ absl::StatusOr<Claim> RedisQueue::ClaimNext(const std::string& portfolio_id, int
 
 absl::StatusOr<std::vector<ClaimedEntry>> RedisQueue::Reslot(const std::string& portfolio_id,
                                                              const std::string& lane_id,
-                                                             const std::vector<QueueEntry>& entries,
+                                                             const std::vector<ClaimedEntry>& late,
                                                              absl::Time deadline) {
   RedisArgs args = {lane_id, Micros(state_->options.max_hold), Micros(state_->options.lead),
                     Micros(state_->early)};
-  for (const auto& entry : entries) {
-    args.push_back(entry.message_id);
-    args.push_back(absl::StrCat(entry.recipient_id));
+  for (const ClaimedEntry& one : late) {
+    args.push_back(one.entry.message_id);
+    args.push_back(absl::StrCat(one.entry.recipient_id));
+    args.push_back(absl::StrCat(one.server_slot_us));
+    args.push_back(one.took_place ? "1" : "0");
   }
   KABAR_ASSIGN_OR_RETURN(auto answer, state_->Run(state_->reslot, portfolio_id, args, deadline));
   const auto& e = answer.reply.elements;
   std::vector<ClaimedEntry> slots;
   if (e.size() < 4) return absl::InternalError("script reslot answered too little");
   const State::SlotLength length = {.ahead_us = ToInt(e[3]), .allowance_us = ToInt(e[2])};
-  for (std::size_t i = 4; i + 2 < e.size(); i += 3) {
+  for (std::size_t i = 4; i + 3 < e.size(); i += 4) {
     slots.push_back(state_->ToEntry(answer, ToInt(e[1]), length, i));
+    slots.back().took_place = ToInt(e[i + 3]) == 1;
+    slots.back().in_window = late[slots.size() - 1].in_window;
   }
   return slots;
 }

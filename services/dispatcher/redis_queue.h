@@ -62,7 +62,7 @@ class RedisQueue : public Queue {
                                   absl::Duration lead, absl::Time deadline) override;
   absl::StatusOr<std::vector<ClaimedEntry>> Reslot(const std::string& portfolio_id,
                                                    const std::string& lane_id,
-                                                   const std::vector<QueueEntry>& entries,
+                                                   const std::vector<ClaimedEntry>& late,
                                                    absl::Time deadline) override;
   absl::Status GiveBack(const std::string& portfolio_id, const std::string& sender_id,
                         const std::vector<ClaimedEntry>& unsent, absl::Time deadline) override;

@@ -329,8 +329,7 @@ TEST_CASE("Reslot: gives later slots that keep the lane's spacing", "[dispatcher
   h.Fill(lane, 0, 3);
   auto all = h.ClaimUntil(3, absl::Seconds(5));
   REQUIRE(all.size() == 3);
-  auto slots =
-      h.queue.Reslot("p1", "l1", {all[0].second.entry, all[1].second.entry}, In(absl::Seconds(5)));
+  auto slots = h.queue.Reslot("p1", "l1", {all[0].second, all[1].second}, In(absl::Seconds(5)));
   REQUIRE(slots.ok());
   REQUIRE(slots->size() == 2);
   CHECK((*slots)[0].start_not_before_us >= all[2].second.start_not_before_us + 9000);

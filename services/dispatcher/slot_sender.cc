@@ -157,12 +157,10 @@ void SlotSender::Reslot() {
   for (auto& [lane, waiting] : by_lane) {
     std::size_t given = 0;
     if (!closing) {
-      std::vector<QueueEntry> entries;
-      for (const auto& job : waiting) {
-        entries.push_back({.message_id = job->message_id, .recipient_id = job->recipient_id});
-      }
+      std::vector<ClaimedEntry> late;
+      for (const auto& job : waiting) late.push_back(job->slot);
       auto slots =
-          queue_.Reslot(waiting.front()->portfolio_id, lane, entries, clock_.Now() + kSlotTimeout);
+          queue_.Reslot(waiting.front()->portfolio_id, lane, late, clock_.Now() + kSlotTimeout);
       if (slots.ok()) given = std::min(slots->size(), waiting.size());
       for (std::size_t i = 0; i < given; ++i) {
         waiting[i]->slot = (*slots)[i];

@@ -56,7 +56,7 @@ class QueueOfLists : public Queue {
     return absl::FailedPreconditionError("a queue of lists grants no claims");
   }
   absl::StatusOr<std::vector<ClaimedEntry>> Reslot(const std::string&, const std::string&,
-                                                   const std::vector<QueueEntry>&,
+                                                   const std::vector<ClaimedEntry>&,
                                                    absl::Time) override {
     return absl::FailedPreconditionError("a queue of lists grants no claims");
   }

@@ -174,7 +174,7 @@ class QueueOfSlots : public QueueOfLists {
     return claim;
   }
   absl::StatusOr<std::vector<ClaimedEntry>> Reslot(const std::string&, const std::string&,
-                                                   const std::vector<QueueEntry>&,
+                                                   const std::vector<ClaimedEntry>&,
                                                    absl::Time) override {
     std::lock_guard lock(mutex_);
     return std::exchange(slots_, {});
