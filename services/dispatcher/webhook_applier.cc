@@ -17,10 +17,11 @@
 namespace kabar::dispatcher {
 namespace {
 
-constexpr int kBatch = 512;
+constexpr std::size_t kBatch = 512;
 constexpr absl::Duration kTimeout = absl::Seconds(20);
 constexpr absl::Duration kActTimeout = absl::Seconds(5);
 constexpr int kEqualFailures = 3;
+constexpr int kInTimeToGrow = 8;  // a batch that is too large costs the whole deadline
 
 void Count(const WebhookEffects& effects, absl::Duration delay) {
   static metrics::Counter& inbound = metrics::GetCounter("kabar_dispatcher_inbound_total",
@@ -47,13 +48,20 @@ void Count(const WebhookEffects& effects, absl::Duration delay) {
 
 }  // namespace
 
+WebhookApplier::WebhookApplier(AdminStore& admin, Store& store, Queue& queue,
+                               const whatsapp::ErrorPolicy& policy, base::Clock& clock)
+    : admin_(admin), store_(store), queue_(queue), policy_(policy), clock_(clock), size_(kBatch) {}
+
 absl::StatusOr<bool> WebhookApplier::RunOnce() {
   const absl::Time deadline = clock_.Now() + kTimeout;
-  KABAR_ASSIGN_OR_RETURN(const std::vector<JournalEntry> entries,
-                         admin_.ReadJournal(kBatch, deadline));
+  KABAR_ASSIGN_OR_RETURN(std::vector<JournalEntry> entries,
+                         admin_.ReadJournal(static_cast<int>(size_), deadline));
   if (entries.empty()) return false;
+  // Rows of the journal are read whole.
+  if (size_ < kBatch && entries.size() > size_) entries.resize(size_);
   if (failures_ < kEqualFailures) {
     const absl::Status applied = Apply(entries, deadline);
+    NoteTime(applied, entries.size());
     if (applied.ok()) {
       failures_ = 0;
       return true;
@@ -73,6 +81,18 @@ void WebhookApplier::NoteFailure(const JournalEntry& first, const absl::Status& 
                                   absl::string_view(failure.message()));
   failures_ = seen == failure_ ? failures_ + 1 : 1;
   failure_ = std::move(seen);
+}
+
+void WebhookApplier::NoteTime(const absl::Status& applied, std::size_t size) {
+  if (absl::IsDeadlineExceeded(applied)) {
+    size_ = std::max<std::size_t>(1, std::min(size, size_) / 2);
+    in_time_ = 0;
+    log::Warn("webhooks were not applied in time; fewer at once from now on",
+              {{"webhooks", size}, {"next", size_}, {"error", applied}});
+  } else if (applied.ok() && size_ < kBatch && ++in_time_ >= kInTimeToGrow) {
+    size_ = std::min(kBatch, 2 * size_);
+    in_time_ = 0;
+  }
 }
 
 absl::Status WebhookApplier::Apply(const std::vector<JournalEntry>& entries, absl::Time deadline) {

@@ -6,11 +6,14 @@
 // dead letters, not errors. A payload that the database refuses for what it holds would stop all
 // those behind it: when a batch has failed like that several times over, its payloads are applied
 // one by one, and the one that still fails becomes a dead letter (WEBHOOK_NOT_APPLIED) with the
-// error. A database that is away, busy or not migrated buries nothing. What a failure asks for in
+// error. A database that is away, busy or not migrated buries nothing. A batch that is not applied
+// before the deadline comes again half as large, down to a single webhook, and grows again once
+// some went well. What a failure asks for in
 // the ledger is part of the same transaction. Redis is told once, after the commit; if that fails
 // it is logged, and what stands in the ledger is told again by the queue's keeper.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -32,8 +35,7 @@ class WebhookApplier {
  public:
   // All outlive the applier.
   WebhookApplier(AdminStore& admin, Store& store, Queue& queue, const whatsapp::ErrorPolicy& policy,
-                 base::Clock& clock)
-      : admin_(admin), store_(store), queue_(queue), policy_(policy), clock_(clock) {}
+                 base::Clock& clock);
 
   // One batch; true if there may be more.
   absl::StatusOr<bool> RunOnce();
@@ -44,6 +46,9 @@ class WebhookApplier {
   absl::Status Bury(const JournalEntry& entry, const absl::Status& why, absl::Time deadline);
   // Counts how often the batch that begins here failed in just this way.
   void NoteFailure(const JournalEntry& first, const absl::Status& failure);
+  // Takes fewer at once after a batch of so many that was not applied in time, more after some that
+  // were.
+  void NoteTime(const absl::Status& applied, std::size_t size);
   void Act(const WebhookEffects& effects);
   void TellSenders(const std::vector<WebhookEffects::SenderChanged>& changed, absl::Time deadline);
   void TellLanes(const std::vector<std::string>& ids, absl::Time deadline);
@@ -55,6 +60,8 @@ class WebhookApplier {
   base::Clock& clock_;
   std::string failure_;  // the last deterministic one, with the batch that it befell
   int failures_ = 0;     // how many equal ones in a row
+  std::size_t size_;     // how many webhooks at once
+  int in_time_ = 0;      // batches in a row
 };
 
 }  // namespace kabar::dispatcher

@@ -27,6 +27,18 @@ class FaultyStore : public PgStore {
   std::function<absl::Status(const WebhookBatch&)> fault;
 };
 
+// A customer's message.
+JournalEntry Inbound(const std::string& id) {
+  return {.received_at = absl::Now(),
+          .body = absl::StrCat(
+              R"({"object":"whatsapp_business_account","entry":[{"id":"7","changes":[{)",
+              R"("field":"messages","value":{"messaging_product":"whatsapp","metadata":{)",
+              R"("display_phone_number":"1","phone_number_id":"1001"},"messages":[{)",
+              R"("from":"628121000001","id":")", id, R"(","timestamp":")",
+              absl::ToUnixSeconds(absl::Now()),
+              R"(","type":"text","text":{"body":"YA"}}]}}]}]})")};
+}
+
 // Three customers' messages in the journal, of which the ledger refuses the second.
 struct Poisoned : LedgerFixture {
   Poisoned() {
@@ -37,16 +49,6 @@ struct Poisoned : LedgerFixture {
   }
   ~Poisoned() { Sql("ALTER TABLE inbound DROP CONSTRAINT poison"); }
 
-  JournalEntry Inbound(const std::string& id) const {
-    return {
-        .received_at = absl::Now(),
-        .body = absl::StrCat(
-            R"({"object":"whatsapp_business_account","entry":[{"id":"7","changes":[{)",
-            R"("field":"messages","value":{"messaging_product":"whatsapp","metadata":{)",
-            R"("display_phone_number":"1","phone_number_id":"1001"},"messages":[{)",
-            R"("from":"628121000001","id":")", id, R"(","timestamp":")",
-            absl::ToUnixSeconds(absl::Now()), R"(","type":"text","text":{"body":"YA"}}]}}]}]})")};
-  }
   std::string Applied() {
     return Sql("SELECT string_agg(provider_id, ' ' ORDER BY provider_id) FROM inbound");
   }
@@ -83,6 +85,36 @@ TEST_CASE("WebhookApplier: a payload that the ledger refuses does not stop those
   int told = 0;
   for (const events::v1::Event& event : f.Events()) told += event.has_inbound_received() ? 1 : 0;
   CHECK(told == 2);
+}
+
+TEST_CASE("WebhookApplier: a batch that needs too long comes again half as large, and grows again",
+          "[dispatcher]") {
+  LedgerFixture f;
+  FaultyStore slow(f.pool);
+  QueueOfLists queue;
+  WebhookApplier applier(slow, f.store, queue, whatsapp::ErrorPolicy::BuiltIn(),
+                         base::SystemClock());
+  std::vector<std::size_t> in_time;
+  bool busy = true;
+  slow.fault = [&](const WebhookBatch& batch) -> absl::Status {
+    if (busy && batch.inbound.size() > 1) return absl::DeadlineExceededError("statement timeout");
+    in_time.push_back(batch.inbound.size());
+    return absl::OkStatus();
+  };
+  std::vector<JournalEntry> webhooks;
+  for (int n = 0; n < 40; ++n) webhooks.push_back(Inbound(absl::StrCat("in.", n)));
+  REQUIRE_THAT(f.store.AppendWebhooks(webhooks, f.Deadline()), IsOk());  // one row
+  int late = 0;
+  while (in_time.empty() && late < 100) late += applier.RunOnce().ok() ? 0 : 1;
+  CHECK(late == 5);  // 40, 20, 10, 5, 2
+  busy = false;
+  absl::StatusOr<bool> more = true;
+  while (more.ok() && *more) more = applier.RunOnce();
+  REQUIRE_THAT(more, IsOk());
+  CHECK(in_time == std::vector<std::size_t>{1, 1, 1, 1, 1, 1, 1, 1,     //
+                                            2, 2, 2, 2, 2, 2, 2, 2, 4, 4, 4, 4});
+  CHECK(f.Sql("SELECT count(*) FROM inbound") == "40");
+  CHECK(f.Sql("SELECT count(*) FROM webhook_journal WHERE applied < size") == "0");
 }
 
 TEST_CASE("WebhookApplier: a window that a status calls closed is closed in Redis too",
