@@ -17,11 +17,6 @@ constexpr pg::Query kLockLanes{"dispatcher.lock_lanes",
                                "SELECT " KABAR_LANE_COLUMNS
                                " FROM lanes l JOIN senders s ON s.id = l.sender_id"
                                " WHERE l.id = ANY($1::text[]) ORDER BY l.id FOR SHARE OF l"};
-constexpr pg::Query kLockLanesForUpdate{
-    "dispatcher.lock_lanes_for_update",
-    "SELECT " KABAR_LANE_COLUMNS
-    " FROM lanes l JOIN senders s ON s.id = l.sender_id"
-    " WHERE l.id = ANY($1::text[]) ORDER BY l.id FOR UPDATE OF l"};
 constexpr pg::Query kLockMessages{
     "dispatcher.lock_messages",
     "SELECT id, lane_id, contact_id, subject, ordinal, recipient_id, form_name <> '', state,"
@@ -74,26 +69,45 @@ constexpr pg::Query kAddRequeued{
     "INSERT INTO requeued (lane_id, day, message_id) VALUES ($1, $2::date, $3)"
     " ON CONFLICT (lane_id, day, message_id) DO UPDATE SET message_id = excluded.message_id"};
 
-}  // namespace
-
-void LedgerBatch::Load(pg::Transaction& tx, const std::vector<std::string>& ids, LaneLock lane_lock,
-                       const std::set<std::string>& lanes) {
-  const auto days = ByDay(ids);
-  std::vector<std::string> lane_ids(lanes.begin(), lanes.end());
-  if (lane_ids.empty()) {
-    for (const auto& [day, of_day] : days) {
-      for (const pqxx::row& row : tx.Exec(kLanesOf, day, pg::TextArray(of_day))) {
-        lane_ids.push_back(pg::TextField(row[0]));
-      }
+std::set<std::string> LanesOf(pg::Transaction& tx, const std::vector<std::string>& ids) {
+  std::set<std::string> lanes;
+  for (const auto& [day, of_day] : ByDay(ids)) {
+    for (const pqxx::row& row : tx.Exec(kLanesOf, day, pg::TextArray(of_day))) {
+      lanes.insert(pg::TextField(row[0]));
     }
   }
-  if (lane_ids.empty()) return;
-  const pg::Query& lock = lane_lock == LaneLock::kShare ? kLockLanes : kLockLanesForUpdate;
-  for (const pqxx::row& row : tx.Exec(lock, pg::TextArray(lane_ids))) {
-    LaneRow lane = ReadLane(row);
+  return lanes;
+}
+
+}  // namespace
+
+// In one order, whatever each is locked for: two of these never wait for each other in a circle. A
+// lane that is not to be paused goes on sending meanwhile.
+void LedgerBatch::LockLanes(pg::Transaction& tx, const std::set<std::string>& lanes,
+                            const std::set<std::string>& to_pause) {
+  const auto keep = [&](LaneRow lane) {
     std::string id = lane.lane.id;
     lanes_.emplace(std::move(id), std::move(lane));
+  };
+  if (to_pause.empty()) {
+    const std::vector<std::string> ids(lanes.begin(), lanes.end());
+    for (const pqxx::row& row : tx.Exec(kLockLanes, pg::TextArray(ids))) keep(ReadLane(row));
+    return;
   }
+  for (const std::string& id : lanes) {
+    std::optional<LaneRow> lane =
+        to_pause.count(id) > 0 ? LockLaneForUpdate(tx, id) : LockLaneForShare(tx, id);
+    if (lane) keep(*std::move(lane));
+  }
+}
+
+void LedgerBatch::Load(pg::Transaction& tx, const std::vector<std::string>& ids,
+                       const std::vector<std::string>& pausing,
+                       const std::set<std::string>& lanes) {
+  const auto days = ByDay(ids);
+  const std::set<std::string> all = lanes.empty() ? LanesOf(tx, ids) : lanes;
+  if (all.empty()) return;
+  LockLanes(tx, all, pausing.empty() ? std::set<std::string>() : LanesOf(tx, pausing));
   for (const auto& [day, of_day] : days) {
     for (const pqxx::row& row : tx.Exec(kLockMessages, day, pg::TextArray(of_day))) {
       const auto lane = lanes_.find(pg::TextField(row[1]));

@@ -80,12 +80,11 @@ class LedgerBatch {
   LedgerBatch(const LedgerBatch&) = delete;
   LedgerBatch& operator=(const LedgerBatch&) = delete;
 
-  // Locks the messages' lanes (kUpdate: by one who will change some of them), then the messages.
-  // What is not in the ledger is left out. `lanes`: theirs, where the caller knows them all; empty:
-  // they are looked up.
-  enum class LaneLock { kShare, kUpdate };
+  // Locks the messages' lanes, those of `pausing` (messages that may pause them) for that, then the
+  // messages. What is not in the ledger is left out. `lanes`: theirs, where the caller knows them
+  // all; empty: they are looked up.
   void Load(pg::Transaction& tx, const std::vector<std::string>& ids,
-            LaneLock lane_lock = LaneLock::kShare, const std::set<std::string>& lanes = {});
+            const std::vector<std::string>& pausing = {}, const std::set<std::string>& lanes = {});
   // Their attempts before the latest, where the state alone does not tell (everything but the
   // outcome of the attempt that is SENDING).
   void LoadEarlierAttempts(pg::Transaction& tx, const std::vector<LedgerRow*>& rows);
@@ -122,6 +121,8 @@ class LedgerBatch {
     bool billable;
   };
 
+  void LockLanes(pg::Transaction& tx, const std::set<std::string>& lanes,
+                 const std::set<std::string>& to_pause);
   AttemptRow& Attempt(LedgerRow& row, std::int32_t attempt);
   void SaveMessages(pg::Transaction& tx);
   void SaveEarlierAttempts(pg::Transaction& tx);

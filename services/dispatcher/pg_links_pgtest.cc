@@ -1,8 +1,10 @@
 // People who were two recipients until both their addresses came together: the queue speaks of them
 // by one id, and what was written for either holds for both, whatever ran at the same time.
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "libs/base/clock.h"
+#include "libs/base/status.h"
 #include "services/dispatcher/pg_recipients.h"
 #include "services/dispatcher/queue_keeper.h"
 #include "services/dispatcher/testing/ledger_fixture.h"
@@ -18,14 +20,19 @@ constexpr char kPhone[] = "+628111";
 constexpr char kUserId[] = "ID.1";
 
 struct Links : LedgerFixture {
-  EnqueueResult EnqueueTo(int n, const std::string& phone, const std::string& bsuid) {
+  // For any thread.
+  absl::StatusOr<std::int64_t> TryIdOf(int n, const std::string& phone, const std::string& bsuid) {
     NewMessage message = Message(n);
     message.phone = phone;
     message.bsuid = bsuid;
-    return Enqueue({message});
+    KABAR_ASSIGN_OR_RETURN(const EnqueueResult result,
+                           store.Enqueue("toko-a", "lane", {message}, Deadline()));
+    return result.to_push.at(0).recipient_id;
   }
   std::int64_t IdOf(int n, const std::string& phone, const std::string& bsuid) {
-    return EnqueueTo(n, phone, bsuid).to_push.at(0).recipient_id;
+    const auto id = TryIdOf(n, phone, bsuid);
+    REQUIRE_THAT(id, IsOk());
+    return *id;
   }
   // As the queue's keeper does it.
   void TellQueue() {
@@ -120,29 +127,32 @@ TEST_CASE("Links: a pair refused by webhook is told to the queue under the id th
 TEST_CASE("Links: who is written to while his addresses come together is known to the queue as one",
           "[dispatcher]") {
   Links f;
-  std::int64_t one = 0;
   SECTION("the link comes first: the message waits for it") {
+    std::int64_t one = 0;
     OpenTransaction link(f.pool, [&](pg::Transaction& tx) {
       one = f.Resolve(tx, kPhone, kUserId)[0];
     });
-    std::int64_t given = 0;
-    std::thread enqueue([&] { given = f.IdOf(1, "", kUserId); });
+    absl::StatusOr<std::int64_t> given = 0;
+    std::jthread enqueue([&] { given = f.TryIdOf(1, "", kUserId); });
     AwaitBlocked(f);
     link.Commit();
     enqueue.join();
-    CHECK(given == one);
+    REQUIRE_THAT(given, IsOk());
+    CHECK(*given == one);
   }
   SECTION("the message comes first: the link waits for it, and the queue is told") {
     OpenTransaction alone(f.pool,
                           [&](pg::Transaction& tx) { f.Resolve(tx, "", kUserId); });
-    std::thread enqueue([&] { one = f.IdOf(1, kPhone, kUserId); });
+    absl::StatusOr<std::int64_t> given = 0;
+    std::jthread enqueue([&] { given = f.TryIdOf(1, kPhone, kUserId); });
     AwaitBlocked(f);
     alone.Commit();
     enqueue.join();
+    REQUIRE_THAT(given, IsOk());
     const auto links = f.store.ListUntoldLinks(f.Deadline());
     REQUIRE_THAT(links, IsOk());
     REQUIRE(links->size() == 1);
-    CHECK((*links)[0].recipient_id == one);
+    CHECK((*links)[0].recipient_id == *given);
   }
 }
 

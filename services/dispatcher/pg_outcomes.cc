@@ -75,7 +75,7 @@ absl::StatusOr<std::vector<Store::Requeued>> PgStore::RecordOutcomes(
   std::vector<Requeued> requeued;
   if (given.empty()) return requeued;
   std::vector<std::string> ids;
-  auto lane_lock = LedgerBatch::LaneLock::kShare;
+  std::vector<std::string> pausing;
   bool in_doubt = false;
   std::set<std::string> lanes;
   bool lanes_known = true;
@@ -84,13 +84,13 @@ absl::StatusOr<std::vector<Store::Requeued>> PgStore::RecordOutcomes(
     lanes_known &= !outcome.lane_id.empty();
     in_doubt |= !outcome.claim.empty();
     ids.push_back(outcome.message_id);
-    if (outcome.action == OutcomeAction::kPauseLane) lane_lock = LedgerBatch::LaneLock::kUpdate;
+    if (outcome.action == OutcomeAction::kPauseLane) pausing.push_back(outcome.message_id);
   }
   KABAR_RETURN_IF_ERROR(pg::Transact(
       pool_, "RecordOutcomes", {.deadline = deadline, .attempts = 5},
       [&](pg::Transaction& tx) -> absl::Status {
         LedgerBatch batch;
-        batch.Load(tx, ids, lane_lock, lanes_known ? lanes : std::set<std::string>());
+        batch.Load(tx, ids, pausing, lanes_known ? lanes : std::set<std::string>());
         std::vector<Outcome> found;
         if (in_doubt) found = FindAttempts(tx, batch, given);
         const std::vector<Outcome>& outcomes = in_doubt ? found : given;

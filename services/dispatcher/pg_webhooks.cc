@@ -102,19 +102,22 @@ class Application {
     for (const Target& target : targets_) {
       if (!target.message_id.empty()) ids.push_back(target.message_id);
     }
-    ledger_.Load(tx_, ids, LaneLock());
+    ledger_.Load(tx_, ids, Pausing());
     ledger_.LoadEarlierAttempts(tx_, ledger_.All());
   }
 
   // A lane that may have to be paused is locked for it at once: two of these never wait for each
   // other.
-  LedgerBatch::LaneLock LaneLock() const {
-    const bool pauses =
-        std::any_of(batch_.statuses.begin(), batch_.statuses.end(), [](const StatusChange& status) {
-          return status.state == AttemptState::kFailed &&
-                 Judge(status.decision, 1, true, true, {}).action == OutcomeAction::kPauseLane;
-        });
-    return pauses ? LedgerBatch::LaneLock::kUpdate : LedgerBatch::LaneLock::kShare;
+  std::vector<std::string> Pausing() const {
+    std::vector<std::string> ids;
+    for (std::size_t i = 0; i < targets_.size(); ++i) {
+      const StatusChange& status = batch_.statuses[i];
+      if (status.state == AttemptState::kFailed && !targets_[i].message_id.empty() &&
+          Judge(status.decision, 1, true, true, {}).action == OutcomeAction::kPauseLane) {
+        ids.push_back(targets_[i].message_id);
+      }
+    }
+    return ids;
   }
 
   // A status names the user id of a person whom we wrote to by phone: from now on both are his, and

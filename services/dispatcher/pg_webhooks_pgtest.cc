@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "libs/base/status.h"
 #include "services/dispatcher/testing/ledger_fixture.h"
+#include "services/dispatcher/testing/open_transaction.h"
 
 namespace kabar::dispatcher {
 namespace {
@@ -294,6 +296,39 @@ TEST_CASE("ApplyWebhooks: a payload is applied once, whoever comes second", "[di
   REQUIRE_THAT(f.store.ApplyWebhooks(batch, f.Deadline()), IsOk());
   CHECK_THAT(f.store.ApplyWebhooks(batch, f.Deadline()), ReasonIs("JOURNAL_MOVED_ON"));
   CHECK(f.Story(1).size() == 4);
+}
+
+TEST_CASE("ApplyWebhooks: a failure that pauses its lane holds up no other lane", "[dispatcher]") {
+  Sent f;
+  f.AddLane("other");
+  f.Enqueue({f.Message(10)}, "other");
+  f.Start({f.Id(10)}, "other");
+  f.Enqueue({f.Message(11)}, "other");
+  // In the way of the webhooks, which have locked their lanes by then.
+  OpenTransaction holds_up(f.pool, [&](pg::Transaction& tx) {
+    tx.ExecScript("TestLock",
+                  absl::StrCat("SELECT FROM messages WHERE id = '", f.Id(1), "' FOR UPDATE"));
+  });
+  REQUIRE_THAT(f.store.AppendWebhooks({{.received_at = absl::Now(), .body = "{}"}}, f.Deadline()),
+               IsOk());
+  WebhookBatch batch;
+  batch.statuses = {f.Status(1, AttemptState::kFailed, 1, "GRAPH_132001"),
+                    f.Status(10, AttemptState::kDelivered)};
+  const auto journal = f.store.ReadJournal(100, f.Deadline());
+  REQUIRE_THAT(journal, IsOk());
+  for (const JournalEntry& entry : *journal) {
+    batch.journal.push_back({entry.id, entry.place, entry.place + 1});
+  }
+  absl::StatusOr<WebhookEffects> applied = absl::UnknownError("not yet");
+  std::jthread apply([&] { applied = f.store.ApplyWebhooks(batch, f.Deadline()); });
+  AwaitBlocked(f);
+  CHECK(f.Start({f.Id(11)}, "other").started.size() == 1);
+  holds_up.Commit();
+  apply.join();
+  REQUIRE_THAT(applied, IsOk());
+  CHECK(f.LaneStateOf("lane") == LaneState::kPaused);
+  CHECK(f.LaneStateOf("other") == LaneState::kRunning);
+  CHECK(f.State(10) == MessageState::kDelivered);
 }
 
 }  // namespace
