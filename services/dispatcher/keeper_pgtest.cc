@@ -140,8 +140,13 @@ TEST_CASE("Consents: who opts out gets nothing more, who opts in again does", "[
   next.id = f.Id(1, "next-run");
   CHECK(f.Enqueue({next}).to_push.size() == 1);
   // The provider's refusal is not his to take back.
-  REQUIRE_THAT(f.store.SuppressRecipient(f.Id(1), "DELIVERY_UPDATES", "GRAPH_131050", f.Deadline()),
-               IsOk());
+  NewMessage refused = f.Message(1);
+  refused.id = f.Id(1, "refused");
+  f.Enqueue({refused});
+  REQUIRE(f.Start({refused.id}).started.size() == 1);
+  Outcome refusal = f.Refused(1, OutcomeAction::kRest24h, "GRAPH_131049");
+  refusal.message_id = refused.id;
+  f.Record({refusal});
   consent(1, false);
   CHECK(f.Start({next.id}).started.empty());
 }

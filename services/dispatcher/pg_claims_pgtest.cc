@@ -53,8 +53,9 @@ TEST_CASE("StartAttempts: nothing from a lane or sender that may not send", "[di
     CHECK(f.Start({f.Id(1)}).end_time.has_value());
   }
   SECTION("stopped sender") {
-    REQUIRE_THAT(f.store.SetSenderState("snd", SenderState::kStopped, "GRAPH_190", f.Deadline()),
-                 IsOk());
+    f.Enqueue({f.Message(2)});
+    f.Start({f.Id(2)});
+    f.Record({f.Refused(2, OutcomeAction::kStopSender, "GRAPH_190")});
     CHECK(f.Start({f.Id(1)}).started.empty());
   }
   CHECK(f.Start({f.Id(1)}).started.empty());
@@ -67,10 +68,8 @@ TEST_CASE("StartAttempts: stale, waiting and suppressed messages do not go", "[d
   messages[0].rendered_at = absl::Now() - absl::Minutes(11);
   f.Enqueue(messages);
   f.Sql("UPDATE messages SET not_before = now() + interval '1 hour' WHERE ordinal = 2");
-  REQUIRE_THAT(f.store.SuppressRecipient(f.Id(3), "DELIVERY_UPDATES", "OPTED_OUT", f.Deadline()),
-               IsOk());
-  REQUIRE_THAT(f.store.SuppressRecipient(f.Id(4), "MARKETING", "GRAPH_131050", f.Deadline()),
-               IsOk());
+  f.OptOut(3);
+  f.OptOut(4, "MARKETING");
 
   const StartResult result = f.Start(f.Ids(1, 4));
   REQUIRE(result.started.size() == 1);  // who refuses marketing still gets delivery updates

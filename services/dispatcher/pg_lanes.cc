@@ -171,7 +171,7 @@ absl::StatusOr<Lane> PgStore::GetLane(const std::string& outlet, const std::stri
   return lane;
 }
 
-absl::StatusOr<Lane> PgStore::ChangeLaneState(const std::string* outlet, const std::string& id,
+absl::StatusOr<Lane> PgStore::ChangeLaneState(const std::string& outlet, const std::string& id,
                                               LaneState to, const std::string& reason,
                                               absl::Time deadline, const audit::Actor& by) {
   Lane changed;
@@ -180,9 +180,7 @@ absl::StatusOr<Lane> PgStore::ChangeLaneState(const std::string* outlet, const s
       pg::Transact(pool_, pause ? "PauseLane" : "ResumeLane", {.deadline = deadline, .attempts = 3},
                    [&](pg::Transaction& tx) -> absl::Status {
                      std::optional<LaneRow> lane = LockLaneForUpdate(tx, id);
-                     if (!lane || (outlet != nullptr && lane->lane.outlet_id != *outlet)) {
-                       return LaneNotFound(id);
-                     }
+                     if (!lane || lane->lane.outlet_id != outlet) return LaneNotFound(id);
                      changed = lane->lane;
                      if (changed.state == to) return absl::OkStatus();
                      if (changed.state != (pause ? LaneState::kRunning : LaneState::kPaused)) {
@@ -229,20 +227,12 @@ absl::StatusOr<Lane> PgStore::SetLaneRate(const std::string& outlet, const std::
 absl::StatusOr<Lane> PgStore::PauseLane(const std::string& outlet, const std::string& id,
                                         const std::string& reason, absl::Time deadline,
                                         const audit::Actor& by) {
-  return ChangeLaneState(&outlet, id, LaneState::kPaused, reason, deadline, by);
+  return ChangeLaneState(outlet, id, LaneState::kPaused, reason, deadline, by);
 }
 
 absl::StatusOr<Lane> PgStore::ResumeLane(const std::string& outlet, const std::string& id,
                                          absl::Time deadline, const audit::Actor& by) {
-  return ChangeLaneState(&outlet, id, LaneState::kRunning, "", deadline, by);
-}
-
-absl::Status PgStore::PauseLaneForReason(const std::string& lane_id, const std::string& reason,
-                                         absl::Time deadline) {
-  const absl::Status status =
-      ChangeLaneState(nullptr, lane_id, LaneState::kPaused, reason, deadline, {}).status();
-  // Over already: nothing to pause.
-  return absl::IsFailedPrecondition(status) ? absl::OkStatus() : status;
+  return ChangeLaneState(outlet, id, LaneState::kRunning, "", deadline, by);
 }
 
 absl::StatusOr<Lane> PgStore::FinishLane(const std::string& outlet, const std::string& id,

@@ -67,6 +67,8 @@ TEST_CASE("CreateLane: keeps every setting", "[dispatcher]") {
 TEST_CASE("Lane verbs: right states, idempotent, refused in wrong ones", "[dispatcher]") {
   LedgerFixture f;
   const auto deadline = f.Deadline();
+  f.Enqueue({f.Message(9)});
+  f.Start({f.Id(9)});
   REQUIRE_THAT(f.store.ResumeLane("toko-a", "lane", deadline), IsOk());
   REQUIRE_THAT(f.store.PauseLane("toko-a", "lane", "a", deadline), IsOk());
   CHECK(f.store.PauseLane("toko-a", "lane", "b", deadline)->state_reason == "a");
@@ -78,7 +80,7 @@ TEST_CASE("Lane verbs: right states, idempotent, refused in wrong ones", "[dispa
   CHECK_THAT(f.store.PauseLane("toko-a", "lane", "", deadline), ReasonIs("LANE_CANCELLED"));
   CHECK_THAT(f.store.ResumeLane("toko-a", "lane", deadline), ReasonIs("LANE_CANCELLED"));
   CHECK_THAT(f.store.RetryFailed("toko-a", "lane", {}, deadline), ReasonIs("LANE_CANCELLED"));
-  CHECK_THAT(f.store.PauseLaneForReason("lane", "GRAPH_132001", deadline), IsOk());
+  f.Record({f.Refused(9, OutcomeAction::kPauseLane, "GRAPH_132001")});
   CHECK(f.LaneStateOf("lane") == LaneState::kCancelled);
   CHECK(LaneStory(f) == std::vector<std::string>{"NONE>RUNNING", "RUNNING>PAUSED", "PAUSED>RUNNING",
                                                  "RUNNING>CANCELLED"});

@@ -8,9 +8,9 @@
 namespace kabar::dispatcher {
 namespace {
 
-constexpr pg::Query kUntold{
-    "dispatcher.list_untold_links",
-    "SELECT outlet_id, given_up_id, id FROM recipients WHERE NOT queue_told ORDER BY id LIMIT 1000"};
+constexpr pg::Query kUntold{"dispatcher.list_untold_links",
+                            "SELECT outlet_id, given_up_id, id FROM recipients WHERE NOT "
+                            "queue_told ORDER BY id LIMIT 1000"};
 constexpr pg::Query kTold{
     "dispatcher.note_links_told",
     "UPDATE recipients SET queue_told = true WHERE id = ANY($1::bigint[]) AND NOT queue_told"};

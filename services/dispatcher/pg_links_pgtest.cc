@@ -99,8 +99,7 @@ TEST_CASE("Links: one batch that names a user id alone and with its phone", "[di
   CHECK(f.Sql("SELECT count(*) FROM recipients") == "1");
 }
 
-TEST_CASE("Links: what is QUEUED again goes to the queue under the id that stays",
-          "[dispatcher]") {
+TEST_CASE("Links: what is QUEUED again goes to the queue under the id that stays", "[dispatcher]") {
   Links f;
   f.IdOf(1, "", kUserId);
   REQUIRE(f.Start({f.Id(1)}).started.size() == 1);
@@ -129,9 +128,8 @@ TEST_CASE("Links: who is written to while his addresses come together is known t
   Links f;
   SECTION("the link comes first: the message waits for it") {
     std::int64_t one = 0;
-    OpenTransaction link(f.pool, [&](pg::Transaction& tx) {
-      one = f.Resolve(tx, kPhone, kUserId)[0];
-    });
+    OpenTransaction link(f.pool,
+                         [&](pg::Transaction& tx) { one = f.Resolve(tx, kPhone, kUserId)[0]; });
     absl::StatusOr<std::int64_t> given = 0;
     std::jthread enqueue([&] { given = f.TryIdOf(1, "", kUserId); });
     AwaitBlocked(f);
@@ -141,8 +139,7 @@ TEST_CASE("Links: who is written to while his addresses come together is known t
     CHECK(*given == one);
   }
   SECTION("the message comes first: the link waits for it, and the queue is told") {
-    OpenTransaction alone(f.pool,
-                          [&](pg::Transaction& tx) { f.Resolve(tx, "", kUserId); });
+    OpenTransaction alone(f.pool, [&](pg::Transaction& tx) { f.Resolve(tx, "", kUserId); });
     absl::StatusOr<std::int64_t> given = 0;
     std::jthread enqueue([&] { given = f.TryIdOf(1, kPhone, kUserId); });
     AwaitBlocked(f);

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "libs/base/message_id.h"
 #include "libs/base/sha256.h"
 #include "libs/base/status.h"
 #include "services/dispatcher/pg_rows.h"
@@ -97,9 +96,6 @@ constexpr pg::Query kSuppress{
 constexpr pg::Query kUnsuppress{"dispatcher.unsuppress",
                                 "DELETE FROM suppressions WHERE purpose = $1 AND source = $3 AND "
                                 "recipient_id IN (SELECT r.id FROM " KABAR_SAME_PERSON("$2") " r)"};
-constexpr pg::Query kRecipientOf{"dispatcher.recipient_of",
-                                 "SELECT recipient_id, outlet_id FROM messages"
-                                 " WHERE day = $1::date AND id = $2 AND recipient_id <> 0"};
 constexpr pg::Query kOpenWindows{
     "dispatcher.list_open_windows",
     "SELECT w.sender_id, w.recipient_id, w.last_inbound_at FROM senders s"
@@ -118,7 +114,7 @@ std::int64_t IdOf(const std::string& key, const std::string& outlet, char kind,
 }
 
 struct Known {
-  std::int64_t id = 0;  // 0: no row
+  std::int64_t id = 0;     // 0: no row
   std::string phone = {};  // empty: not known
 };
 
@@ -361,28 +357,6 @@ absl::StatusOr<std::vector<Store::OpenWindow>> PgStore::ListOpenWindows(
                      return absl::OkStatus();
                    }));
   return windows;
-}
-
-absl::Status PgStore::SuppressRecipient(const std::string& message_id, const std::string& purpose,
-                                        const std::string& reason, absl::Time deadline) {
-  return SuppressRecipientUntil(message_id, purpose, reason, absl::InfiniteFuture(), deadline);
-}
-
-absl::Status PgStore::SuppressRecipientUntil(const std::string& message_id,
-                                             const std::string& purpose, const std::string& reason,
-                                             absl::Time until, absl::Time deadline) {
-  KABAR_ASSIGN_OR_RETURN(const absl::CivilDay day, base::ParseMessageDay(message_id));
-  return pg::Transact(pool_, "SuppressRecipient", {.deadline = deadline, .attempts = 3},
-                      [&](pg::Transaction& tx) -> absl::Status {
-                        const auto row = tx.ExecMaybe(kRecipientOf, DayText(day), message_id);
-                        if (!row) {
-                          return base::Error(absl::StatusCode::kNotFound, "MESSAGE_NOT_FOUND",
-                                             "no such message, or it has no recipient");
-                        }
-                        Suppress(tx, pg::TextField((*row)[1]), (*row)[0].as<std::int64_t>(),
-                                 purpose, "provider", reason, until);
-                        return absl::OkStatus();
-                      });
 }
 
 }  // namespace kabar::dispatcher

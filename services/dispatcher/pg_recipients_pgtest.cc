@@ -18,8 +18,7 @@ TEST_CASE("Recipients: however an address comes, one person has one id", "[dispa
   CHECK(apart.to_push[0].recipient_id != apart.to_push[1].recipient_id);
 
   // Who refused under one address has refused under the other, once we know that it is he.
-  REQUIRE_THAT(f.store.SuppressRecipient(f.Id(2), "DELIVERY_UPDATES", "OPTED_OUT", f.Deadline()),
-               IsOk());
+  f.OptOut("", "ID.1");
   NewMessage both = f.Message(3);
   both.phone = by_phone.phone;
   both.bsuid = "ID.1";
@@ -86,8 +85,7 @@ TEST_CASE("Recipients: a phone that changed stays with its user id", "[dispatche
   CHECK(IdOf(f, 5, "+628111", "ID.2") == sari);  // somebody's new user id: the phone is sure
   SECTION("unless who has the new phone has refused") {
     const std::int64_t budi = IdOf(f, 6, "+628777", "");
-    REQUIRE_THAT(f.store.SuppressRecipient(f.Id(6), "MARKETING", "OPTED_OUT", f.Deadline()),
-                 IsOk());
+    f.OptOut("+628777", "", "MARKETING");
     CHECK(IdOf(f, 7, "+628777", "ID.1") == budi);
   }
 }
@@ -130,10 +128,8 @@ TEST_CASE("Recipients: what held for either of two holds for both once a batch l
   LedgerFixture f;
   const std::vector<std::int64_t> apart =
       IdsOf(f, 1, {{"+628111", ""}, {"", "ID.1"}, {"+628222", ""}, {"", "ID.2"}});
-  for (const int n : {1, 4}) {  // one by phone, one by user id
-    REQUIRE_THAT(f.store.SuppressRecipient(f.Id(n), "DELIVERY_UPDATES", "OPTED_OUT", f.Deadline()),
-                 IsOk());
-  }
+  f.OptOut("+628111", "");
+  f.OptOut("", "ID.2");
   NewMessage first = f.Message(5), second = f.Message(6);
   first.phone = "+628111", first.bsuid = "ID.1";
   second.phone = "+628222", second.bsuid = "ID.2";

@@ -157,7 +157,7 @@ TEST_CASE("SettleUnknown: in a lane that is over UNKNOWN stays UNKNOWN", "[dispa
 TEST_CASE("SettleUnknown: an opt-out meanwhile holds", "[dispatcher]") {
   Unknown f;
   f.LaterStatus();
-  REQUIRE_THAT(f.store.SuppressRecipient(f.Id(1), "", "OPTED_OUT", f.Deadline()), IsOk());
+  f.OptOut(1);
   CHECK(f.Settle() == 1);
   CHECK(f.Start({f.Id(1)}).started.empty());
   CHECK(f.State(1) == MessageState::kSuppressed);

@@ -64,13 +64,8 @@ constexpr pg::Query kUpdateSender{
     " state_reason = CASE WHEN $7::smallint IS NULL THEN state_reason ELSE '' END,"
     " version = version + 1"
     " WHERE outlet_id = $1 AND id = $2"};
-// STOPPED is worse than PAUSED: only an operator takes it back.
-constexpr pg::Query kSetSenderState{
-    "dispatcher.set_sender_state",
-    "UPDATE senders SET state = $2, state_reason = $3, version = version + 1"
-    " WHERE id = $1 AND ($2::smallint = 1 OR state < $2::smallint)"};
-
-// STOPPED is worse than PAUSED, whoever comes first. In order of the ids: two may do it at once.
+// STOPPED is worse than PAUSED, whoever comes first: only an operator takes it back. In
+// order of the ids: two may do it at once.
 constexpr pg::Query kStopSenders{
     "dispatcher.stop_senders",
     "UPDATE senders SET state = $2::smallint, state_reason = $4, version = version + 1"
@@ -203,15 +198,6 @@ absl::StatusOr<std::vector<Sender>> PgStore::ListAllSenders(absl::Time deadline)
 void StopSenders(pg::Transaction& tx, const std::string& sender_id, SenderState state,
                  bool whole_portfolio, const std::string& reason) {
   tx.Exec(kStopSenders, sender_id, static_cast<int>(state), whole_portfolio, reason);
-}
-
-absl::Status PgStore::SetSenderState(const std::string& sender_id, SenderState state,
-                                     const std::string& reason, absl::Time deadline) {
-  return pg::Transact(pool_, "SetSenderState", {.deadline = deadline, .attempts = 3},
-                      [&](pg::Transaction& tx) -> absl::Status {
-                        tx.Exec(kSetSenderState, sender_id, static_cast<int>(state), reason);
-                        return absl::OkStatus();
-                      });
 }
 
 absl::StatusOr<Portfolio> PgStore::CreatePortfolio(const Portfolio& portfolio,

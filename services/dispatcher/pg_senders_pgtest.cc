@@ -39,8 +39,9 @@ TEST_CASE("Senders, portfolios: each change has a higher version", "[dispatcher]
     return f.store.ListPortfolios("toko-a", "", 10, f.Deadline())->at(0).version;
   };
   const std::int64_t first = version(), portfolio = of_portfolio();
-  REQUIRE_THAT(f.store.SetSenderState("snd", SenderState::kPaused, "GRAPH_1", f.Deadline()),
-               IsOk());
+  f.Enqueue(f.Messages(1, 1));
+  f.Start({f.Id(1)});
+  f.Record({f.Refused(1, OutcomeAction::kPauseSender, "GRAPH_1")});
   const std::int64_t paused = version();
   CHECK(paused > first);
   const auto updated =
@@ -54,8 +55,9 @@ TEST_CASE("Senders, portfolios: each change has a higher version", "[dispatcher]
 
 TEST_CASE("UpdateSender: changes what is named and nothing else", "[dispatcher]") {
   LedgerFixture f;
-  REQUIRE_THAT(f.store.SetSenderState("snd", SenderState::kStopped, "GRAPH_190", f.Deadline()),
-               IsOk());
+  f.Enqueue(f.Messages(1, 1));
+  f.Start({f.Id(1)});
+  f.Record({f.Refused(1, OutcomeAction::kStopSender, "GRAPH_190")});
   auto sender = f.store.UpdateSender("toko-a", "snd", {.throughput = base::Rate{.limit = 20}}, {},
                                      f.Deadline());
   REQUIRE_THAT(sender, IsOk());
@@ -71,12 +73,12 @@ TEST_CASE("UpdateSender: changes what is named and nothing else", "[dispatcher]"
   CHECK(f.store.GetSender("toko-a", "snd", f.Deadline())->state == SenderState::kActive);
 }
 
-TEST_CASE("SetSenderState: stopped is not softened to paused", "[dispatcher]") {
+TEST_CASE("RecordOutcomes: a stopped number is not softened to paused", "[dispatcher]") {
   LedgerFixture f;
-  REQUIRE_THAT(f.store.SetSenderState("snd", SenderState::kStopped, "GRAPH_190", f.Deadline()),
-               IsOk());
-  REQUIRE_THAT(f.store.SetSenderState("snd", SenderState::kPaused, "GRAPH_131048", f.Deadline()),
-               IsOk());
+  f.Enqueue(f.Messages(1, 2));
+  f.Start(f.Ids(1, 2));
+  f.Record({f.Refused(1, OutcomeAction::kStopSender, "GRAPH_190")});
+  f.Record({f.Refused(2, OutcomeAction::kPauseSender, "GRAPH_131048")});
   CHECK(f.store.GetSender("toko-a", "snd", f.Deadline())->state_reason == "GRAPH_190");
 }
 

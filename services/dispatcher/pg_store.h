@@ -70,8 +70,6 @@ class PgStore : public Store, public AdminStore {
   // pg_senders.cc
   absl::StatusOr<std::vector<Portfolio>> ListAllPortfolios(absl::Time deadline) override;
   absl::StatusOr<std::vector<Sender>> ListAllSenders(absl::Time deadline) override;
-  absl::Status SetSenderState(const std::string& sender_id, SenderState state,
-                              const std::string& reason, absl::Time deadline) override;
   absl::StatusOr<Portfolio> CreatePortfolio(const Portfolio& portfolio, const RequestKey& request,
                                             absl::Time deadline) override;
   absl::StatusOr<Portfolio> UpdatePortfolio(const std::string& outlet, const std::string& id,
@@ -94,8 +92,6 @@ class PgStore : public Store, public AdminStore {
 
   // pg_lanes.cc
   absl::StatusOr<std::vector<Lane>> ListOpenLanes(absl::Time deadline) override;
-  absl::Status PauseLaneForReason(const std::string& lane_id, const std::string& reason,
-                                  absl::Time deadline) override;
   absl::StatusOr<Lane> CreateLane(const Lane& lane, absl::Time deadline) override;
   absl::StatusOr<Lane> GetLane(const std::string& outlet, const std::string& id,
                                absl::Time deadline) override;
@@ -183,12 +179,6 @@ class PgStore : public Store, public AdminStore {
   // pg_recipients.cc
   absl::StatusOr<std::vector<OpenWindow>> ListOpenWindows(const std::string& portfolio_id,
                                                           absl::Time deadline) override;
-  absl::Status SuppressRecipient(const std::string& message_id, const std::string& purpose,
-                                 const std::string& reason, absl::Time deadline) override;
-  // Until then only; a suppression without an end stays.
-  absl::Status SuppressRecipientUntil(const std::string& message_id, const std::string& purpose,
-                                      const std::string& reason, absl::Time until,
-                                      absl::Time deadline);
 
   // pg_webhooks.cc
   absl::Status AppendWebhooks(const std::vector<JournalEntry>& payloads,
@@ -200,7 +190,7 @@ class PgStore : public Store, public AdminStore {
  private:
   // Makes the day's partitions if they are not there.
   absl::Status EnsureDay(absl::CivilDay day, absl::Time deadline);
-  absl::StatusOr<Lane> ChangeLaneState(const std::string* outlet, const std::string& id,
+  absl::StatusOr<Lane> ChangeLaneState(const std::string& outlet, const std::string& id,
                                        LaneState to, const std::string& reason, absl::Time deadline,
                                        const audit::Actor& by);
 

@@ -211,10 +211,10 @@ TEST_CASE("Circuit: opens after failures in a row, whoever sees them, and delays
   for (const auto& [lane, e] : meanwhile) CHECK(lane == "l2");
   // What started before it opened changes nothing.
   CHECK(n.Tell(n.other, {.went_well = true}).open);
-  CHECK(
-      n.queue.Reslot("p1", "l1", {{.entry = {.message_id = "l1-0", .recipient_id = 1}}},
-                     In(absl::Seconds(5)))
-          ->empty());
+  CHECK(n.queue
+            .Reslot("p1", "l1", {{.entry = {.message_id = "l1-0", .recipient_id = 1}}},
+                    In(absl::Seconds(5)))
+            ->empty());
 }
 
 TEST_CASE("Circuit: one probe after the cool-down, across all workers; then closed, or longer open",

@@ -29,8 +29,7 @@ struct Joined : TwoNumbers {
   explicit Joined(std::int64_t limit) : TwoNumbers(limit) {}
   void Join() {
     for (int told = 0; told < 2; ++told) {  // told twice it changes nothing
-      REQUIRE(queue
-                  .JoinRecipients("p1", {"s1", "s2"}, {Link(kGivenUp, kOne)}, In(absl::Seconds(5)))
+      REQUIRE(queue.JoinRecipients("p1", {"s1", "s2"}, {Link(kGivenUp, kOne)}, In(absl::Seconds(5)))
                   .ok());
     }
   }
@@ -110,7 +109,8 @@ TEST_CASE("Pair: once two ids are known as one, none follows the other too soon"
       people[any].told = true;
     }
     for (const ClaimedEntry& e : h.ClaimNext(pick(1, 4)).entries) {
-      const std::int64_t claimed = e.entry.recipient_id, who = claimed > 100 ? claimed - 100 : claimed;
+      const std::int64_t claimed = e.entry.recipient_id,
+                         who = claimed > 100 ? claimed - 100 : claimed;
       Person& person = people[who];
       if (person.linked && (!person.told || claimed != who)) {
         untold += person.told ? 0 : 1;
@@ -129,7 +129,8 @@ TEST_CASE("Pair: once two ids are known as one, none follows the other too soon"
     for (std::size_t i = 1; i < person.starts.size(); ++i) {
       if (!person.starts[i].second) continue;
       ++after;
-      CHECK(person.starts[i].first - person.starts[i - 1].first >= absl::ToInt64Microseconds(kPair));
+      CHECK(person.starts[i].first - person.starts[i - 1].first >=
+            absl::ToInt64Microseconds(kPair));
     }
   }
   CHECK(pushed_again > 0);

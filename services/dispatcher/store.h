@@ -113,10 +113,10 @@ class Store {
   // -- claims and outcomes: the hot path ------------------------------------------------------
   // Compare-and-set QUEUED -> SENDING, attempt + 1, lease; one statement, the lane FOR SHARE.
   // Skips what is not due, stale or gone; what is suppressed, under whichever of the person's ids,
-  // becomes SUPPRESSED. A started message bears the person's id as it is now: claimed under another,
-  // its limits were not looked at, and it must go back unsent. `claim` is a name
-  // of its own for each call. After UNKNOWN nothing of it may be sent, and an Outcome kReturned
-  // that names the claim sends back what it may have started.
+  // becomes SUPPRESSED. A started message bears the person's id as it is now: claimed under
+  // another, its limits were not looked at, and it must go back unsent. `claim` is a name of its
+  // own for each call. After UNKNOWN nothing of it may be sent, and an Outcome kReturned that names
+  // the claim sends back what it may have started.
   virtual absl::StatusOr<StartResult> StartAttempts(const std::string& lane_id,
                                                     const std::vector<std::string>& message_ids,
                                                     const std::string& claim, absl::Duration lease,
@@ -164,14 +164,6 @@ class Store {
   };
   virtual absl::StatusOr<std::vector<Linked>> ListUntoldLinks(absl::Time deadline) = 0;
   virtual absl::Status NoteLinksTold(const std::vector<Linked>& links, absl::Time deadline) = 0;
-
-  // -- actions of the error table ----------------------------------------------------------------
-  virtual absl::Status SetSenderState(const std::string& sender_id, SenderState state,
-                                      const std::string& reason, absl::Time deadline) = 0;
-  virtual absl::Status PauseLaneForReason(const std::string& lane_id, const std::string& reason,
-                                          absl::Time deadline) = 0;
-  virtual absl::Status SuppressRecipient(const std::string& message_id, const std::string& purpose,
-                                         const std::string& reason, absl::Time deadline) = 0;
 };
 
 }  // namespace kabar::dispatcher

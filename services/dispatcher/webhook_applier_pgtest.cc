@@ -35,8 +35,7 @@ JournalEntry Inbound(const std::string& id) {
               R"("field":"messages","value":{"messaging_product":"whatsapp","metadata":{)",
               R"("display_phone_number":"1","phone_number_id":"1001"},"messages":[{)",
               R"("from":"628121000001","id":")", id, R"(","timestamp":")",
-              absl::ToUnixSeconds(absl::Now()),
-              R"(","type":"text","text":{"body":"YA"}}]}}]}]})")};
+              absl::ToUnixSeconds(absl::Now()), R"(","type":"text","text":{"body":"YA"}}]}}]}]})")};
 }
 
 // Three customers' messages in the journal, of which the ledger refuses the second.
@@ -111,7 +110,7 @@ TEST_CASE("WebhookApplier: a batch that needs too long comes again half as large
   absl::StatusOr<bool> more = true;
   while (more.ok() && *more) more = applier.RunOnce();
   REQUIRE_THAT(more, IsOk());
-  CHECK(in_time == std::vector<std::size_t>{1, 1, 1, 1, 1, 1, 1, 1,     //
+  CHECK(in_time == std::vector<std::size_t>{1, 1, 1, 1, 1, 1, 1, 1,  //
                                             2, 2, 2, 2, 2, 2, 2, 2, 4, 4, 4, 4});
   CHECK(f.Sql("SELECT count(*) FROM inbound") == "40");
   CHECK(f.Sql("SELECT count(*) FROM webhook_journal WHERE applied < size") == "0");

@@ -1,4 +1,5 @@
 #include "services/dispatcher/testing/ledger_fixture.h"
+#include "services/dispatcher/consent_sink.h"
 
 #include <pqxx/result>
 
@@ -96,6 +97,20 @@ std::map<std::string, int> LedgerFixture::CountedStates() {
                             }),
                testing::IsOk());
   return states;
+}
+
+void LedgerFixture::OptOut(const std::string& phone, const std::string& bsuid,
+                           const std::string& purpose) {
+  events::v1::NumberedBatch batch;
+  batch.set_number(++consents);
+  events::v1::Event& event = *batch.mutable_batch()->add_events();
+  event.set_outlet_id("toko-a");
+  event.mutable_consent_changed()->set_phone(phone);
+  event.mutable_consent_changed()->set_bsuid(bsuid);
+  event.mutable_consent_changed()->set_purpose(purpose);
+  event.mutable_consent_changed()->set_opted_out(true);
+  const events::v1::NumberedBatch* const batches[] = {&batch};
+  REQUIRE_THAT(MakeConsentSink(pool)->Apply(batches, Deadline()), testing::IsOk());
 }
 
 }  // namespace kabar::dispatcher

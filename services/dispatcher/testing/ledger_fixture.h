@@ -129,6 +129,18 @@ struct LedgerFixture {
     outcome.reason = reason;
     return outcome;
   }
+  // The provider refused it, and what that asks for beyond the message.
+  Outcome Refused(int n, OutcomeAction action, const std::string& reason) const {
+    Outcome outcome = Ended(n, AttemptState::kFailed, reason);
+    outcome.action = action;
+    return outcome;
+  }
+  // As contacts' event tells it.
+  void OptOut(const std::string& phone, const std::string& bsuid,
+              const std::string& purpose = "DELIVERY_UPDATES");
+  void OptOut(int n, const std::string& purpose = "DELIVERY_UPDATES") {
+    OptOut(Message(n).phone, "", purpose);
+  }
 
   // A failure is judged as the error table has the code that its reason names ("GRAPH_131026").
   StatusChange Status(int n, AttemptState state, int attempt = 1,
@@ -212,6 +224,7 @@ struct LedgerFixture {
   const absl::CivilDay day = absl::ToCivilDay(absl::Now(), absl::UTCTimeZone());
   pg::Pool pool{NewDatabase()};
   PgStore store{pool};
+  std::int64_t consents = 0;  // events applied
 };
 
 }  // namespace kabar::dispatcher

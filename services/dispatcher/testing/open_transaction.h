@@ -52,8 +52,9 @@ class OpenTransaction {
 // Until somebody waits for a lock that another transaction holds.
 inline void AwaitBlocked(LedgerFixture& f) {
   REQUIRE(testing::Eventually([&] {
-    return f.Sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-                 " AND datname = current_database()") != "0";
+    return f.Sql(
+               "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+               " AND datname = current_database()") != "0";
   }));
 }
 

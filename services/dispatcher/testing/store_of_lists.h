@@ -51,17 +51,6 @@ class StoreOfLists : public Store {
                                                        absl::Time) override {
     return absl::FailedPreconditionError("a store of lists records nothing");
   }
-  absl::Status SetSenderState(const std::string&, SenderState, const std::string&,
-                              absl::Time) override {
-    return absl::FailedPreconditionError("a store of lists records nothing");
-  }
-  absl::Status PauseLaneForReason(const std::string&, const std::string&, absl::Time) override {
-    return absl::FailedPreconditionError("a store of lists records nothing");
-  }
-  absl::Status SuppressRecipient(const std::string&, const std::string&, const std::string&,
-                                 absl::Time) override {
-    return absl::FailedPreconditionError("a store of lists records nothing");
-  }
 };
 
 }  // namespace kabar::dispatcher::testing_store
