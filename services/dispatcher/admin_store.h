@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "libs/audit/audit.h"
 #include "libs/base/rate.h"
@@ -343,6 +344,19 @@ class AdminStore {
   // Deletes what nobody needs any more (applied journal, claims, request ids). How many rows.
   virtual absl::StatusOr<std::int64_t> Trim(absl::Duration journal_retention,
                                             absl::Time deadline) = 0;
+  // The days of which the ledger has messages, or had: in their order.
+  virtual absl::StatusOr<std::vector<absl::CivilDay>> ListLedgerDays(absl::Time deadline) = 0;
+  // The day's messages and attempts, for good. False: it is kept for now, since something of it is
+  // QUEUED, SENDING, UNKNOWN or was changed after `quiet_since`, or somebody works on the ledger
+  // right now.
+  virtual absl::StatusOr<bool> DeleteLedgerDay(absl::CivilDay day, absl::Time quiet_since,
+                                               absl::Time deadline) = 0;
+  // The record of customers' messages that came before; dead letters that were dealt with before.
+  // How many, `limit` at most.
+  virtual absl::StatusOr<std::int64_t> DeleteInbound(absl::Time before, int limit,
+                                                     absl::Time deadline) = 0;
+  virtual absl::StatusOr<std::int64_t> DeleteLetters(absl::Time before, int limit,
+                                                     absl::Time deadline) = 0;
 };
 
 }  // namespace kabar::dispatcher

@@ -53,6 +53,10 @@ void AddKeeper(config::Parser& parser, Config& config) {
                   absl::Hours(24), "how long an UNKNOWN attempt waits for its webhook");
   parser.Duration("journal-retention", &config.journal_retention, absl::Minutes(1),
                   absl::Hours(24 * 90), "how long applied webhooks are kept");
+  parser.Duration("message-retention", &config.message_retention, absl::Hours(40 * 24),
+                  absl::Hours(3660 * 24),
+                  "how long messages, their attempts, customers' messages and dead letters that "
+                  "were dealt with are kept");
 }
 
 void AddWorker(config::Parser& parser, Config& config) {

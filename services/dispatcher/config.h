@@ -35,6 +35,7 @@ struct Config {
   std::string service_key = {};
   absl::Duration unknown_window = absl::Seconds(120);
   absl::Duration journal_retention = absl::Hours(72);
+  absl::Duration message_retention = absl::Hours(400 * 24);
 
   // worker
   std::string worker_name = {};  // empty: host and process

@@ -18,6 +18,7 @@
 #include "services/dispatcher/lane_closer.h"
 #include "services/dispatcher/queue_keeper.h"
 #include "services/dispatcher/rescuer.h"
+#include "services/dispatcher/retention.h"
 #include "services/dispatcher/webhook_applier.h"
 
 namespace kabar::dispatcher {
@@ -33,6 +34,7 @@ struct Keeper::Parts {
         lanes(store, queue, clock),
         queue_keeper({}, queue, store, clock),
         figures(store, store, queue, clock),
+        retention(store, config.message_retention, clock),
         caller(config.service_key),
         consent_sink(MakeConsentSink(pool)),
         consents(
@@ -49,27 +51,28 @@ struct Keeper::Parts {
         end_loop("end_lanes", absl::Milliseconds(200), clock, [this] { return lanes.EndLanes(); }),
         close_loop("close_lanes", absl::Seconds(1), clock, [this] { return lanes.CloseLanes(); }),
         figures_loop("figures", absl::Seconds(5), clock, [this] { return figures.RunOnce(); }),
-        trim_loop("trim", absl::Minutes(1), clock, [&config, &store]() -> absl::StatusOr<bool> {
-          KABAR_ASSIGN_OR_RETURN(
-              const std::int64_t rows,
-              store.Trim(config.journal_retention, absl::Now() + absl::Seconds(30)));
-          return rows >= 5000;
-        }) {}
+        trim_loop("trim", absl::Minutes(1), clock,
+                  [&config, &store]() -> absl::StatusOr<bool> {
+                    KABAR_ASSIGN_OR_RETURN(
+                        const std::int64_t rows,
+                        store.Trim(config.journal_retention, absl::Now() + absl::Seconds(30)));
+                    return rows >= 5000;
+                  }),
+        retention_loop("retention", absl::Minutes(10), clock,
+                       [this] { return retention.RunOnce(); }) {}
 
   void Start() {
     publisher.Start();
     trimmer.Start();
     queue_keeper.Start();
     consents.Start();
-    for (KeeperLoop* loop :
-         {&apply_loop, &rescue_loop, &end_loop, &close_loop, &figures_loop, &trim_loop}) {
+    for (KeeperLoop* loop : Loops()) {
       loop->Start();
     }
   }
 
   void Stop() {
-    for (KeeperLoop* loop :
-         {&apply_loop, &rescue_loop, &end_loop, &close_loop, &figures_loop, &trim_loop}) {
+    for (KeeperLoop* loop : Loops()) {
       loop->Stop();
     }
     consents.Stop();
@@ -78,6 +81,10 @@ struct Keeper::Parts {
     publisher.Stop();
   }
 
+  std::vector<KeeperLoop*> Loops() {
+    return {&apply_loop,   &rescue_loop, &end_loop,      &close_loop,
+            &figures_loop, &trim_loop,   &retention_loop};
+  }
   absl::StatusOr<bool> ApplyWebhooks() {
     seen = webhook_news.Seen();  // before looking: what comes meanwhile is news
     return webhooks.RunOnce();
@@ -95,6 +102,7 @@ struct Keeper::Parts {
   LaneCloser lanes;
   QueueKeeper queue_keeper;
   FigureKeeper figures;
+  Retention retention;
   rpc::Caller caller;
   std::unique_ptr<events::Sink> consent_sink;
   events::Consumer consents;
@@ -104,6 +112,7 @@ struct Keeper::Parts {
   KeeperLoop close_loop;
   KeeperLoop figures_loop;
   KeeperLoop trim_loop;
+  KeeperLoop retention_loop;
 };
 
 Keeper::Keeper(const Config& config, pg::Pool& pool, PgStore& store, Queue& queue,

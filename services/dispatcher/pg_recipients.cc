@@ -47,10 +47,9 @@ constexpr pg::Query kAddAlone{"dispatcher.add_user_ids_alone",
                               "   WITH ORDINALITY AS u(id, bsuid, n) ORDER BY u.n"
                               " ON CONFLICT DO NOTHING RETURNING id"};
 // The queue may hold the id that is given up here.
-constexpr pg::Query kLinkAlone{
-    "dispatcher.link_user_id_alone",
-    "UPDATE recipients SET id = $2, phone = $3, queue_told = false"
-    " WHERE given_up_id = $1 AND phone = ''"};
+constexpr pg::Query kLinkAlone{"dispatcher.link_user_id_alone",
+                               "UPDATE recipients SET id = $2, phone = $3, queue_told = false"
+                               " WHERE given_up_id = $1 AND phone = ''"};
 constexpr pg::Query kGivenUp{
     "dispatcher.given_up_ids",
     "SELECT given_up_id, id FROM recipients WHERE given_up_id = ANY($1::bigint[])"};

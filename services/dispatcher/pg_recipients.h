@@ -30,7 +30,7 @@ struct RecipientAddress {
   "(SELECT p.id FROM (SELECT COALESCE((SELECT s.id FROM recipients s WHERE s.given_up_id" \
   " = " who "), " who                                                                     \
   "::bigint) AS id) root CROSS JOIN LATERAL (SELECT root.id UNION ALL"                    \
-  " SELECT o.given_up_id FROM recipients o WHERE o.id = root.id"                         \
+  " SELECT o.given_up_id FROM recipients o WHERE o.id = root.id"                          \
   " AND o.given_up_id <> o.id) p)"
 
 // One id per address, in their order; 0 where both are empty. An address with both links them: what

@@ -16,10 +16,11 @@ constexpr std::int64_t kMaxBatches = 200000;
 constexpr int kPageRows = 500;
 constexpr std::int64_t kPageBytes = 4 << 20;
 
-constexpr pg::Query kRecountedLane{"dispatcher.recounted_lane",
-                                   "SELECT " KABAR_LANE_COLUMNS
-                                   " FROM lanes l JOIN senders s ON s.id = l.sender_id "
-                                   "WHERE l.id = $1 AND l.outlet_id = $2"};
+constexpr pg::Query kRecountedLane{
+    "dispatcher.recounted_lane",
+    "SELECT " KABAR_LANE_COLUMNS
+    ", l.rows_deleted FROM lanes l JOIN senders s ON s.id = l.sender_id "
+    "WHERE l.id = $1 AND l.outlet_id = $2"};
 constexpr pg::Query kRecountEnqueued{
     "dispatcher.recount_enqueued",
     "SELECT COALESCE(sum(enqueued), 0)::bigint FROM lane_days WHERE lane_id = $1"};
@@ -96,6 +97,14 @@ absl::Status AddPages(pg::Transaction& tx, const pg::Query& query, std::int64_t 
   }
 }
 
+absl::Status RowsDeleted(const std::string& lane_id) {
+  return base::WithMeta(
+      base::Error(absl::StatusCode::kOutOfRange, "LANE_ROWS_DELETED",
+                  "messages of this lane were deleted for their age (--message-retention); what "
+                  "there was of it analytics tells alone"),
+      "lane", lane_id);
+}
+
 absl::Status CheckRange(std::int64_t after, std::int64_t trimmed, const LaneRecount& recount) {
   if (after < trimmed) {
     return base::Error(absl::StatusCode::kOutOfRange, "EVENTS_TRIMMED",
@@ -133,6 +142,7 @@ absl::StatusOr<LaneRecount> PgStore::RecountLane(const std::string& outlet,
     const auto lane = tx.ExecMaybe(kRecountedLane, lane_id, outlet);
     if (!lane) return LaneNotFound(lane_id);
     recount.lane = ReadLane(*lane).lane;
+    if (lane->back().as<bool>()) return RowsDeleted(lane_id);
     recount.lane.enqueued = tx.ExecOne(kRecountEnqueued, lane_id)[0].as<std::int64_t>();
     const pqxx::row numbers = tx.ExecOne(kRecountNumbers);
     recount.newest_event_number = numbers[0].as<std::int64_t>();

@@ -61,6 +61,15 @@ class PgStore : public Store, public AdminStore {
                                                       absl::Time deadline) override;
   absl::StatusOr<std::int64_t> Trim(absl::Duration journal_retention, absl::Time deadline) override;
 
+  // pg_retention.cc
+  absl::StatusOr<std::vector<absl::CivilDay>> ListLedgerDays(absl::Time deadline) override;
+  absl::StatusOr<bool> DeleteLedgerDay(absl::CivilDay day, absl::Time quiet_since,
+                                       absl::Time deadline) override;
+  absl::StatusOr<std::int64_t> DeleteInbound(absl::Time before, int limit,
+                                             absl::Time deadline) override;
+  absl::StatusOr<std::int64_t> DeleteLetters(absl::Time before, int limit,
+                                             absl::Time deadline) override;
+
   // pg_unknowns.cc
   absl::StatusOr<ResolveResult> ResolveUnknown(const std::string& outlet,
                                                const UnknownToResolve& what,

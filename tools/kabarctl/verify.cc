@@ -121,7 +121,8 @@ absl::StatusOr<Verified> Verify(Services& services, Campaign campaign) {
     if (reason == "EVENTS_TRIMMED" && tries < kTries) continue;
     if (reason == "LANE_NOT_FOUND") {
       NoLane(verified.campaign, verified.findings);
-    } else if (reason == "EVENTS_TRIMMED" || reason == "TOO_MANY_EVENTS") {
+    } else if (reason == "EVENTS_TRIMMED" || reason == "TOO_MANY_EVENTS" ||
+               reason == "LANE_ROWS_DELETED") {
       NotCompared(recount.status(), verified.findings);
     } else {
       return recount.status();
