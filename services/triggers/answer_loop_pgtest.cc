@@ -108,15 +108,29 @@ TEST_CASE_METHOD(AnswerFixture, "sweep: forgets each hour what nobody asks for",
       "INSERT INTO triggers.request_log (outlet_id, request_id, method, fingerprint, created_at) "
       "VALUES ('toko-a', 'r1', 'PublishEvent', '', to_timestamp(",
       absl::ToUnixSeconds(clock.Now()), "))"));
+  // One that is recorded, one that is not yet.
+  const auto answers_kept = [&] {
+    return sql("SELECT string_agg(inbound_id, ' ' ORDER BY inbound_id) FROM triggers.answers");
+  };
+  sql(absl::StrCat(
+      "INSERT INTO triggers.answers (outlet_id, inbound_id, sender_id, phone, bsuid, kind, body, "
+      "payload, received_at, stored_at, message_id, run_id, contact_id, ready_at, recorded_at) "
+      "SELECT 'toko-a', 'in.' || n, 's', '', '', 'text', '', '', t, t, '', '', '', t, "
+      "CASE WHEN n = 1 THEN t END FROM generate_series(1, 2) n, to_timestamp(",
+      absl::ToUnixSeconds(clock.Now()), ") t"));
   clock.Advance(absl::Hours(24));
   {
-    Sweep sweep(store, clock);
+    Sweep sweep(store, absl::Hours(72), clock);
     REQUIRE(clock.WaitForSleepers(1));
     CHECK(kept() == "1");  // 24 h old exactly: it stays
     clock.Advance(absl::Hours(1));
     REQUIRE(clock.WaitForSleepers(1));
+    CHECK(kept() == "0");
+    CHECK(answers_kept() == "in.1 in.2");
+    clock.Advance(absl::Hours(72));
+    REQUIRE(clock.WaitForSleepers(1));
   }
-  CHECK(kept() == "0");
+  CHECK(answers_kept() == "in.2");
 }
 
 TEST_CASE_METHOD(AnswerFixture, "answers: from the stream of events to the record",

@@ -29,6 +29,9 @@ Config ParseConfigOrExit(int argc, const char* const* argv) {
       .Required();
   parser.Duration("answer-window", &config.answer_window, absl::Minutes(1), absl::Hours(24 * 30),
                   "a customer's words within this time answer the newest message sent to him");
+  parser.Duration("event-retention", &config.event_retention, absl::Hours(40 * 24),
+                  absl::Hours(3660 * 24),
+                  "how long events, their steps and customers' answers are kept");
   parser.Duration("drain-pause", &config.drain_pause, absl::ZeroDuration(), absl::Minutes(1),
                   "from health NOT_SERVING to refusing calls");
   parser.String("log-level", &config.log_level, "debug, info, warn or error")

@@ -22,6 +22,7 @@ struct Config {
   std::string templates_address = "127.0.0.1:7002";
   std::string dispatcher_address = "127.0.0.1:7003";
   absl::Duration answer_window = absl::Hours(24);
+  absl::Duration event_retention = absl::Hours(400 * 24);
   absl::Duration drain_pause = absl::Seconds(1);
   std::string log_level = "info";
 };

@@ -61,7 +61,7 @@ int Main(const Config& config) {
   StepLoop steps(store, hand_over, clock);
   StaleLoop stale(store, peers, hand_over, clock);
   AnswerLoop answers(store, peers, clock, {});
-  Sweep sweep(store, clock);
+  Sweep sweep(store, config.event_retention, clock);
 
   const rpc::Caller caller(config.service_key);
   WakingSink sink(store.MakeDispatcherSink(clock, config.answer_window), answers);

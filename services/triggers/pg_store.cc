@@ -51,6 +51,20 @@ constexpr pg::Query kForgetRequests{
     "DELETE FROM request_log WHERE (outlet_id, request_id) IN "
     "(SELECT outlet_id, request_id FROM request_log WHERE created_at < $1 LIMIT $2 "
     "FOR UPDATE SKIP LOCKED)"};
+constexpr pg::Query kForgetEvents{
+    "triggers.forget_events",
+    "WITH old AS MATERIALIZED (SELECT e.outlet_id, e.id FROM events e WHERE e.published_at < $1"
+    "  AND NOT EXISTS (SELECT 1 FROM steps s WHERE s.outlet_id = e.outlet_id AND s.event_id = e.id"
+    "    AND (s.state = 1 OR s.finished_at >= $1)) LIMIT $2 FOR UPDATE SKIP LOCKED),"
+    " steps_gone AS (DELETE FROM steps s USING old o"
+    "  WHERE s.outlet_id = o.outlet_id AND s.event_id = o.id)"
+    " DELETE FROM events e USING old o WHERE e.outlet_id = o.outlet_id AND e.id = o.id"};
+constexpr pg::Query kForgetAnswers{
+    "triggers.forget_answers",
+    "DELETE FROM answers WHERE (outlet_id, inbound_id) IN "
+    "(SELECT outlet_id, inbound_id FROM answers WHERE stored_at < $1 AND recorded_at IS NOT NULL "
+    "LIMIT $2 FOR UPDATE SKIP LOCKED)"};
+
 Automation AutomationOf(const pqxx::row& row) {
   return {.id = pg::TextField(row[0]),
           .name = pg::TextField(row[1]),
@@ -172,6 +186,16 @@ absl::StatusOr<std::vector<Automation>> PgStore::ListAutomations(const std::stri
 absl::StatusOr<std::int64_t> PgStore::ForgetRequests(absl::Time before, int limit,
                                                      absl::Time deadline) {
   return Forget(pool_, kForgetRequests, before, limit, deadline);
+}
+
+absl::StatusOr<std::int64_t> PgStore::ForgetEvents(absl::Time before, int limit,
+                                                   absl::Time deadline) {
+  return Forget(pool_, kForgetEvents, before, limit, deadline);
+}
+
+absl::StatusOr<std::int64_t> PgStore::ForgetAnswers(absl::Time before, int limit,
+                                                    absl::Time deadline) {
+  return Forget(pool_, kForgetAnswers, before, limit, deadline);
 }
 
 }  // namespace kabar::triggers

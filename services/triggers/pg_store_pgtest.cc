@@ -263,5 +263,22 @@ TEST_CASE_METHOD(Fixture, "ForgetRequests: what is old, a few at a time", "[trig
   CHECK(*store.ForgetRequests(absl::Now() + absl::Hours(1), 10, Soon()) == 1);
 }
 
+TEST_CASE_METHOD(Fixture, "ForgetEvents: with their steps, when none of these waits or is young",
+                 "[triggers][pg]") {
+  AddAutomation(kA, "aut_now", EventType::kOrderPaid, absl::ZeroDuration());
+  AddAutomation(kA, "aut_later", EventType::kOrderPaid, absl::Seconds(100));
+  REQUIRE_THAT(store.Publish(kA, Event("e1"), At(0), Soon()), IsOk());
+  REQUIRE_THAT(store.Publish(kB, Event("e1"), At(50), Soon()), IsOk());  // without a step
+  for (const StepWork& step : Take(At(1), "lea_1")) Change(step, kHandedOver, At(1));
+  CHECK(*store.ForgetEvents(At(40), 10, Soon()) == 0);  // one of its steps waits
+  for (const StepWork& step : Take(At(200), "lea_2")) Change(step, kHandedOver, At(200));
+  CHECK(*store.ForgetEvents(At(40), 10, Soon()) == 0);  // and was finished only now
+  CHECK(Steps(kA).size() == 2);
+  CHECK(*store.ForgetEvents(At(300), 1, Soon()) == 1);
+  CHECK(*store.ForgetEvents(At(300), 10, Soon()) == 1);
+  CHECK(Steps(kA).empty());
+  CHECK_FALSE(store.Publish(kA, Event("e1"), At(300), Soon())->duplicate);
+}
+
 }  // namespace
 }  // namespace kabar::triggers

@@ -138,6 +138,13 @@ class Store {
   // -------------------------------
   virtual absl::StatusOr<std::int64_t> ForgetRequests(absl::Time before, int limit,
                                                       absl::Time deadline) = 0;
+  // Events published before, with their steps; those with a step that waits, or that was finished
+  // since, are kept. A publisher who repeats one of them makes it anew.
+  virtual absl::StatusOr<std::int64_t> ForgetEvents(absl::Time before, int limit,
+                                                    absl::Time deadline) = 0;
+  // Customers' words that came before and are recorded.
+  virtual absl::StatusOr<std::int64_t> ForgetAnswers(absl::Time before, int limit,
+                                                     absl::Time deadline) = 0;
 };
 
 }  // namespace kabar::triggers

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "libs/base/clock.h"
 #include "libs/log/log.h"
+#include "libs/metrics/metrics.h"
 #include "services/triggers/store.h"
 
 namespace kabar::triggers {
@@ -25,14 +27,20 @@ void ForgetAll(absl::string_view what, std::stop_token stop,
       log::Warn("old rows could not be forgotten", {{"what", what}, {"error", forgotten.status()}});
       return;
     }
+    metrics::GetCounter("kabar_triggers_forgotten_total", "Rows deleted for their age.",
+                        {{"what", std::string(what)}})
+        .Increment(static_cast<double>(*forgotten));
     if (*forgotten < kAtOnce) return;
   }
 }
 
 }  // namespace
 
-Sweep::Sweep(Store& store, base::Clock& clock)
-    : store_(store), clock_(clock), thread_([this](std::stop_token stop) { Run(stop); }) {}
+Sweep::Sweep(Store& store, absl::Duration keep, base::Clock& clock)
+    : store_(store),
+      keep_(keep),
+      clock_(clock),
+      thread_([this](std::stop_token stop) { Run(stop); }) {}
 
 void Sweep::Stop() {
   thread_.request_stop();
@@ -43,9 +51,13 @@ void Sweep::Run(std::stop_token stop) {
   do {
     const absl::Time now = clock_.Now();
     // Deadlines are real time whatever the clock of the loop.
-    ForgetAll("request ids", stop, [&] {
+    ForgetAll("request_id", stop, [&] {
       return store_.ForgetRequests(now - kRequestsHonoured, kAtOnce, absl::Now() + kTimeout);
     });
+    ForgetAll("event", stop,
+              [&] { return store_.ForgetEvents(now - keep_, kAtOnce, absl::Now() + kTimeout); });
+    ForgetAll("answer", stop,
+              [&] { return store_.ForgetAnswers(now - keep_, kAtOnce, absl::Now() + kTimeout); });
   } while (clock_.SleepFor(kEvery, stop));
 }
 

@@ -1,5 +1,6 @@
 // Forgets, once an hour, what nobody asks for any more: request ids after the 24 hours for which
-// they are honoured.
+// they are honoured, events with their steps and customers' answers after `keep`
+// (--event-retention).
 //
 // Thread safety: made and destroyed by one thread; works in a thread of its own. Blocks: the
 // destructor and Stop until the statement in hand is done. Errors: logged, tried again the next
@@ -9,6 +10,8 @@
 
 #include <stop_token>
 #include <thread>
+
+#include "absl/time/time.h"
 
 namespace kabar::base {
 class Clock;
@@ -21,7 +24,7 @@ class Store;
 class Sweep {
  public:
   // Both outlive the sweep.
-  Sweep(Store& store, base::Clock& clock);
+  Sweep(Store& store, absl::Duration keep, base::Clock& clock);
   ~Sweep() { Stop(); }
   Sweep(const Sweep&) = delete;
   Sweep& operator=(const Sweep&) = delete;
@@ -32,6 +35,7 @@ class Sweep {
   void Run(std::stop_token stop);
 
   Store& store_;
+  const absl::Duration keep_;
   base::Clock& clock_;
   std::jthread thread_;
 };
