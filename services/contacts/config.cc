@@ -28,6 +28,8 @@ Config ParseConfigOrExit(int argc, const char* const* argv) {
       .String("time-zone", &config.time_zone,
               "zone of times in files, filters and messages: WIB, WITA, WIT or an IANA name")
       .Check([](absl::string_view value) { return base::LoadZone(value).status(); });
+  parser.Duration("audience-retention", &config.audience_retention, absl::Hours(24),
+                  absl::Hours(3660 * 24), "how long a run's audience is kept after its end");
   parser.Duration("drain-pause", &config.drain_pause, absl::ZeroDuration(), absl::Minutes(1),
                   "from health NOT_SERVING to refusing calls");
   parser.String("log-level", &config.log_level, "debug, info, warn or error")

@@ -20,6 +20,7 @@ struct Config {
   std::string service_key = {};
   std::string dispatcher_address = "127.0.0.1:7003";
   std::string time_zone = "Asia/Jakarta";
+  absl::Duration audience_retention = absl::Hours(90 * 24);
   absl::Duration drain_pause = absl::Seconds(1);
   std::string log_level = "info";
 };

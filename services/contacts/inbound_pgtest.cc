@@ -7,6 +7,8 @@
 
 #include "kabar/events/v1/events.pb.h"
 #include "libs/events/consumer.h"
+#include "libs/testing/fake_clock.h"
+#include "services/contacts/request_sweep.h"
 #include "services/contacts/testing/store_fixture.h"
 
 namespace kabar::contacts {
@@ -33,6 +35,16 @@ struct InboundFixture : StoreFixture {
     inbound->set_bsuid(bsuid);
     inbound->set_text(text);
     inbound->set_profile_name("Profil");
+    return event;
+  }
+  static events::v1::Event Lane(const std::string& outlet, const std::string& run,
+                                events::v1::LaneState to, int64_t at = 1795222800) {
+    events::v1::Event event;
+    event.set_outlet_id(outlet);
+    event.mutable_time()->set_seconds(at);
+    event.mutable_lane_changed()->set_lane_id(run);
+    event.mutable_lane_changed()->set_run_id(run);
+    event.mutable_lane_changed()->set_to(to);
     return event;
   }
   std::unique_ptr<events::Sink> sink = store.MakeDispatcherSink();
@@ -93,6 +105,46 @@ TEST_CASE("Inbound: text that is no text never holds the events up", "[inbound]"
   REQUIRE_THAT(f.Apply(1, {odd, lengthy}), IsOk());
   CHECK(f.Find(kA, "+62811").name.empty());
   CHECK(f.Find(kA, "+62812").name.size() == kMaxShortText);
+}
+
+TEST_CASE("Audiences: of runs that are over, after some time, and of no others", "[audiences]") {
+  InboundFixture f;
+  for (int i = 0; i < 5; ++i) f.Add(kA, absl::StrCat("+6281", i), "A");
+  f.Add(kB, "+62811", "B");
+  const SegmentFilter all = f.Filter("");
+  for (const std::string run : {"closed", "again", "running", "paused", "cancelled"}) {
+    f.Must(kA, [&](Store::Unit& u) { return u.CreateAudience(run, Subject::kContact, all); });
+  }
+  f.Must(kB, [&](Store::Unit& u) { return u.CreateAudience("closed", Subject::kContact, all); });
+  REQUIRE_THAT(
+      f.Apply(1,
+              {f.Lane(kA, "closed", events::v1::CLOSED), f.Lane(kA, "again", events::v1::CLOSED),
+               f.Lane(kA, "running", events::v1::RUNNING), f.Lane(kA, "paused", events::v1::PAUSED),
+               f.Lane(kA, "cancelled", events::v1::CANCELLED_LANE)}),
+      IsOk());
+  REQUIRE_THAT(f.Apply(2, {f.Lane(kA, "again", events::v1::RUNNING)}), IsOk());
+  const absl::Time ended = absl::FromUnixSeconds(1795222800);
+  {
+    testing::FakeClock clock(ended + absl::Hours(90 * 24));
+    RequestSweep sweep(f.store, absl::Hours(90 * 24), clock);
+    REQUIRE(clock.WaitForSleepers(1));
+    CHECK(f.Sql("SELECT count(*) FROM audiences") == "6");  // 90 days exactly: they stay
+    clock.Advance(absl::Hours(1));
+    REQUIRE(clock.WaitForSleepers(1));
+  }
+  CHECK(f.Sql("SELECT count(*) FROM audiences") == "4");
+  CHECK(f.Sql("SELECT count(*) FROM audiences WHERE run_id IN ('closed', 'cancelled')"
+              " AND outlet_id = '" +
+              std::string(kA) + "'") == "0");
+  CHECK(f.Sql("SELECT count(*) FROM audience_members") == "16");
+  // Some members at a time.
+  REQUIRE_THAT(f.Apply(3, {f.Lane(kA, "again", events::v1::EXPIRED_LANE)}), IsOk());
+  CHECK(*f.store.ForgetAudiences(ended + absl::Hours(1), 3, Soon()) == 3);
+  CHECK_THAT(f.store.Read(kA, "Test", Soon(),
+                          [](Store::Unit& u) { return u.AudienceSize("again").status(); }),
+             testing::ReasonIs("RUN_NOT_FOUND"));
+  CHECK(*f.store.ForgetAudiences(ended + absl::Hours(1), 3, Soon()) == 2);
+  CHECK(f.Sql("SELECT count(*) FROM audiences_forgotten") == "0");
 }
 
 }  // namespace

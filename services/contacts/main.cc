@@ -63,7 +63,7 @@ int Main(const Config& config) {
         caller.Prepare(context, {.timeout = absl::InfiniteDuration()});
       },
       *sink);
-  RequestSweep sweep(store, base::SystemClock());
+  RequestSweep sweep(store, config.audience_retention, base::SystemClock());
   rpc::Guard guard({.service = "contacts"}, **keys);
   Handler handler(store, language, *zone, base::SystemClock(), guard);
   EventsHandler events_handler(reader, guard);

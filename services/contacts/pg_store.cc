@@ -8,6 +8,7 @@
 #include "libs/events/outbox.h"
 #include "libs/pg/transaction.h"
 #include "services/contacts/inbound.h"
+#include "services/contacts/pg_store_retention.h"
 #include "services/contacts/pg_store_unit.h"
 
 namespace kabar::contacts {
@@ -70,6 +71,7 @@ std::unique_ptr<events::Sink> PgStore::MakeDispatcherSink() {
         events::v1::EventBatch caused;
         for (const events::v1::NumberedBatch* batch : batches) {
           for (const events::v1::Event& event : batch->batch().events()) {
+            if (event.has_lane_changed()) NoteLaneChanged(tx, event);
             if (!event.has_inbound_received()) continue;
             PgUnit unit(tx, event.outlet_id(), zone_, &caused);
             KABAR_RETURN_IF_ERROR(ApplyInbound(unit, event));

@@ -30,6 +30,8 @@ class PgStore : public Store {
   absl::Status Read(const std::string& outlet, absl::string_view operation, absl::Time deadline,
                     Work work) override;
   absl::StatusOr<int64_t> ForgetRequests(absl::Time time, int limit, absl::Time deadline) override;
+  absl::StatusOr<int64_t> ForgetAudiences(absl::Time before, int limit,
+                                          absl::Time deadline) override;
 
   // Applies the dispatcher's events (inbound.h); its position moves in the transaction of the
   // effects. The store outlives it.

@@ -1,5 +1,5 @@
 // Forgets, once an hour, the request ids that are older than the 24 hours for which they are
-// honoured.
+// honoured, and the audiences of runs that ended `keep_audiences` (--audience-retention) ago.
 //
 // Thread safety: made and destroyed by one thread; works in a thread of its own. Blocks: the
 // destructor and Stop until the statement in hand is done. Errors: logged, tried again the next
@@ -9,6 +9,8 @@
 
 #include <stop_token>
 #include <thread>
+
+#include "absl/time/time.h"
 
 namespace kabar::base {
 class Clock;
@@ -21,7 +23,7 @@ class Store;
 class RequestSweep {
  public:
   // Both outlive the sweep.
-  RequestSweep(Store& store, base::Clock& clock);
+  RequestSweep(Store& store, absl::Duration keep_audiences, base::Clock& clock);
   ~RequestSweep() { Stop(); }
   RequestSweep(const RequestSweep&) = delete;
   RequestSweep& operator=(const RequestSweep&) = delete;
@@ -32,6 +34,7 @@ class RequestSweep {
   void Run(std::stop_token stop);
 
   Store& store_;
+  const absl::Duration keep_audiences_;
   base::Clock& clock_;
   std::jthread thread_;
 };

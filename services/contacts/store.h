@@ -122,6 +122,9 @@ class Store {
   // Forgets up to `limit` request ids reserved before `time`; how many.
   virtual absl::StatusOr<int64_t> ForgetRequests(absl::Time time, int limit,
                                                  absl::Time deadline) = 0;
+  // Forgets audiences of runs that ended before: up to `limit` of their members; how many.
+  virtual absl::StatusOr<int64_t> ForgetAudiences(absl::Time before, int limit,
+                                                  absl::Time deadline) = 0;
 };
 
 }  // namespace kabar::contacts
