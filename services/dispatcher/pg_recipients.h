@@ -5,7 +5,7 @@
 // written to needs no row. Two people of one installation share an id with a probability of n^2 /
 // 2^64: for 10,000,000 it is 0.000005. Rows stand for people of whom both addresses are known; the
 // phone's id is theirs then, the user id's is given up. A user id without a known phone has a row
-// too (migration 0010 says why).
+// too (migration 0012 says why).
 //
 // Thread safety, blocking, errors: as pg::Transaction.
 #pragma once
