@@ -145,6 +145,7 @@ TEST_CASE("Recipients: who was two when he was written to is one to a queue that
   REQUIRE(f.Start({f.Id(1)}).started.size() == 1);
   const std::int64_t one = IdOf(f, 3, "+628111", "ID.1");
   REQUIRE(one != by_bsuid);
+  REQUIRE_THAT(f.store.NoteLinksTold(*f.store.ListUntoldLinks(f.Deadline()), f.Deadline()), IsOk());
   REQUIRE(f.Start({f.Id(3)}).started.size() == 1);
   const auto uses = f.store.ListRecentRecipients("pf", f.Deadline());
   REQUIRE_THAT(uses, IsOk());

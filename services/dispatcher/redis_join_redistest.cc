@@ -49,6 +49,40 @@ TEST_CASE("JoinRecipients: one place in the 24 hours, and it is not given back",
   CHECK(h.Drain().empty());
 }
 
+TEST_CASE("JoinRecipients: of two places one comes free, and the other is not given back",
+          "[dispatcher]") {
+  Joined h(2);
+  h.Build({h.a, h.b});
+  h.Push(h.a, {kGivenUp});
+  const Claim old = h.ClaimSome();
+  h.Push(h.b, {kOne});
+  const Claim now = h.ClaimSome();
+  h.Push(h.a, {7, 8});
+  CHECK(h.Drain().empty());
+  h.Join();
+  CHECK(h.Drain() == std::multiset<std::int64_t>{7});
+  h.GiveBack(now);  // the other may have been sent
+  h.GiveBack(old);
+  CHECK(h.Drain().empty());
+}
+
+TEST_CASE("JoinRecipients: a claim of before gets no new slot under the id given up",
+          "[dispatcher]") {
+  Joined h(0);
+  h.sender.pair_rate = Per(1, absl::Seconds(10));
+  h.Build({h.a, h.b});
+  h.Push(h.a, {kGivenUp, 7});
+  const Claim claim = h.ClaimSome();
+  REQUIRE(claim.entries.size() == 2);
+  const auto slots = [&](std::size_t which) {
+    return h.queue.Reslot("p1", "a", {claim.entries[which]}, In(absl::Seconds(5)))->size();
+  };
+  CHECK(slots(0) == 1);
+  h.Join();
+  CHECK(slots(0) == 0);
+  CHECK(slots(1) == 1);
+}
+
 TEST_CASE("JoinRecipients: his window, and what waits for a place under the id given up",
           "[dispatcher]") {
   Joined h(1);

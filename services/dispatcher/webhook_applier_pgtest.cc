@@ -172,7 +172,8 @@ TEST_CASE("WebhookApplier: what passes buries nothing, however often it comes", 
     const bool last = batch.inbound.size() == 1 && batch.inbound[0].provider_id == "in.3";
     return last ? failure : absl::OkStatus();
   };
-  CHECK(f.Rounds(10) == 10);
+  // After a statement timeout they are taken one by one at once: two rounds that go well.
+  CHECK(f.Rounds(10) == (absl::IsDeadlineExceeded(failure) ? 8 : 10));
   CHECK(f.Sql("SELECT string_agg(kind, ' ') FROM dead_letters") == "WEBHOOK_NOT_APPLIED");
   CHECK(f.Applied() == "in.1");
   f.faulty.fault = nullptr;

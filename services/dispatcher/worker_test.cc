@@ -61,6 +61,24 @@ TEST_CASE("Worker: sends what the ledger gives the right to, and nothing else", 
   CHECK(w.queue.GivenBack() == std::vector<std::string>{"b"});
 }
 
+TEST_CASE("Worker: what was claimed under another of the person's ids goes back unsent",
+          "[dispatcher]") {
+  Working w;
+  Claim claim = w.MakeClaim({"a", "b"});
+  claim.entries[0].entry.recipient_id = 2;  // the ledger says 1
+  w.queue.Offer(claim);
+  w.worker->Start();
+  REQUIRE(w.provider.WaitForRequests(1));
+  CHECK(w.provider.Accept());
+  REQUIRE(w.store.WaitForOutcomes(2));
+  CHECK(w.worker->Stop(w.Soon()));
+  CHECK(w.provider.Requests() == 1);
+  CHECK(w.queue.GivenBack() == std::vector<std::string>{"a"});
+  for (const Outcome& outcome : w.store.Outcomes()) {
+    CHECK((outcome.message_id == "a") == (outcome.reason == "RECIPIENT_CHANGED"));
+  }
+}
+
 TEST_CASE("Worker: without the ledger nothing is sent; the ids come again", "[dispatcher]") {
   Working w;
   w.store.SetDown(true);  // its rights and outcomes; portfolios are still told

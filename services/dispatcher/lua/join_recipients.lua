@@ -30,5 +30,6 @@ for i = 4 + senders, #ARGV, 2 do
   release(old, now, early, new)
   if free then release(new, now, early) end
 end
+look_for_places(early)
 wake()
 return {'OK'}
