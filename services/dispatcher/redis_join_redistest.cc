@@ -123,21 +123,26 @@ TEST_CASE("Pair: once two ids are known as one, none follows the other too soon"
   h.Settle();
   std::map<std::int64_t, Person> people;
   int made = 0, pushed_again = 0;
-  const auto push = [&](std::int64_t recipient) {
-    const std::vector<QueueEntry> entries = {
-        {.message_id = absl::StrCat("m", ++made), .recipient_id = recipient}};
+  const auto push = [&](std::int64_t recipient, absl::Time not_before) {
+    const std::vector<QueueEntry> entries = {{.message_id = absl::StrCat("m", ++made),
+                                              .recipient_id = recipient,
+                                              .not_before = not_before}};
     REQUIRE(h.queue.Push(lane, entries, In(absl::Seconds(5))).ok());
   };
   for (std::int64_t who = 1; who <= 6; ++who) {
     people[who];
-    for (int i = 0; i < 12; ++i) push(who), push(who + 100);
+    for (int i = 0; i < 12; ++i) {
+      push(who, absl::InfinitePast());
+      push(who + 100, In(kPair / 2));  // out of step with the others
+    }
   }
-  const absl::Time end = In(absl::Seconds(3));
-  int untold = 0;
-  while (absl::Now() < end) {
+  const absl::Time end = In(absl::Seconds(3)), at_last = In(absl::Seconds(60));
+  int untold = 0, as_one = 0;
+  // Until the model has had what it is about.
+  while (absl::Now() < end || ((as_one < 12 || pushed_again == 0) && absl::Now() < at_last)) {
     const std::int64_t any = pick(1, 6);
     if (pick(0, 60) == 0) people[any].linked = true;
-    if (people[any].linked && !people[any].told && pick(0, 20) == 0) {
+    if (people[any].linked && !people[any].told && pick(0, 3) == 0) {
       REQUIRE(
           h.queue.JoinRecipients("p1", {"s1"}, {Link(any + 100, any)}, In(absl::Seconds(5))).ok());
       people[any].told = true;
@@ -149,9 +154,12 @@ TEST_CASE("Pair: once two ids are known as one, none follows the other too soon"
       if (person.linked && (!person.told || claimed != who)) {
         untold += person.told ? 0 : 1;
         ++pushed_again;
-        push(who);  // the ledger refuses: under the id that stays
+        // The ledger refuses: it comes again under the id that stays.
+        REQUIRE(h.queue.GiveBack("p1", "s1", {e}, In(absl::Seconds(5))).ok());
+        push(who, absl::InfinitePast());
         continue;
       }
+      as_one += person.linked ? 1 : 0;
       person.starts.emplace_back(e.server_slot_us, person.linked);
     }
     base::SystemClock().SleepFor(absl::Milliseconds(1), {});
@@ -168,7 +176,7 @@ TEST_CASE("Pair: once two ids are known as one, none follows the other too soon"
     }
   }
   CHECK(pushed_again > 0);
-  CHECK(after > 6);
+  CHECK(after > 0);
 }
 
 }  // namespace
