@@ -121,6 +121,40 @@ class Customers(StageTest):
         self.assertEqual(figures["failed_by_reason"], {"WINDOW_CLOSED_NO_TEMPLATE": 1}, figures)
         self.assertEqual(self.stage.refused(people.phones), [], "it was refused before anything was sent")
 
+    def test_a_window_that_redis_alone_holds_open_is_closed(self):
+        """The ledger has the last word: no free text, and a place of the 24 hours is counted."""
+        people = People(2, status_pengiriman="Delivered", alasan_keterlambatan="", estimasi_baru="")
+        people.rows[1]["status_pengiriman"] = "In Transit"
+        self.stage.load(self.a, people)
+        sender = self.stage.sender(self.a)
+        template = self.stage.template(self.a, (
+            '{{#if status_pengiriman == "Delivered"}}{{provider "paket_terkirim" "id" nama no_resi lokasi}}'
+            "Bebas: {{no_resi}} sudah sampai{{else}}Bebas: {{no_resi}} di jalan{{/if}}"))
+        with_template, without = people.phones
+        pb = self.a.pb.dispatcher
+        portfolio = self.a.dispatcher.GetSender(pb.GetSenderRequest(id=sender)).portfolio_id
+        windows, places = f"kabar:{{{portfolio}}}:win:{sender}", f"kabar:{{{portfolio}}}:uniq"
+
+        def size(key):
+            return int(self.stage.stack.redis.command("ZCARD", key))
+
+        self.stage.settle()
+        open_before, counted_before = size(windows), size(places)
+        for phone in people.phones:
+            self.stage.customer_writes(phone, "Halo kak")
+        self.stage.settle()
+        eventually("both windows are open in Redis", lambda: size(windows) == open_before + 2)
+        # As when the provider said so and Redis did not hear of it.
+        self.stage.query(f"DELETE FROM dispatcher.windows WHERE sender_id = '{sender}'")
+        run = self.stage.campaign(self.a, people, template=template).start().wait_ended()
+        got = {"+" + line["to"].lstrip("+"): (line["kind"], line["body"]) for line in run.record()}
+        self.assertEqual(got, {with_template: ("template", morning_file.expected_text(people.rows[0]))})
+        self.assertEqual(self.by_phone(run)[without], ("FAILED", "WINDOW_CLOSED_NO_TEMPLATE"))
+        self.assert_adds_up(run)
+        self.assertEqual(self.stage.refused(people.phones), [])
+        self.assertEqual(size(windows), open_before, "the windows stand open in Redis")
+        self.assertEqual(size(places), counted_before + 1, "the template was not counted")
+
     # -- answers ---------------------------------------------------------------------------------
     def test_answers_are_matched_to_their_message_and_counted(self):
         people = People(5)
