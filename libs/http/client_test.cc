@@ -11,28 +11,13 @@
 #include "libs/http/server.h"
 #include "libs/http/testing/awaiter.h"
 #include "libs/http/testing/raw_socket.h"
+#include "libs/http/testing/test_client.h"
 #include "libs/testing/eventually.h"
-#include "libs/testing/status_matchers.h"
 
 namespace kabar::http {
 namespace {
 
 using testing::Eventually;
-using testing::StatusIs;
-
-constexpr char kOk[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-constexpr char kEndOfHead[] = "\r\n\r\n";
-
-std::unique_ptr<Client> MustCreate(std::uint16_t port, ClientOptions options = {}) {
-  options.base_url = absl::StrCat("http://127.0.0.1:", port, "/base/");
-  auto client = Client::Create(std::move(options));
-  if (!client.ok()) throw std::runtime_error(client.status().ToString());
-  return *std::move(client);
-}
-
-ClientRequest To(absl::string_view target, absl::Duration timeout = absl::Seconds(10)) {
-  return ClientRequest{.target = std::string(target), .deadline = absl::Now() + timeout};
-}
 
 TEST_CASE("Client: writes exactly these bytes and reads the response", "[http]") {
   RawListener listener;
@@ -341,31 +326,6 @@ TEST_CASE("Client: a completion may post the next request", "[http]") {
   CHECK(client->stats().connections_opened == 1);
 }
 
-TEST_CASE("Client: too many waiting are turned away at once", "[http]") {
-  RawListener listener;
-  Awaiter in_flight, rest;
-  auto client = MustCreate(listener.port(), {.max_connections = 1, .max_waiting = 2});
-  client->Post(To("/"), nullptr, in_flight.Done());
-  RawSocket peer = listener.Accept();
-  peer.ReadUntil(kEndOfHead);
-  for (int i = 0; i < 4; ++i) client->Post(To("/"), nullptr, rest.Done());
-  const Completion done = rest.One();
-  CHECK(done.outcome == Outcome::kNotSent);
-  CHECK(done.reason == Reason::kTooManyWaiting);
-}
-
-TEST_CASE("Client: line breaks in target or headers are refused unsent", "[http]") {
-  RawListener listener;
-  Awaiter awaiter;
-  auto client = MustCreate(listener.port());
-  client->Post(To("/a\r\nX: y"), nullptr, awaiter.Done());
-  client->Post(To("/a b"), nullptr, awaiter.Done());
-  ClientRequest request = To("/");
-  request.headers = {{"Authorization", "Bearer x\r\nX: y"}};
-  client->Post(std::move(request), nullptr, awaiter.Done());
-  for (const Completion& done : awaiter.Await(3)) CHECK(done.reason == Reason::kBadRequest);
-}
-
 TEST_CASE("Client: Stop lets what is in flight finish, and turns the rest away", "[http]") {
   RawListener listener;
   Awaiter in_flight, waiting, late;
@@ -391,17 +351,6 @@ TEST_CASE("Client: Stop lets what is in flight finish, and turns the rest away",
   client->Post(To("/late"), nullptr, late.Done());
   CHECK(late.One().outcome == Outcome::kNotSent);
   CHECK(late.One().reason == Reason::kStopped);
-}
-
-TEST_CASE("Client: options and base URLs that cannot work are refused", "[http]") {
-  const auto create = [](ClientOptions options) { return Client::Create(options).status(); };
-  const auto kInvalid = absl::StatusCode::kInvalidArgument;
-  CHECK_THAT(create({.base_url = "localhost:80"}), StatusIs(kInvalid, "http://"));
-  CHECK_THAT(create({.base_url = "http://h/a?b"}), StatusIs(kInvalid, "query"));
-  CHECK_THAT(create({.base_url = "http://h", .threads = 2, .max_connections = 1}),
-             StatusIs(kInvalid, "max_connections"));
-  CHECK_THAT(create({.base_url = "https://h", .ca_file = "/nonexistent.pem"}),
-             StatusIs(kInvalid, "/nonexistent.pem"));
 }
 
 }  // namespace
