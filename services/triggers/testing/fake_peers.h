@@ -7,7 +7,6 @@
 #define KABAR_SERVICES_TRIGGERS_TESTING_FAKE_PEERS_H_
 
 #include <algorithm>
-#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <set>
@@ -20,11 +19,11 @@
 #include "absl/time/time.h"
 #include "kabar/contacts/v1/contacts.grpc.pb.h"
 #include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
-#include "kabar/events/v1/events.grpc.pb.h"
 #include "kabar/templates/v1/templates.grpc.pb.h"
 #include "libs/base/status.h"
 #include "libs/rpc/guard.h"
 #include "libs/rpc/testing/local_server.h"
+#include "services/triggers/testing/fake_events.h"
 
 namespace kabar::triggers::testing {
 
@@ -370,45 +369,6 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
   std::set<std::pair<std::string, std::string>> senders_;
   std::map<std::string, dispatcher::v1::Lane> lanes_;
   std::map<std::string, Stored> messages_;
-};
-
-// The dispatcher's events: what a test appends, to every reader from any number on.
-class FakeEvents : public events::v1::EventsService::Service {
- public:
-  explicit FakeEvents(rpc::Guard& guard) : guard_(guard) {}
-
-  void Append(events::v1::EventBatch batch) {
-    const std::lock_guard lock(mutex_);
-    batches_.push_back(std::move(batch));
-    changed_.notify_all();
-  }
-
-  grpc::Status ReadEvents(grpc::ServerContext* context,
-                          const events::v1::ReadEventsRequest* request,
-                          grpc::ServerWriter<events::v1::ReadEventsResponse>* writer) override {
-    return rpc::ServeStream(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
-      std::int64_t next = request->from_number();
-      std::unique_lock lock(mutex_);
-      while (!call.Cancelled()) {
-        events::v1::ReadEventsResponse response;
-        for (; next <= static_cast<std::int64_t>(batches_.size()); ++next) {
-          auto* numbered = response.add_batches();
-          numbered->set_number(next);
-          *numbered->mutable_batch() = batches_[static_cast<std::size_t>(next) - 1];
-        }
-        if (response.batches_size() > 0 && !writer->Write(response)) break;
-        // Cancellation is asked for, not told.
-        changed_.wait_for(lock, std::chrono::milliseconds(50));
-      }
-      return absl::OkStatus();
-    });
-  }
-
- private:
-  rpc::Guard& guard_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<events::v1::EventBatch> batches_;
 };
 
 // All of them behind one address.
