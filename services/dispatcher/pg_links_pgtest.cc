@@ -123,6 +123,23 @@ TEST_CASE("Links: a pair refused by webhook is told to the queue under the id th
   CHECK(effects.refused_pairs[0].recipient_id == one);
 }
 
+TEST_CASE("Links: a queue that is built anew learns of a window under the id that stays alone",
+          "[dispatcher]") {
+  Links f;
+  f.IdOf(1, "", kUserId);
+  const std::int64_t one = f.IdOf(2, kPhone, kUserId);
+  InboundMessage yes;
+  yes.phone_number_id = "1001";
+  yes.provider_id = "in.1";
+  yes.bsuid = kUserId;
+  yes.time = absl::Now();
+  f.Apply({}, {yes});
+  const auto windows = f.store.ListOpenWindows("pf", f.Deadline());
+  REQUIRE_THAT(windows, IsOk());
+  REQUIRE(windows->size() == 1);
+  CHECK((*windows)[0].recipient_id == one);
+}
+
 TEST_CASE("Links: who is written to while his addresses come together is known to the queue as one",
           "[dispatcher]") {
   Links f;

@@ -97,9 +97,11 @@ constexpr pg::Query kUnsuppress{"dispatcher.unsuppress",
                                 "recipient_id IN (SELECT r.id FROM " KABAR_SAME_PERSON("$2") " r)"};
 constexpr pg::Query kOpenWindows{
     "dispatcher.list_open_windows",
-    "SELECT w.sender_id, w.recipient_id, w.last_inbound_at FROM senders s"
+    "SELECT w.sender_id, COALESCE(p.id, w.recipient_id), max(w.last_inbound_at) FROM senders s"
     " JOIN windows w ON w.sender_id = s.id"
-    " WHERE s.portfolio_id = $1 AND w.last_inbound_at > now() - interval '24 hours'"};
+    " LEFT JOIN recipients p ON p.given_up_id = w.recipient_id"
+    " WHERE s.portfolio_id = $1 AND w.last_inbound_at > now() - interval '24 hours'"
+    " GROUP BY 1, 2"};
 
 // An address's own id; kind: 'p' phone, 'b' business-scoped user id.
 std::int64_t IdOf(const std::string& key, const std::string& outlet, char kind,
