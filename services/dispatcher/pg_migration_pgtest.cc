@@ -38,6 +38,9 @@ constexpr char kOldLedger[] = R"(
      'w.1.1'),
     ('2026-11-01', 'm2', 2, 'toko-a', 'lane', 2, 'c2', '', 3, '+628222', '', '', '', '', '{}', 3, 1,
      'w.2.1');
+  INSERT INTO messages (day, id, seq, outlet_id, lane_id, ordinal, contact_id, subject,
+    recipient_id, phone, bsuid, body, form_name, form_language, form_parameters, state) VALUES
+    ('2026-11-01', 'm4', 4, 'toko-a', 'lane', 3, 'c4', '', 4, '', 'ID.4', '', '', '', '{}', 1);
   INSERT INTO portfolios (id, outlet_id, name, messaging_limit) VALUES ('pf', 'toko-a', 'A', 250);
   INSERT INTO senders VALUES ('snd', 'toko-a', 'pf', '1001', '+62811', 'sealed', '80/s', '1/6s', 1);
   INSERT INTO lanes (id, outlet_id, sender_id, priority, rate, run_id, asked, fresh_for_s,
@@ -97,7 +100,10 @@ TEST_CASE("Migration: a ledger of the first version knows the same afterwards", 
         sari + " " + budi + " " + wati);
   CHECK(sql("SELECT count(*) FROM claims WHERE recipient_ids = '{}'") == "1");
   CHECK(sql("SELECT string_agg(concat_ws(' ', id, phone, bsuid, given_up_id), ', ')"
-            " FROM recipients") == sari + " +628111 ID.1 " + given_up);
+            " FROM recipients WHERE phone <> ''") == sari + " +628111 ID.1 " + given_up);
+  // Who was written to by user id alone: the queue must be told when his phone is linked to it.
+  CHECK(sql("SELECT string_agg(concat_ws(' ', id, bsuid, given_up_id, queue_told), ', ')"
+            " FROM recipients WHERE phone = ''") == wati + " ID.4 " + wati + " t");
   for (const std::string& who : {sari, given_up}) {
     CHECK(sql("SELECT reason FROM suppressions WHERE recipient_id = " + who) == "OPTED_OUT");
     CHECK(sql("SELECT count(*) FROM windows WHERE recipient_id = " + who) == "1");
