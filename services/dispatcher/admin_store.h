@@ -282,6 +282,17 @@ class AdminStore {
                                                 const std::string& lane_id,
                                                 const std::vector<NewMessage>& messages,
                                                 absl::Time deadline) = 0;
+  // Of each message, as it is now: what suppresses it, and whether its recipient's window is open.
+  // Writes nothing.
+  struct Foresight {
+    std::string suppression = {};  // the reason; empty: none
+    bool window_open = false;
+  };
+  virtual absl::StatusOr<std::vector<Foresight>> Foresee(const std::string& outlet,
+                                                         const std::string& sender_id,
+                                                         const std::string& purpose,
+                                                         const std::vector<NewMessage>& messages,
+                                                         absl::Time deadline) = 0;
   virtual absl::StatusOr<std::vector<StaleMessage>> ListStale(const std::string& outlet,
                                                               const std::string& lane_id, int limit,
                                                               absl::Time deadline) = 0;

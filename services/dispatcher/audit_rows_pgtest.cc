@@ -23,7 +23,7 @@ const std::set<std::string> kMachineCalls = {"Enqueue", "AppendWebhooks", "Creat
                                              "FinishLane"};
 
 bool Reads(const std::string& method) {
-  for (const char* word : {"Get", "List", "Recount", "Plan"}) {
+  for (const char* word : {"Get", "List", "Recount", "Plan", "Foresee"}) {
     if (absl::StartsWith(method, word)) return true;
   }
   return false;

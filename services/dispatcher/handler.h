@@ -112,6 +112,10 @@ class Handler : public v1::DispatcherService::Service {
   // handler.cc
   grpc::Status Enqueue(grpc::ServerContext* context, const v1::EnqueueRequest* request,
                        v1::EnqueueResponse* response) override;
+  // handler_foresee.cc
+  grpc::Status ForeseeMessages(grpc::ServerContext* context,
+                               const v1::ForeseeMessagesRequest* request,
+                               v1::ForeseeMessagesResponse* response) override;
   grpc::Status ListStaleMessages(grpc::ServerContext* context,
                                  const v1::ListStaleMessagesRequest* request,
                                  v1::ListStaleMessagesResponse* response) override;

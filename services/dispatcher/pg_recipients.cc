@@ -322,6 +322,26 @@ std::int64_t NowKnownAs(pg::Transaction& tx, std::int64_t id) {
   return now.empty() ? id : now.begin()->second;
 }
 
+std::vector<std::vector<std::int64_t>> FindRecipientIds(
+    pg::Transaction& tx, const std::string& outlet,
+    const std::vector<RecipientAddress>& addresses) {
+  std::vector<std::vector<std::int64_t>> ids(addresses.size());
+  if (addresses.empty()) return ids;
+  const std::string key = pg::BytesField(tx.ExecOne(kKey)[0]);
+  std::vector<std::int64_t> by_bsuid;
+  for (const RecipientAddress& address : addresses) {
+    by_bsuid.push_back(address.bsuid.empty() ? 0 : IdOf(key, outlet, 'b', address.bsuid));
+  }
+  const std::vector<Known> known = Find(tx, by_bsuid);
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    if (known[i].id != 0) ids[i].push_back(known[i].id);
+    if (by_bsuid[i] != 0) ids[i].push_back(by_bsuid[i]);
+    if (addresses[i].phone.empty()) continue;
+    ids[i].push_back(IdOf(key, outlet, 'p', addresses[i].phone));
+  }
+  return ids;
+}
+
 void OpenWindowFor(pg::Transaction& tx, const std::string& sender_id, std::int64_t recipient_id,
                    absl::Time last_inbound) {
   tx.Exec(kOpenWindow, sender_id, recipient_id, last_inbound);

@@ -44,6 +44,11 @@ std::map<std::int64_t, std::int64_t> GivenUp(pg::Transaction& tx,
 // The person's id, whichever of his ids this is.
 std::int64_t NowKnownAs(pg::Transaction& tx, std::int64_t id);
 
+// Of each address every id under which something may be known of it; none where both are empty.
+// Writes nothing: two ids of one person that nobody has linked yet are both told.
+std::vector<std::vector<std::int64_t>> FindRecipientIds(
+    pg::Transaction& tx, const std::string& outlet, const std::vector<RecipientAddress>& addresses);
+
 // Of the identity and of every id that was merged into it, since messages still name those.
 void OpenWindowFor(pg::Transaction& tx, const std::string& sender_id, std::int64_t recipient_id,
                    absl::Time last_inbound);

@@ -151,6 +151,11 @@ class PgStore : public Store, public AdminStore {
   // pg_messages.cc
   absl::StatusOr<std::vector<QueueEntry>> ListQueued(const std::string& lane_id,
                                                      absl::Time deadline) override;
+  absl::StatusOr<std::vector<Foresight>> Foresee(const std::string& outlet,
+                                                 const std::string& sender_id,
+                                                 const std::string& purpose,
+                                                 const std::vector<NewMessage>& messages,
+                                                 absl::Time deadline) override;
   absl::StatusOr<std::vector<StaleMessage>> ListStale(const std::string& outlet,
                                                       const std::string& lane_id, int limit,
                                                       absl::Time deadline) override;
