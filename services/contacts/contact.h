@@ -102,7 +102,21 @@ struct Segment {
   absl::Time created_at;
 };
 
-enum class Subject { kContact, kShipment };
+// kContactParcels: a contact with all of his matching shipments, kMaxParcels at most a member.
+enum class Subject { kContact, kShipment, kContactParcels };
+inline constexpr int kMaxParcels = 100;  // as many as a template takes
+
+struct Audience {
+  int64_t size = 0;
+  int64_t shipments = 0;   // that its members are about
+  bool temporary = false;  // of no run
+};
+
+// A shipment of a member of kContactParcels.
+struct AudienceParcel {
+  std::string tracking_number;
+  std::vector<std::string> values;
+};
 
 // One row of a run's audience with the values of the fields asked for, as they are now.
 struct AudienceMember {
@@ -114,6 +128,8 @@ struct AudienceMember {
   bool opted_out = false;
   bool gone = false;
   std::vector<std::string> values;
+  std::vector<AudienceParcel> parcels;  // those that are still there
+  std::optional<absl::Time> data_time;  // the oldest last update of its shipments
 };
 
 // Text at the door: no zero bytes, at most so many characters.

@@ -125,6 +125,12 @@ void ToProto(const AudienceMember& from, v1::AudienceMember* to) {
   to->set_opted_out(from.opted_out);
   to->set_gone(from.gone);
   for (const std::string& value : from.values) to->add_values(value);
+  for (const AudienceParcel& parcel : from.parcels) {
+    v1::AudienceParcel& told = *to->add_parcels();
+    told.set_tracking_number(parcel.tracking_number);
+    for (const std::string& value : parcel.values) told.add_values(value);
+  }
+  if (from.data_time) SetTime(*from.data_time, to->mutable_data_time());
 }
 
 void ToProto(const ImportReport& from, v1::ImportContactsResponse* to) {
@@ -217,8 +223,10 @@ absl::StatusOr<Subject> FromProto(v1::AudienceSubject from, absl::string_view fi
       return Subject::kContact;
     case v1::SHIPMENT:
       return Subject::kShipment;
+    case v1::CONTACT_PARCELS:
+      return Subject::kContactParcels;
     default:
-      return base::InvalidField(field, "is required: CONTACT or SHIPMENT");
+      return base::InvalidField(field, "is required: CONTACT, SHIPMENT or CONTACT_PARCELS");
   }
 }
 

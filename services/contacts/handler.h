@@ -89,6 +89,9 @@ class Handler : public v1::ContactsService::Service {
                               v1::Audience* response) override;
   grpc::Status ListAudience(grpc::ServerContext* context, const v1::ListAudienceRequest* request,
                             v1::ListAudienceResponse* response) override;
+  grpc::Status DeleteAudience(grpc::ServerContext* context,
+                              const v1::DeleteAudienceRequest* request,
+                              v1::DeleteAudienceResponse* response) override;
 
  private:
   // Work in one transaction, at most once per request id.

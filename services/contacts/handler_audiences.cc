@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "libs/base/status.h"
+#include "libs/fields/fields.h"
 #include "libs/rpc/guard.h"
 #include "services/contacts/convert.h"
 #include "services/contacts/handler.h"
@@ -41,7 +42,24 @@ absl::StatusOr<AudienceQuery> QueryOf(const v1::ListAudienceRequest& request) {
     }
     query.fields.push_back(field);
   }
+  if (request.parcel_fields_size() > kMaxFields) {
+    return base::InvalidField("parcel_fields", absl::StrCat("at most ", kMaxFields, " at once"));
+  }
+  for (const std::string& field : request.parcel_fields()) {
+    const auto known = fields::Canonical(field);
+    if (!known || known->owner != fields::Owner::kShipment) {
+      return base::InvalidField("parcel_fields",
+                                absl::StrCat("\"", field, "\" is no field of a shipment"));
+    }
+    query.parcel_fields.push_back(field);
+  }
   return query;
+}
+
+void ToProto(const Audience& from, const std::string& run_id, v1::Audience* to) {
+  to->set_run_id(run_id);
+  to->set_size(from.size);
+  to->set_shipments(from.shipments);
 }
 
 }  // namespace
@@ -66,20 +84,29 @@ grpc::Status Handler::CreateAudience(grpc::ServerContext* context,
         return store_.Write(
             call.outlet, "CreateAudience", call.deadline, [&](Store::Unit& unit) -> absl::Status {
               // A run that has its audience keeps it, even if its segment is gone by now.
-              absl::StatusOr<int64_t> size = unit.AudienceSize(request->run_id());
-              if (absl::IsNotFound(size.status())) {
+              absl::StatusOr<Audience> audience = unit.GetAudience(request->run_id());
+              if (absl::IsNotFound(audience.status())) {
                 KABAR_ASSIGN_OR_RETURN(const SegmentFilter filter,
                                        request->segment_id().empty()
                                            ? CheckFilter(request->filter(), "filter")
                                            : FilterOfSegment(unit, request->segment_id()));
-                size = unit.CreateAudience(request->run_id(), subject, filter);
+                audience =
+                    unit.CreateAudience(request->run_id(), subject, filter, request->temporary());
               }
-              if (!size.ok()) return size.status();
-              response->set_run_id(request->run_id());
-              response->set_size(*size);
+              if (!audience.ok()) return audience.status();
+              ToProto(*audience, request->run_id(), response);
               return absl::OkStatus();
             });
       });
+}
+
+grpc::Status Handler::DeleteAudience(grpc::ServerContext* context,
+                                     const v1::DeleteAudienceRequest* request,
+                                     v1::DeleteAudienceResponse*) {
+  return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
+    return store_.Write(call.outlet, "DeleteAudience", call.deadline,
+                        [&](Store::Unit& unit) { return unit.DeleteAudience(request->run_id()); });
+  });
 }
 
 grpc::Status Handler::ListAudience(grpc::ServerContext* context,
@@ -90,14 +117,14 @@ grpc::Status Handler::ListAudience(grpc::ServerContext* context,
         KABAR_ASSIGN_OR_RETURN(const AudienceQuery query, QueryOf(*request));
         return store_.Read(
             call.outlet, "ListAudience", call.deadline, [&](Store::Unit& unit) -> absl::Status {
-              KABAR_ASSIGN_OR_RETURN(const int64_t size, unit.AudienceSize(query.run_id));
+              KABAR_ASSIGN_OR_RETURN(const Audience audience, unit.GetAudience(query.run_id));
               KABAR_ASSIGN_OR_RETURN(const std::vector<AudienceMember> found,
                                      unit.ListAudience(query));
               response->Clear();
               *response->mutable_fields() = request->fields();
               for (const AudienceMember& one : found) ToProto(one, response->add_members());
               response->set_last_page(!query.ordinals.empty() || found.empty() ||
-                                      found.back().ordinal >= size);
+                                      found.back().ordinal >= audience.size);
               return absl::OkStatus();
             });
       });

@@ -161,6 +161,7 @@ grpc::Status Handler::CountSegment(grpc::ServerContext* context,
                          KABAR_ASSIGN_OR_RETURN(const SegmentSize size, unit.CountSegment(filter));
                          response->set_contacts(size.contacts);
                          response->set_shipments(size.shipments);
+                         response->set_contacts_with_shipments(size.contacts_with_shipments);
                          return absl::OkStatus();
                        });
   });

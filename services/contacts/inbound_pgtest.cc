@@ -141,7 +141,7 @@ TEST_CASE("Audiences: of runs that are over, after some time, and of no others",
   REQUIRE_THAT(f.Apply(3, {f.Lane(kA, "again", events::v1::EXPIRED_LANE)}), IsOk());
   CHECK(*f.store.ForgetAudiences(ended + absl::Hours(1), 3, Soon()) == 3);
   CHECK_THAT(f.store.Read(kA, "Test", Soon(),
-                          [](Store::Unit& u) { return u.AudienceSize("again").status(); }),
+                          [](Store::Unit& u) { return u.GetAudience("again").status(); }),
              testing::ReasonIs("RUN_NOT_FOUND"));
   CHECK(*f.store.ForgetAudiences(ended + absl::Hours(1), 3, Soon()) == 2);
   CHECK(f.Sql("SELECT count(*) FROM audiences_forgotten") == "0");

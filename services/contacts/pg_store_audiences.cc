@@ -1,4 +1,7 @@
 // Run audiences: written once, read by ordinal.
+#include <algorithm>
+#include <map>
+
 #include "absl/strings/str_cat.h"
 #include "libs/base/status.h"
 #include "services/contacts/pg_store_fields.h"
@@ -8,33 +11,64 @@ namespace kabar::contacts {
 namespace {
 
 constexpr pg::Query kInsert{"contacts.insert_audience",
-                            "INSERT INTO audiences (outlet_id, run_id, subject) "
-                            "VALUES ($1, $2, $3) ON CONFLICT (outlet_id, run_id) DO NOTHING "
+                            "INSERT INTO audiences (outlet_id, run_id, subject, temporary) "
+                            "VALUES ($1, $2, $3, $4) ON CONFLICT (outlet_id, run_id) DO NOTHING "
                             "RETURNING audience"};
 constexpr pg::Query kSetSize{"contacts.set_audience_size",
-                             "UPDATE audiences SET size = $2 WHERE audience = $1"};
+                             "UPDATE audiences SET size = $2, shipments = $3 WHERE audience = $1"};
+constexpr pg::Query kCountParcels{"contacts.count_audience_parcels",
+                                  "SELECT coalesce(sum(cardinality(parcels)), 0)::bigint "
+                                  "FROM audience_members WHERE audience = $1"};
 constexpr pg::Query kFind{"contacts.find_audience",
-                          "SELECT audience, size FROM audiences "
+                          "SELECT audience, size, shipments, temporary FROM audiences "
                           "WHERE outlet_id = $1 AND run_id = $2"};
+constexpr pg::Query kDelete{
+    "contacts.delete_audience",
+    "WITH gone AS (DELETE FROM audiences WHERE outlet_id = $1 AND run_id = $2 AND temporary "
+    "RETURNING audience) INSERT INTO audiences_forgotten SELECT audience FROM gone"};
+
+const char* SubjectName(Subject subject) {
+  switch (subject) {
+    case Subject::kContact:
+      return "CONTACT";
+    case Subject::kShipment:
+      return "SHIPMENT";
+    case Subject::kContactParcels:
+      return "CONTACT_PARCELS";
+  }
+  return "";
+}
 
 // The pairs that a filter is asked of, as rows of `s` or of `c`. Shipments' ids are random, so a
 // contact's messages spread over the run instead of waiting for each other's pair limit.
 std::string MembersSql(Subject subject, const SegmentFilter& filter, const std::string& condition) {
+  const std::string shipment_pairs = absl::StrCat(
+      " FROM shipments s JOIN contacts c ON c.outlet_id = s.outlet_id AND c.id = s.contact_id "
+      "WHERE s.outlet_id = $1 AND c.deleted_at IS NULL AND ",
+      condition);
   if (subject == Subject::kShipment) {
     return absl::StrCat(
-        "SELECT s.id, c.id AS contact_id, s.tracking_number FROM shipments s "
-        "JOIN contacts c ON c.outlet_id = s.outlet_id AND c.id = s.contact_id "
-        "WHERE s.outlet_id = $1 AND c.deleted_at IS NULL AND ",
-        condition);
+        "SELECT s.id, c.id AS contact_id, s.tracking_number, NULL::text[] AS parcels",
+        shipment_pairs);
+  }
+  if (subject == Subject::kContactParcels) {
+    return absl::StrCat(
+        "SELECT min(q.id) AS id, q.contact_id, '' AS tracking_number, "
+        "array_agg(q.tracking_number ORDER BY q.tracking_number) AS parcels FROM ("
+        "SELECT s.id, c.id AS contact_id, s.tracking_number, "
+        "(row_number() OVER (PARTITION BY c.id ORDER BY s.tracking_number) - 1) / ",
+        kMaxParcels, " AS part", shipment_pairs, ") AS q GROUP BY q.contact_id, q.part");
   }
   // Only a filter over shipments can give a contact twice.
   const absl::string_view shipments =
       filter.names_shipment()
           ? " LEFT JOIN shipments s ON s.outlet_id = c.outlet_id AND s.contact_id = c.id"
           : "";
-  return absl::StrCat("SELECT c.id, c.id AS contact_id, '' AS tracking_number FROM contacts c",
-                      shipments, " WHERE c.outlet_id = $1 AND c.deleted_at IS NULL AND ", condition,
-                      filter.names_shipment() ? " GROUP BY c.id" : "");
+  return absl::StrCat(
+      "SELECT c.id, c.id AS contact_id, '' AS tracking_number, "
+      "NULL::text[] AS parcels FROM contacts c",
+      shipments, " WHERE c.outlet_id = $1 AND c.deleted_at IS NULL AND ", condition,
+      filter.names_shipment() ? " GROUP BY c.id" : "");
 }
 
 absl::Status RunNotFound() {
@@ -44,30 +78,44 @@ absl::Status RunNotFound() {
 
 }  // namespace
 
-absl::StatusOr<int64_t> PgUnit::CreateAudience(const std::string& run_id, Subject subject,
-                                               const SegmentFilter& filter) {
-  const std::optional<pqxx::row> added = tx_.ExecMaybe(
-      kInsert, outlet_, run_id, subject == Subject::kShipment ? "SHIPMENT" : "CONTACT");
-  if (!added) return AudienceSize(run_id);
-  const int64_t audience = (*added)[0].as<int64_t>();
+absl::StatusOr<Audience> PgUnit::CreateAudience(const std::string& run_id, Subject subject,
+                                                const SegmentFilter& filter, bool temporary) {
+  const std::optional<pqxx::row> added =
+      tx_.ExecMaybe(kInsert, outlet_, run_id, SubjectName(subject), temporary);
+  if (!added) return GetAudience(run_id);
+  const int64_t id = (*added)[0].as<int64_t>();
   filter_lang::SqlParams params(3);
   KABAR_ASSIGN_OR_RETURN(const std::string condition, FilterSql(filter, params));
   const pqxx::result members = ExecFiltered(
       "contacts.insert_audience_members",
-      absl::StrCat("INSERT INTO audience_members (audience, ordinal, contact_id, tracking_number) "
+      absl::StrCat("INSERT INTO audience_members (audience, ordinal, contact_id, tracking_number, "
+                   "parcels) "
                    "SELECT $2::bigint, row_number() OVER (ORDER BY p.id), p.contact_id, "
-                   "p.tracking_number FROM (",
+                   "p.tracking_number, p.parcels FROM (",
                    MembersSql(subject, filter, condition), ") AS p"),
-      {outlet_, audience}, params);
-  const auto size = static_cast<int64_t>(members.affected_rows());
-  tx_.Exec(kSetSize, audience, size);
-  return size;
+      {outlet_, id}, params);
+  Audience audience{.size = static_cast<int64_t>(members.affected_rows()), .temporary = temporary};
+  if (subject == Subject::kShipment) audience.shipments = audience.size;
+  if (subject == Subject::kContactParcels) {
+    audience.shipments = tx_.ExecOne(kCountParcels, id)[0].as<int64_t>();
+  }
+  tx_.Exec(kSetSize, id, audience.size, audience.shipments);
+  return audience;
 }
 
-absl::StatusOr<int64_t> PgUnit::AudienceSize(const std::string& run_id) {
+absl::StatusOr<Audience> PgUnit::GetAudience(const std::string& run_id) {
   const std::optional<pqxx::row> row = tx_.ExecMaybe(kFind, outlet_, run_id);
   if (!row) return RunNotFound();
-  return (*row)[1].as<int64_t>();
+  return Audience{.size = (*row)[1].as<int64_t>(),
+                  .shipments = (*row)[2].as<int64_t>(),
+                  .temporary = (*row)[3].as<bool>()};
+}
+
+absl::Status PgUnit::DeleteAudience(const std::string& run_id) {
+  if (tx_.Exec(kDelete, outlet_, run_id).affected_rows() > 0) return absl::OkStatus();
+  if (!tx_.ExecMaybe(kFind, outlet_, run_id)) return absl::OkStatus();
+  return base::Error(absl::StatusCode::kFailedPrecondition, "AUDIENCE_OF_A_RUN",
+                     "this audience is a run's; only a temporary one can be deleted");
 }
 
 absl::StatusOr<std::vector<AudienceMember>> PgUnit::ListAudience(const AudienceQuery& query) {
@@ -88,7 +136,7 @@ absl::StatusOr<std::vector<AudienceMember>> PgUnit::ListAudience(const AudienceQ
       "coalesce(c.bsuid, ''), coalesce(c.",
       query.purpose == Purpose::kMarketing ? "marketing" : "delivery_updates",
       "_opted_out, false), c.id IS NULL OR (m.tracking_number <> '' AND s.id IS NULL), "
-      "$3::text IS NULL",
+      "$3::text IS NULL, s.updated_at, m.parcels IS NOT NULL",
       values,
       " FROM audience_members m LEFT JOIN LATERAL (SELECT * FROM contacts k "
       "WHERE k.outlet_id = $1 AND k.id = m.contact_id AND k.deleted_at IS NULL LIMIT 1) AS c ON "
@@ -103,9 +151,10 @@ absl::StatusOr<std::vector<AudienceMember>> PgUnit::ListAudience(const AudienceQ
       named ? pg::Param(pg::BigintArray(query.ordinals)) : pg::Param(query.after_ordinal);
   const pqxx::result rows = ExecFiltered(
       "contacts.list_audience", sql, {outlet_, (*found)[0].as<int64_t>(), zone_, which}, params);
-  constexpr pqxx::row::size_type kFirstValue = 8;
+  constexpr pqxx::row::size_type kFirstValue = 10;
   std::vector<AudienceMember> out;
   out.reserve(rows.size());
+  bool with_parcels = false;
   for (const pqxx::row& row : rows) {
     AudienceMember member;
     member.ordinal = row[0].as<int64_t>();
@@ -115,12 +164,54 @@ absl::StatusOr<std::vector<AudienceMember>> PgUnit::ListAudience(const AudienceQ
     member.bsuid = pg::TextField(row[4]);
     member.opted_out = row[5].as<bool>();
     member.gone = row[6].as<bool>();
+    member.data_time = pg::OptTimeField(row[8]);
+    with_parcels |= row[9].as<bool>();
     for (pqxx::row::size_type i = kFirstValue; i < row.size(); ++i) {
       member.values.push_back(pg::TextField(row[i]));
     }
     out.push_back(std::move(member));
   }
+  if (with_parcels) AddParcels(query, (*found)[0].as<int64_t>(), out);
   return out;
+}
+
+// Each by a look-up of its own, as above. A shipment that has gone, or gone to another contact, is
+// left out; who has none left is gone.
+void PgUnit::AddParcels(const AudienceQuery& query, int64_t audience,
+                        std::vector<AudienceMember>& members) {
+  filter_lang::SqlParams params(5);
+  std::string values;
+  for (const std::string& field : query.parcel_fields) {
+    absl::StrAppend(&values, ", ", ValueSql(field, "$3::text", params));
+  }
+  std::map<int64_t, AudienceMember*> by_ordinal;
+  std::vector<int64_t> ordinals;
+  for (AudienceMember& member : members) {
+    by_ordinal[member.ordinal] = &member;
+    ordinals.push_back(member.ordinal);
+  }
+  const std::string sql = absl::StrCat(
+      "SELECT m.ordinal, s.tracking_number, s.updated_at, $3::text IS NULL", values,
+      " FROM audience_members m CROSS JOIN LATERAL unnest(m.parcels) WITH ORDINALITY AS p(number, "
+      "n)"
+      " CROSS JOIN LATERAL (SELECT * FROM (SELECT * FROM shipments h WHERE h.outlet_id = $1 "
+      "AND h.tracking_number = p.number LIMIT 1) AS one WHERE one.contact_id = m.contact_id) AS s "
+      "WHERE m.audience = $2::bigint AND m.ordinal = ANY($4::bigint[]) ORDER BY m.ordinal, p.n");
+  const pqxx::result rows =
+      ExecFiltered("contacts.list_audience_parcels", sql,
+                   {outlet_, audience, zone_, pg::BigintArray(ordinals)}, params);
+  constexpr pqxx::row::size_type kFirstValue = 4;
+  for (const pqxx::row& row : rows) {
+    AudienceMember& member = *by_ordinal[row[0].as<int64_t>()];
+    const absl::Time updated = pg::TimeField(row[2]);
+    member.data_time = std::min(member.data_time.value_or(updated), updated);
+    AudienceParcel& parcel = member.parcels.emplace_back();
+    parcel.tracking_number = pg::TextField(row[1]);
+    for (pqxx::row::size_type i = kFirstValue; i < row.size(); ++i) {
+      parcel.values.push_back(pg::TextField(row[i]));
+    }
+  }
+  for (AudienceMember& member : members) member.gone |= member.parcels.empty();
 }
 
 }  // namespace kabar::contacts

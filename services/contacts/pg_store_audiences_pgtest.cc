@@ -1,5 +1,6 @@
 // Segments and run audiences of store.h, against PostgreSQL.
 #include <catch2/catch.hpp>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -46,7 +47,8 @@ struct People : StoreFixture {
   int64_t Create(const std::string& outlet, const std::string& run, Subject subject,
                  const std::string& filter) {
     const SegmentFilter checked = Filter(filter);
-    return Must(outlet, [&](Store::Unit& u) { return u.CreateAudience(run, subject, checked); });
+    return Must(outlet, [&](Store::Unit& u) { return u.CreateAudience(run, subject, checked); })
+        .size;
   }
   std::vector<AudienceMember> List(const AudienceQuery& query, const std::string& outlet = kA) {
     return Must(outlet, [&](Store::Unit& u) { return u.ListAudience(query); });
@@ -98,12 +100,12 @@ TEST_CASE("CountSegment: contacts once, shipments each", "[segments]") {
   auto count = [&](const std::string& filter) {
     const SegmentFilter checked = f.Filter(filter);
     const SegmentSize size = f.Must(kA, [&](Store::Unit& u) { return u.CountSegment(checked); });
-    return absl::StrCat(size.contacts, " ", size.shipments);
+    return absl::StrCat(size.contacts, " ", size.shipments, " ", size.contacts_with_shipments);
   };
-  CHECK(count("") == "3 3");
-  CHECK(count("status = \"In Transit\"") == "2 2");
-  CHECK(count("city = Jakarta") == "1 2");
-  CHECK(count("city = Nowhere") == "0 0");
+  CHECK(count("") == "3 3 2");
+  CHECK(count("status = \"In Transit\"") == "2 2 2");
+  CHECK(count("city = Jakarta") == "1 2 1");
+  CHECK(count("city = Nowhere") == "0 0 0");
 }
 
 TEST_CASE("CreateAudience: each matching shipment, each contact once", "[audiences]") {
@@ -125,10 +127,10 @@ TEST_CASE("CreateAudience: once a run, whatever is asked later", "[audiences]") 
   CHECK(f.Create(kA, "run-1", Subject::kShipment, "city = Jakarta") == 2);
   f.Ship(kA, "R4", f.ani.id, "In Transit");
   CHECK(f.Create(kA, "run-1", Subject::kShipment, "") == 2);
-  CHECK(f.Must(kA, [](Store::Unit& u) { return u.AudienceSize("run-1"); }) == 2);
+  CHECK(f.Must(kA, [](Store::Unit& u) { return u.GetAudience("run-1"); }).size == 2);
   CHECK(f.Create(kB, "run-1", Subject::kShipment, "") == 1);
   CHECK(f.Create(kA, "run-1", Subject::kContact, "") == 2);
-  CHECK_THAT(f.Do(kB, [](Store::Unit& u) { return u.AudienceSize("run-x").status(); }),
+  CHECK_THAT(f.Do(kB, [](Store::Unit& u) { return u.GetAudience("run-x").status(); }),
              ReasonIs("RUN_NOT_FOUND"));
 }
 
@@ -140,7 +142,9 @@ TEST_CASE("CreateAudience: twice at once writes it once", "[audiences]") {
   for (int64_t& size : sizes) {
     threads.emplace_back([&] {
       (void)f.store.Write(kA, "Test", Soon(), [&](Store::Unit& u) -> absl::Status {
-        KABAR_ASSIGN_OR_RETURN(size, u.CreateAudience("run-1", Subject::kShipment, all));
+        KABAR_ASSIGN_OR_RETURN(const Audience made,
+                               u.CreateAudience("run-1", Subject::kShipment, all));
+        size = made.size;
         return absl::OkStatus();
       });
     });
@@ -245,6 +249,82 @@ TEST_CASE("ListAudience: pages by ordinal, or the ordinals named", "[audiences]"
   CHECK(named[1].ordinal == 24);
   CHECK_THAT(f.Do(kB, [&](Store::Unit& u) { return u.ListAudience(query).status(); }),
              ReasonIs("RUN_NOT_FOUND"));
+}
+
+TEST_CASE("audiences: a contact's parcels are one member", "[audiences]") {
+  People f;
+  const SegmentFilter all = f.Filter("");
+  const Audience made = f.Must(
+      kA, [&](Store::Unit& u) { return u.CreateAudience("run-1", Subject::kContactParcels, all); });
+  CHECK(made.size == 2);  // Citra has none
+  CHECK(made.shipments == 3);
+  f.Sql("UPDATE shipments SET updated_at = '2026-11-20 08:00Z' WHERE tracking_number = 'R2'");
+  f.Sql("UPDATE shipments SET updated_at = '2026-11-21 08:00Z' WHERE tracking_number <> 'R2'");
+  const auto list = [&] {
+    std::map<std::string, AudienceMember> members;
+    for (AudienceMember& m : f.List({.run_id = "run-1",
+                             .limit = 10,
+                             .fields = {"nama"},
+                             .parcel_fields = {"no_resi", "status"}})) {
+      members[m.values.at(0)] = m;
+    }
+    return members;
+  };
+  auto members = list();
+  REQUIRE(members.size() == 2);
+  REQUIRE(members["Ani"].parcels.size() == 2);
+  CHECK(members["Ani"].subject.empty());
+  CHECK(members["Ani"].parcels[0].values == std::vector<std::string>{"R1", "In Transit"});
+  CHECK(members["Ani"].parcels[1].values == std::vector<std::string>{"R2", "Delivered"});
+  CHECK(absl::FormatTime("%d", *members["Ani"].data_time, absl::UTCTimeZone()) == "20");
+  CHECK(absl::FormatTime("%d", *members["Budi"].data_time, absl::UTCTimeZone()) == "21");
+  CHECK(members["Budi"].parcels.size() == 1);
+
+  // What is another's by now is nobody's here.
+  f.Sql("DELETE FROM shipments WHERE outlet_id = 'toko-a' AND tracking_number IN ('R1', 'R3')");
+  members = list();
+  CHECK(members["Ani"].parcels.size() == 1);
+  CHECK_FALSE(members["Ani"].gone);
+  CHECK(members["Budi"].gone);
+}
+
+TEST_CASE("audiences: more parcels than a message takes are another member", "[audiences]") {
+  People f;
+  for (int i = 0; i < kMaxParcels; ++i) f.Ship(kA, absl::StrCat("X", 100 + i), f.ani.id, "Sortir");
+  const SegmentFilter ani = f.Filter("name = Ani");
+  const Audience made = f.Must(
+      kA, [&](Store::Unit& u) { return u.CreateAudience("run-1", Subject::kContactParcels, ani); });
+  CHECK(made.size == 2);
+  CHECK(made.shipments == kMaxParcels + 2);
+}
+
+TEST_CASE("audiences: a temporary one can be deleted, a run's cannot", "[audiences]") {
+  People f;
+  const SegmentFilter all = f.Filter("");
+  f.Create(kA, "run-1", Subject::kShipment, "");
+  const auto drop = [&](const std::string& run) {
+    return f.Do(kA, [&](Store::Unit& u) { return u.DeleteAudience(run); });
+  };
+  CHECK_THAT(drop("run-1"), ReasonIs("AUDIENCE_OF_A_RUN"));
+  for (const char* run : {"preflight-1", "preflight-2"}) {
+    f.Must(kA, [&](Store::Unit& u) {
+      return u.CreateAudience(run, Subject::kShipment, all, /*temporary=*/true);
+    });
+  }
+  CHECK_THAT(drop("preflight-1"), IsOk());
+  CHECK_THAT(drop("preflight-1"), IsOk());
+  const auto sweep = [&] {
+    REQUIRE_THAT(f.store.ForgetAudiences(absl::Now() - absl::Hours(24 * 90), 1000, Soon()), IsOk());
+  };
+  sweep();
+  CHECK(f.Sql("SELECT string_agg(run_id, ' ' ORDER BY run_id) FROM audiences") ==
+        "preflight-2 run-1");
+  CHECK(f.Sql("SELECT count(*) FROM audience_members") == "6");
+  // What nobody deletes goes by itself, when it is old.
+  f.Sql("UPDATE audiences SET created_at = now() - interval '25 hours'");
+  sweep();
+  CHECK(f.Sql("SELECT string_agg(run_id, ' ') FROM audiences") == "run-1");
+  CHECK(f.Sql("SELECT count(*) FROM audience_members") == "3");
 }
 
 }  // namespace

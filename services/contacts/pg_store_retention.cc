@@ -16,7 +16,8 @@ constexpr pg::Query kFinish{"contacts.finish_audience",
 constexpr pg::Query kForget{
     "contacts.forget_audiences",
     "WITH gone AS (DELETE FROM audiences WHERE audience IN (SELECT audience FROM audiences "
-    "WHERE finished_at < $1 ORDER BY finished_at LIMIT 20 FOR UPDATE SKIP LOCKED) "
+    "WHERE finished_at < $1 OR temporary AND created_at < now() - interval '1 day' "
+    "ORDER BY finished_at LIMIT 20 FOR UPDATE SKIP LOCKED) "
     "RETURNING audience) INSERT INTO audiences_forgotten SELECT audience FROM gone"};
 constexpr pg::Query kNext{"contacts.next_forgotten_audience",
                           "SELECT audience FROM audiences_forgotten ORDER BY audience LIMIT 1 "

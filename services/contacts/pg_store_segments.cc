@@ -68,12 +68,13 @@ absl::StatusOr<SegmentSize> PgUnit::CountSegment(const SegmentFilter& filter) {
   KABAR_ASSIGN_OR_RETURN(const std::string condition, FilterSql(filter, params));
   const pqxx::result rows = ExecFiltered(
       "contacts.count_segment",
-      absl::StrCat("SELECT count(DISTINCT c.id), count(s.id) FROM contacts c "
+      absl::StrCat("SELECT count(DISTINCT c.id), count(s.id), "
+                   "count(DISTINCT s.contact_id) FROM contacts c "
                    "LEFT JOIN shipments s ON s.outlet_id = c.outlet_id AND s.contact_id = c.id "
                    "WHERE c.outlet_id = $1 AND c.deleted_at IS NULL AND ",
                    condition),
       {outlet_}, params);
-  return SegmentSize{rows[0][0].as<int64_t>(), rows[0][1].as<int64_t>()};
+  return SegmentSize{rows[0][0].as<int64_t>(), rows[0][1].as<int64_t>(), rows[0][2].as<int64_t>()};
 }
 
 }  // namespace kabar::contacts

@@ -66,9 +66,10 @@ class PgUnit : public Store::Unit {
   absl::StatusOr<SegmentSize> CountSegment(const SegmentFilter& filter) override;
 
   // pg_store_audiences.cc
-  absl::StatusOr<int64_t> CreateAudience(const std::string& run_id, Subject subject,
-                                         const SegmentFilter& filter) override;
-  absl::StatusOr<int64_t> AudienceSize(const std::string& run_id) override;
+  absl::StatusOr<Audience> CreateAudience(const std::string& run_id, Subject subject,
+                                          const SegmentFilter& filter, bool temporary) override;
+  absl::StatusOr<Audience> GetAudience(const std::string& run_id) override;
+  absl::Status DeleteAudience(const std::string& run_id) override;
   absl::StatusOr<std::vector<AudienceMember>> ListAudience(const AudienceQuery& query) override;
 
  private:
@@ -86,6 +87,9 @@ class PgUnit : public Store::Unit {
                             const std::string& contact_id);
   // A new phone or bsuid of somebody who opted out must be told to those who suppress by them.
   void RepeatOptOuts(const Contact& contact);
+  // Of the members that a page found, which are kContactParcels.
+  void AddParcels(const AudienceQuery& query, int64_t audience,
+                  std::vector<AudienceMember>& members);
   // Runs SQL made of a filter: `fixed` are $1, $2, ..., the filter's parameters follow.
   pqxx::result ExecFiltered(const char* name, const std::string& sql, std::vector<pg::Param> fixed,
                             const filter_lang::SqlParams& params);

@@ -1,5 +1,6 @@
 // Forgets, once an hour, the request ids that are older than the 24 hours for which they are
-// honoured, and the audiences of runs that ended `keep_audiences` (--audience-retention) ago.
+// honoured, the audiences of runs that ended `keep_audiences` (--audience-retention) ago, and
+// temporary audiences of a day ago.
 //
 // Thread safety: made and destroyed by one thread; works in a thread of its own. Blocks: the
 // destructor and Stop until the statement in hand is done. Errors: logged, tried again the next

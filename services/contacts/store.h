@@ -37,6 +37,7 @@ namespace kabar::contacts {
 struct SegmentSize {
   int64_t contacts = 0;
   int64_t shipments = 0;
+  int64_t contacts_with_shipments = 0;
 };
 
 struct AudienceQuery {
@@ -46,6 +47,7 @@ struct AudienceQuery {
   std::vector<int64_t> ordinals = {};    // instead of a page
   std::vector<std::string> fields = {};  // canonical, an alias, or the name of a free attribute
   Purpose purpose = Purpose::kDeliveryUpdates;
+  std::vector<std::string> parcel_fields = {};  // of shipments, for kContactParcels
 };
 
 class Store {
@@ -103,10 +105,13 @@ class Store {
                                                               int limit) = 0;
     virtual absl::StatusOr<SegmentSize> CountSegment(const SegmentFilter& filter) = 0;
 
-    // Writes the audience unless the run has one; its size either way.
-    virtual absl::StatusOr<int64_t> CreateAudience(const std::string& run_id, Subject subject,
-                                                   const SegmentFilter& filter) = 0;
-    virtual absl::StatusOr<int64_t> AudienceSize(const std::string& run_id) = 0;
+    // Writes the audience unless the run has one; as it is either way.
+    virtual absl::StatusOr<Audience> CreateAudience(const std::string& run_id, Subject subject,
+                                                    const SegmentFilter& filter,
+                                                    bool temporary = false) = 0;
+    virtual absl::StatusOr<Audience> GetAudience(const std::string& run_id) = 0;
+    // A temporary one, if there is one; its members go with the next sweep.
+    virtual absl::Status DeleteAudience(const std::string& run_id) = 0;
     virtual absl::StatusOr<std::vector<AudienceMember>> ListAudience(
         const AudienceQuery& query) = 0;
   };
