@@ -181,5 +181,19 @@ TEST_CASE("each: what a row may cost is bounded", "[template_lang]") {
   CHECK(Of("{{#each parcels}}" + letters + "{{/each}}", many) == "TEXT_TOO_LONG()");
 }
 
+TEST_CASE("each: parcels merge where their values stand in the loop only", "[template_lang]") {
+  const auto merges = [](absl::string_view text) {
+    const absl::StatusOr<Template> compiled = Compile(text);
+    REQUIRE(compiled.ok());
+    return compiled->merges_parcels();
+  };
+  CHECK(merges("Halo {nama}, {{@count}} paket:{{#each paket}} {no_resi}{{/each}} {catatan_saya}"));
+  CHECK(merges("{{#if vip}}{{#each parcels}}{awb}{{/each}}{{/if}}"));
+  CHECK_FALSE(merges("Halo {nama}, paket {no_resi}"));
+  CHECK_FALSE(merges("{{#each parcels}}{no_resi}{{/each}} {estimasi}"));
+  CHECK_FALSE(merges("{{#if status}}x{{/if}}{{#each parcels}}{no_resi}{{/each}}"));
+  CHECK_FALSE(merges("{{provider \"a\" \"id\" no_resi}}{{#each parcels}}{no_resi}{{/each}}"));
+}
+
 }  // namespace
 }  // namespace kabar::template_lang

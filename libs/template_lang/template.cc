@@ -81,6 +81,16 @@ const std::vector<ProviderMapping>& Template::providers() const { return program
 const std::vector<Note>& Template::paths_without_provider() const {
   return program_->paths_without_provider;
 }
+bool Template::merges_parcels() const {
+  bool loops = false;
+  for (const Op& op : program_->ops) loops |= op.code == Code::kEach;
+  if (!loops) return false;
+  for (const Slot& slot : program_->slots) {
+    if (slot.source != Source::kRow) continue;
+    if (program_->variables[slot.variable].owner == fields::Owner::kShipment) return false;
+  }
+  return true;
+}
 const std::vector<Note>& Template::warnings() const { return program_->warnings; }
 size_t Template::shortest_fixed_text() const { return program_->shortest_fixed_text; }
 size_t Template::longest_fixed_text() const { return program_->longest_fixed_text; }

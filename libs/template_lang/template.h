@@ -159,6 +159,9 @@ class Template {
   // Where a path begins that names no provider template; empty if every path has one. A template
   // without any directive has one entry, its beginning.
   const std::vector<Note>& paths_without_provider() const;
+  // It goes through {{#each parcels}}, and names fields of shipments between its tags only: one
+  // text can tell of several parcels.
+  bool merges_parcels() const;
   // Braces that are copied as they are although they look like a mistake.
   const std::vector<Note>& warnings() const;
   // Characters of fixed text on the shortest and on the longest path, variables counting nothing.

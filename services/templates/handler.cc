@@ -179,8 +179,27 @@ grpc::Status Handler::GetTemplate(grpc::ServerContext* context,
             by_code ? store_.GetByCode(call.outlet, name, request->version(), call.deadline)
                     : store_.Get(call.outlet, name, request->version(), call.deadline));
         ToProto(found, response);
-        return absl::OkStatus();
+        return AddWhatARunNeeds(call, response);
       });
+}
+
+absl::Status Handler::AddWhatARunNeeds(const rpc::Call& call, v1::Template* response) {
+  const auto compiled =
+      compiled_.Find(call.outlet, response->id(), response->version(), call.deadline);
+  // A message that cannot be read any more is still there to be looked at.
+  if (absl::IsInternal(compiled.status())) return absl::OkStatus();
+  KABAR_RETURN_IF_ERROR(compiled.status());
+  const template_lang::Template& program = (*compiled)->program;
+  response->set_merges_parcels(program.merges_parcels());
+  std::vector<ProviderKey> keys;
+  for (const template_lang::ProviderMapping& mapping : program.providers()) {
+    keys.push_back({mapping.name, mapping.language});
+  }
+  if (keys.empty()) return absl::OkStatus();
+  KABAR_ASSIGN_OR_RETURN(const std::vector<ProviderTemplate> known,
+                         store_.FindProviderTemplates(call.outlet, keys, call.deadline));
+  for (const ProviderTemplate& one : known) ToProto(one, response->add_provider_templates());
+  return absl::OkStatus();
 }
 
 grpc::Status Handler::ListTemplates(grpc::ServerContext* context,

@@ -79,6 +79,8 @@ class Handler : public v1::TemplatesService::Service {
                       Response* response, absl::FunctionRef<absl::Status(Store::Unit&)> work);
   absl::StatusOr<CompiledTemplate> PreviewSource(const rpc::Call& call,
                                                  const v1::PreviewTemplateRequest& request);
+  // Of a template that was found: whether it merges parcels, and its provider templates as known.
+  absl::Status AddWhatARunNeeds(const rpc::Call& call, v1::Template* response);
   absl::Time Now() const;
 
   Store& store_;

@@ -196,6 +196,35 @@ TEST_CASE_METHOD(Fixture, "provider templates: a wrong mapping is refused at sav
             ->provider_templates_size() == 0);
 }
 
+TEST_CASE_METHOD(Fixture, "GetTemplate: tells a run what it needs beside the text",
+                 "[templates][pg]") {
+  REQUIRE_THAT(Register("diantar", "Halo {{1}}", "PAUSED"), IsOk());
+  const auto merging = Create(
+      "paket",
+      "{{provider \"diantar\" \"id\" nama}}Halo {nama}:{{#each parcels}} {no_resi}{{/each}}");
+  REQUIRE_THAT(merging, IsOk());
+  auto got = Get(merging->id());
+  REQUIRE_THAT(got, IsOk());
+  CHECK(got->merges_parcels());
+  REQUIRE(got->provider_templates_size() == 1);
+  CHECK(got->provider_templates(0).status() == "PAUSED");
+  CHECK(got->provider_templates(0).category() == "UTILITY");
+
+  // Its status as it is now, for a version that is in the cache too.
+  REQUIRE_THAT(Register("diantar", "Halo {{1}}", "APPROVED"), IsOk());
+  got = Get(merging->id());
+  REQUIRE_THAT(got, IsOk());
+  CHECK(got->provider_templates(0).status() == "APPROVED");
+
+  const auto single =
+      Create("satu", "Halo {nama}, {{provider \"lain\" \"id\" nama}}paket {no_resi}");
+  REQUIRE_THAT(single, IsOk());
+  got = Get(single->id());
+  REQUIRE_THAT(got, IsOk());
+  CHECK_FALSE(got->merges_parcels());
+  CHECK(got->provider_templates().empty());  // nobody has registered it
+}
+
 TEST_CASE_METHOD(Fixture, "keys: no key, no answer; one outlet never sees another's",
                  "[templates][pg]") {
   const std::string id = Create("pagi", "rahasia")->id();
