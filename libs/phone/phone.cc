@@ -320,4 +320,15 @@ absl::StatusOr<std::string> NormalizePhone(absl::string_view raw, absl::string_v
   return WhyNot(*first, *digits);
 }
 
+std::string CountryOf(absl::string_view e164) {
+  PhoneNumber number;
+  if (Util().Parse(std::string(e164), "ZZ", &number) != PhoneNumberUtil::NO_PARSING_ERROR) {
+    return "";
+  }
+  std::string region;
+  Util().GetRegionCodeForNumber(number, &region);
+  // ZZ: nobody's; 001: the world's.
+  return region.size() == 2 && region != "ZZ" ? region : "";
+}
+
 }  // namespace kabar::phone

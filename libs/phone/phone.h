@@ -24,6 +24,9 @@ namespace kabar::phone {
 // to. Landlines pass: WhatsApp runs on them too.
 absl::StatusOr<std::string> NormalizePhone(absl::string_view raw, absl::string_view region = "ID");
 
+// The ISO country of a number that NormalizePhone gave; empty for those of no one country.
+std::string CountryOf(absl::string_view e164);
+
 }  // namespace kabar::phone
 
 #endif  // KABAR_LIBS_PHONE_PHONE_H_

@@ -152,5 +152,14 @@ TEST_CASE("NormalizePhone: its own output and garbage bytes", "[phone]") {
   CHECK_FALSE(NormalizePhone(std::string(100'000, '8')).ok());
 }
 
+TEST_CASE("CountryOf: the country whose numbers begin so", "[phone]") {
+  CHECK(CountryOf("+6281234567890") == "ID");
+  CHECK(CountryOf("+60123456789") == "MY");
+  CHECK(CountryOf("+6591234567") == "SG");
+  CHECK(CountryOf("+14165550123") == "CA");  // not the United States, though +1 is theirs too
+  CHECK(CountryOf("").empty());
+  CHECK(CountryOf("0812").empty());
+}
+
 }  // namespace
 }  // namespace kabar::phone
