@@ -24,7 +24,7 @@ using kabar::testing::IsOk;
 using Stub = v1::CampaignsService::Stub;
 
 bool Reads(const std::string& method) {
-  for (const char* word : {"Get", "List", "Plan"}) {
+  for (const char* word : {"Get", "List", "Plan", "Preflight"}) {
     if (absl::StartsWith(method, word)) return true;
   }
   return false;
@@ -33,9 +33,9 @@ bool Reads(const std::string& method) {
 struct Calls : testing::CampaignFixture {
   template <typename Request, typename Response>
   absl::Status Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-                    const Request& request) {
+                    const Request& request, const std::string& key = "operator-a") {
     grpc::ClientContext context;
-    rpc::testing::As(context, "operator-a");
+    rpc::testing::As(context, key);
     Response response;
     return rpc::ToAbsl((stub.get()->*method)(&context, request, &response));
   }
@@ -116,6 +116,33 @@ std::map<std::string, std::function<absl::Status(Calls&)>> AllCalls() {
       {"PauseCampaign", [](Calls& f) { return f.Verb(&Stub::PauseCampaign, State::kRunning); }},
       {"ResumeCampaign", [](Calls& f) { return f.Verb(&Stub::ResumeCampaign, State::kPaused); }},
       {"CancelCampaign", [](Calls& f) { return f.Verb(&Stub::CancelCampaign, State::kRunning); }},
+      {"PutHolidays",
+       [](Calls& f) {
+         v1::PutHolidaysRequest request;
+         request.add_holidays()->set_date("2026-12-25");
+         request.mutable_holidays(0)->set_name("Natal");
+         return f.Call(&Stub::PutHolidays, request);
+       }},
+      {"SetTestNumbers",
+       [](Calls& f) {
+         v1::SetTestNumbersRequest request;
+         request.add_phones("081234567890");
+         return f.Call(&Stub::SetTestNumbers, request, "owner-a");
+       }},
+      {"TestSendCampaign",
+       [](Calls& f) {
+         f.Put(State::kDraft);
+         f.contacts.audience = 1;
+         f.Write([](Store::Unit& unit) {
+           unit.SetTestNumbers({"+6281234567890"});
+           return absl::OkStatus();
+         });
+         v1::TestSendCampaignRequest request;
+         request.set_id("cmp_1");
+         request.set_phone("081234567890");
+         request.set_contact_phone("081234567891");
+         return f.Call(&Stub::TestSendCampaign, request);
+       }},
       {"RetryFailed",
        [](Calls& f) {
          f.Put(State::kRunning);
@@ -139,8 +166,12 @@ TEST_CASE("Audit: every mutating call of the contract leaves one row", "[campaig
     Calls f;
     REQUIRE_THAT(call->second(f), IsOk());
     CHECK(f.Sql("SELECT string_agg(action, ' ') FROM audit_log") == method);
-    CHECK(f.Sql("SELECT count(*) FROM audit_log WHERE who = 'operator-a' AND role = 'OPERATOR'"
-                " AND target LIKE 'campaign/cmp_%' AND outlet_id = 'toko-a'") == "1");
+    CHECK(
+        f.Sql(
+            "SELECT count(*) FROM audit_log WHERE (who, role) IN"
+            " (('operator-a', 'OPERATOR'), ('owner-a', 'OWNER')) AND outlet_id = 'toko-a'"
+            " AND (target LIKE 'campaign/cmp_%' OR target IN ('test-numbers', 'holidays/2026'))") ==
+        "1");
   }
 }
 

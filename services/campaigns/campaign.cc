@@ -10,6 +10,7 @@
 #include "libs/base/rate.h"
 #include "libs/base/status.h"
 #include "libs/base/text.h"
+#include "services/campaigns/schedule.h"
 
 namespace kabar::campaigns {
 namespace {
@@ -17,6 +18,7 @@ namespace {
 constexpr absl::Duration kDefaultRun = absl::Hours(24);
 constexpr absl::Duration kAhead = absl::Seconds(60);
 constexpr std::size_t kMaxName = 200;
+constexpr std::int32_t kMaxDataAgeHours = 365 * 24;
 
 absl::Status WrongState(const Campaign& c, absl::string_view verb, absl::string_view possible) {
   return base::WithMeta(
@@ -73,12 +75,15 @@ absl::string_view Name(State state) {
       return "CANCELLED";
     case State::kFailed:
       return "FAILED";
+    case State::kMissed:
+      return "MISSED";
   }
   return "?";
 }
 
 bool Campaign::ended() const {
-  return state == State::kCompleted || state == State::kCancelled || state == State::kFailed;
+  return state == State::kCompleted || state == State::kCancelled || state == State::kFailed ||
+         state == State::kMissed;
 }
 
 std::int64_t Campaign::not_expanded() const {
@@ -112,8 +117,31 @@ absl::Status Check(Campaign& c, absl::Time now) {
   if (c.max_attempts < 1 || c.max_attempts > 10) {
     base::AddFieldViolation(faults, "campaign.max_attempts", "must be from 1 to 10");
   }
-  CheckTimes(c, now, faults);
+  if (c.max_data_age_hours < 0 || c.max_data_age_hours > kMaxDataAgeHours) {
+    base::AddFieldViolation(faults, "campaign.max_data_age_hours",
+                            "must be from 0 (any age) to 8760");
+  }
+  if (c.recurs()) {
+    CheckSchedule(c, faults);
+  } else {
+    CheckTimes(c, now, faults);
+  }
   return faults;
+}
+
+absl::StatusOr<Campaign> AsPlanned(Campaign campaign, absl::Time now) {
+  if (campaign.state != State::kDraft) return campaign;
+  if (campaign.recurs()) {
+    KABAR_RETURN_IF_ERROR(ScheduleNext(campaign, now, {}, now));
+    return campaign;
+  }
+  if (campaign.start_text.empty()) {
+    KABAR_RETURN_IF_ERROR(Start(campaign, now));
+    campaign.run_id.clear();
+  } else {
+    KABAR_RETURN_IF_ERROR(Schedule(campaign, now));
+  }
+  return campaign;
 }
 
 absl::Status Schedule(Campaign& c, absl::Time now) {
@@ -139,6 +167,11 @@ absl::Status Schedule(Campaign& c, absl::Time now) {
 
 absl::Status Start(Campaign& c, absl::Time now) {
   if (c.state == State::kRunning) return absl::OkStatus();
+  if (c.recurs()) {
+    return base::Error(absl::StatusCode::kFailedPrecondition, "CAMPAIGN_RECURS",
+                       absl::StrCat("campaign ", c.id,
+                                    " recurs: schedule it; to send now make one without weekdays"));
+  }
   if (c.state != State::kDraft && c.state != State::kScheduled) {
     return WrongState(c, "started", "DRAFT or SCHEDULED");
   }

@@ -2,6 +2,8 @@
 //
 //   DRAFT -> SCHEDULED -> RUNNING <-> PAUSED -> COMPLETED | CANCELLED | FAILED
 //   COMPLETED -> RUNNING   retry-failed
+// A campaign that recurs is a schedule: DRAFT -> SCHEDULED <-> PAUSED -> CANCELLED (schedule.h);
+// each of its runs is a campaign of its own, born SCHEDULED or MISSED.
 //
 // Thread safety: values and pure functions. Nothing blocks. Errors: FAILED_PRECONDITION
 // (WRONG_CAMPAIGN_STATE, names the state and what is possible in it; END_TIME_PASSED),
@@ -15,6 +17,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
@@ -30,6 +33,7 @@ enum class State : std::int16_t {
   kCompleted = 5,
   kCancelled = 6,
   kFailed = 7,
+  kMissed = 8,
 };
 absl::string_view Name(State state);
 
@@ -48,7 +52,10 @@ struct Campaign {
   std::int32_t max_attempts = 3;
   std::string start_text;
   std::string end_text;
-  int unknown_policy = 1;  // kabar.campaigns.v1.UnknownPolicy
+  int unknown_policy = 1;               // kabar.campaigns.v1.UnknownPolicy
+  std::int32_t max_data_age_hours = 0;  // of shipments; 0: any
+  int weekdays = 0;                     // bit 0: Mondays; 0: it does not recur
+  bool skip_holidays = false;
 
   State state = State::kDraft;
   std::string state_reason;
@@ -60,6 +67,8 @@ struct Campaign {
   std::int64_t cursor = 0;
   bool finished = false;
   std::int64_t retried = 0;
+  std::string parent_id;  // of a run: the campaign that recurs
+  std::optional<absl::Time> occurrence_at;
   absl::Time created_at;
   absl::Time updated_at;
   std::optional<absl::Time> finished_at;
@@ -67,6 +76,7 @@ struct Campaign {
   // Of a run that has ended: never handed to the dispatcher.
   std::int64_t not_expanded() const;
   bool ended() const;
+  bool recurs() const { return weekdays != 0; }
 };
 
 // Present states of a run as the events told; element 0 is QUEUED, as in MessageState less one.
@@ -83,6 +93,9 @@ struct Progress {
 
 // All of a new or changed campaign's own fields, every fault at once; fills in the defaults.
 absl::Status Check(Campaign& campaign, absl::Time now);
+
+// The campaign as it would run: a draft from its own start time on, else from now.
+absl::StatusOr<Campaign> AsPlanned(Campaign campaign, absl::Time now);
 
 // Transitions; each refuses the wrong state. `now` stamps.
 absl::Status Schedule(Campaign& campaign, absl::Time now);

@@ -24,6 +24,8 @@ Config ParseConfigOrExit(int argc, const char* const* argv) {
       .Required();
   parser.String("templates-address", &config.templates_address, "texts come from there").Required();
   parser.String("dispatcher-address", &config.dispatcher_address, "messages go there").Required();
+  parser.String("rate-card", &config.rate_card,
+                "CSV file of WhatsApp's prices by date, for the cost that a preflight estimates");
   parser.Duration("drain-pause", &config.drain_pause, absl::ZeroDuration(), absl::Minutes(1),
                   "from health NOT_SERVING to refusing calls");
   parser.String("log-level", &config.log_level, "debug, info, warn or error")

@@ -22,6 +22,7 @@ struct Config {
   std::string dispatcher_address = "127.0.0.1:7003";
   std::string contacts_address = "127.0.0.1:7001";
   std::string templates_address = "127.0.0.1:7002";
+  std::string rate_card = {};
   absl::Duration drain_pause = absl::Seconds(1);
   std::string log_level = "info";
 };

@@ -42,6 +42,17 @@ const std::map<std::string, Setter>& Setters() {
        [](const auto& p, Campaign* c) {
          c->unknown_policy = p.unknown_policy() == 0 ? v1::RESEND : p.unknown_policy();
        }},
+      {"max_data_age_hours",
+       [](const auto& p, Campaign* c) { c->max_data_age_hours = p.max_data_age_hours(); }},
+      {"weekdays",
+       [](const auto& p, Campaign* c) {
+         c->weekdays = 0;
+         // A day that there is none of makes the whole wrong, which Check tells.
+         for (const int day : p.weekdays()) {
+           c->weekdays |= day >= v1::MONDAY && day <= v1::SUNDAY ? 1 << (day - 1) : 1 << 7;
+         }
+       }},
+      {"skip_holidays", [](const auto& p, Campaign* c) { c->skip_holidays = p.skip_holidays(); }},
   };
   return *setters;
 }
@@ -75,6 +86,13 @@ void ToProto(const Campaign& c, v1::Campaign* p) {
   Set(c.created_at, p->mutable_create_time());
   Set(c.updated_at, p->mutable_update_time());
   if (c.finished_at) Set(*c.finished_at, p->mutable_finish_time());
+  p->set_max_data_age_hours(c.max_data_age_hours);
+  for (int day = v1::MONDAY; day <= v1::SUNDAY; ++day) {
+    if (c.weekdays & 1 << (day - 1)) p->add_weekdays(static_cast<v1::Weekday>(day));
+  }
+  p->set_skip_holidays(c.skip_holidays);
+  p->set_parent_id(c.parent_id);
+  if (c.occurrence_at) Set(*c.occurrence_at, p->mutable_occurrence_time());
 }
 
 void ToProto(const Campaign& c, std::int64_t messages, const QuotaView& plan,

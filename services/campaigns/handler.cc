@@ -14,8 +14,9 @@
 #include "libs/base/rate.h"
 #include "libs/base/status.h"
 #include "libs/rpc/guard.h"
-#include "libs/rpc/idempotency.h"
 #include "services/campaigns/convert.h"
+#include "services/campaigns/mutate.h"
+#include "services/campaigns/schedule.h"
 
 namespace kabar::campaigns {
 namespace {
@@ -42,10 +43,20 @@ absl::Status Excuse(absl::Status status) {
   return NothingToStop(status) ? absl::OkStatus() : status;
 }
 
-bool Started(const Campaign& c) { return c.state == State::kRunning || c.state == State::kPaused; }
+bool Started(const Campaign& c) {
+  return !c.recurs() && (c.state == State::kRunning || c.state == State::kPaused);
+}
+
+// Of a campaign that recurs: its next occurrence after now.
+absl::Status FindNext(Store::Unit& unit, Campaign& campaign, absl::Time now) {
+  KABAR_ASSIGN_OR_RETURN(const Holidays holidays,
+                         unit.ListHolidays(absl::ToCivilDay(now, absl::UTCTimeZone()) - 2));
+  return ScheduleNext(campaign, now, holidays, now);
+}
 
 absl::Status CanChange(const Campaign& c, const std::vector<std::string>& paths) {
   if (c.state == State::kDraft || c.state == State::kScheduled) return absl::OkStatus();
+  if (c.recurs() && c.state == State::kPaused) return absl::OkStatus();
   if (Started(c) && paths == std::vector<std::string>{"rate"}) return absl::OkStatus();
   return base::Error(
       absl::StatusCode::kFailedPrecondition, "WRONG_CAMPAIGN_STATE",
@@ -67,6 +78,9 @@ audit::Fields FieldsOf(const Campaign& c) {
           {"start", c.start_text},
           {"end", c.end_text},
           {"unknown_policy", absl::StrCat(c.unknown_policy)},
+          {"max_data_age_hours", absl::StrCat(c.max_data_age_hours)},
+          {"weekdays", absl::StrCat(c.weekdays)},
+          {"skip_holidays", absl::StrCat(c.skip_holidays)},
           {"state", std::string(Name(c.state))}};
 }
 
@@ -86,31 +100,11 @@ audit::Entry EntryOf(absl::string_view action, const Campaign& before, const Cam
 
 }  // namespace
 
-template <typename Request, typename Response>
-absl::Status Handler::Mutate(const rpc::Call& call, absl::string_view method,
-                             const Request& request, Response* response,
-                             absl::FunctionRef<absl::Status(Store::Unit&)> work) {
-  const absl::Status done =
-      store_.Write(call.outlet, method, call.deadline, [&](Store::Unit& unit) -> absl::Status {
-        response->Clear();
-        rpc::RequestLog log;
-        log.reserve = [&](const rpc::RequestRecord& mine) {
-          return unit.ReserveRequest(request.request_id(), mine);
-        };
-        log.save = [&](const std::string& answer) {
-          return unit.SaveResponse(request.request_id(), answer);
-        };
-        return rpc::RunOnce(request.request_id(), method, request, response, log,
-                            [&] { return work(unit); });
-      });
-  if (done.ok()) wake_();
-  return done;
-}
-
 template <typename Request>
-grpc::Status Handler::Verb(grpc::ServerContext* context, const char* method, const Request* request,
-                           v1::Campaign* response,
-                           absl::FunctionRef<absl::Status(Campaign&, absl::Time)> change) {
+grpc::Status Handler::Verb(
+    grpc::ServerContext* context, const char* method, const Request* request,
+    v1::Campaign* response,
+    absl::FunctionRef<absl::Status(Store::Unit&, Campaign&, absl::Time)> change) {
   return rpc::Serve(
       context, guard_, rpc::Access::kWrite,
       [&](const rpc::Call& call) -> absl::Status {
@@ -118,7 +112,7 @@ grpc::Status Handler::Verb(grpc::ServerContext* context, const char* method, con
           const absl::Time now = clock_.Now();
           KABAR_ASSIGN_OR_RETURN(Campaign campaign, unit.Lock(request->id()));
           const Campaign before = campaign;
-          KABAR_RETURN_IF_ERROR(change(campaign, now));
+          KABAR_RETURN_IF_ERROR(change(unit, campaign, now));
           std::optional<absl::Time> due;
           if (!campaign.ended() && campaign.state != State::kDraft) due = now;
           KABAR_RETURN_IF_ERROR(unit.Save(campaign, due));
@@ -177,9 +171,9 @@ grpc::Status Handler::ListCampaigns(grpc::ServerContext* context,
         const int size = request->page_size() == 0 ? kDefaultPageSize
                                                    : std::min(request->page_size(), kMaxPageSize);
         KABAR_ASSIGN_OR_RETURN(const std::string after, LastOf(request->page_token()));
-        KABAR_ASSIGN_OR_RETURN(
-            const std::vector<Campaign> found,
-            store_.List(call.outlet, request->state(), after, size + 1, call.deadline));
+        KABAR_ASSIGN_OR_RETURN(const std::vector<Campaign> found,
+                               store_.List(call.outlet, request->state(), request->show_runs(),
+                                           after, size + 1, call.deadline));
         const std::size_t shown = std::min<std::size_t>(found.size(), size);
         for (std::size_t i = 0; i < shown; ++i) ToProto(found[i], response->add_campaigns());
         if (found.size() > shown) {
@@ -217,6 +211,10 @@ grpc::Status Handler::UpdateCampaign(grpc::ServerContext* context,
               KABAR_RETURN_IF_ERROR(CanChange(campaign, {paths.begin(), paths.end()}));
               KABAR_RETURN_IF_ERROR(
                   ApplyMask(request->campaign(), {paths.begin(), paths.end()}, &campaign));
+              if (before.state == State::kPaused && before.recurs() != campaign.recurs()) {
+                return base::InvalidField("campaign.weekdays",
+                                          "resume the schedule before it stops to recur");
+              }
               std::optional<absl::Time> due;
               if (Started(campaign)) {
                 KABAR_RETURN_IF_ERROR(ChangeRate(campaign));
@@ -227,7 +225,8 @@ grpc::Status Handler::UpdateCampaign(grpc::ServerContext* context,
               }
               if (campaign.state == State::kScheduled) {
                 campaign.state = State::kDraft;
-                KABAR_RETURN_IF_ERROR(Schedule(campaign, now));
+                KABAR_RETURN_IF_ERROR(campaign.recurs() ? FindNext(unit, campaign, now)
+                                                        : Schedule(campaign, now));
                 due = campaign.start_at;
               }
               campaign.updated_at = now;
@@ -243,20 +242,30 @@ grpc::Status Handler::UpdateCampaign(grpc::ServerContext* context,
 grpc::Status Handler::ScheduleCampaign(grpc::ServerContext* context,
                                        const v1::ScheduleCampaignRequest* request,
                                        v1::Campaign* response) {
-  return Verb(context, "ScheduleCampaign", request, response, Schedule);
+  return Verb(context, "ScheduleCampaign", request, response,
+              [&](Store::Unit& unit, Campaign& campaign, absl::Time now) -> absl::Status {
+                if (!campaign.recurs() || campaign.state != State::kDraft) {
+                  return Schedule(campaign, now);
+                }
+                KABAR_RETURN_IF_ERROR(Check(campaign, now));
+                return FindNext(unit, campaign, now);
+              });
 }
 
 grpc::Status Handler::StartCampaign(grpc::ServerContext* context,
                                     const v1::StartCampaignRequest* request,
                                     v1::Campaign* response) {
-  return Verb(context, "StartCampaign", request, response, Start);
+  return Verb(
+      context, "StartCampaign", request, response,
+      [](Store::Unit&, Campaign& campaign, absl::Time now) { return Start(campaign, now); });
 }
 
 grpc::Status Handler::PauseCampaign(grpc::ServerContext* context,
                                     const v1::PauseCampaignRequest* request,
                                     v1::Campaign* response) {
   return Verb(context, "PauseCampaign", request, response,
-              [&](Campaign& campaign, absl::Time now) -> absl::Status {
+              [&](Store::Unit&, Campaign& campaign, absl::Time now) -> absl::Status {
+                if (campaign.recurs()) return PauseSchedule(campaign, now);
                 KABAR_RETURN_IF_ERROR(Pause(campaign, "", now));
                 return Excuse(peers_.PauseLane(campaign));
               });
@@ -266,7 +275,10 @@ grpc::Status Handler::ResumeCampaign(grpc::ServerContext* context,
                                      const v1::ResumeCampaignRequest* request,
                                      v1::Campaign* response) {
   return Verb(context, "ResumeCampaign", request, response,
-              [&](Campaign& campaign, absl::Time now) -> absl::Status {
+              [&](Store::Unit& unit, Campaign& campaign, absl::Time now) -> absl::Status {
+                if (campaign.recurs() && campaign.state == State::kPaused) {
+                  return FindNext(unit, campaign, now);
+                }
                 KABAR_RETURN_IF_ERROR(Resume(campaign, now));
                 return Excuse(peers_.ResumeLane(campaign));
               });
@@ -276,7 +288,7 @@ grpc::Status Handler::CancelCampaign(grpc::ServerContext* context,
                                      const v1::CancelCampaignRequest* request,
                                      v1::Campaign* response) {
   return Verb(context, "CancelCampaign", request, response,
-              [&](Campaign& campaign, absl::Time now) -> absl::Status {
+              [&](Store::Unit&, Campaign& campaign, absl::Time now) -> absl::Status {
                 KABAR_RETURN_IF_ERROR(Cancel(campaign, now));
                 if (campaign.run_id.empty()) return absl::OkStatus();
                 KABAR_RETURN_IF_ERROR(Excuse(peers_.CancelLane(campaign)));

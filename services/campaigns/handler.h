@@ -29,12 +29,20 @@ struct Call;
 
 namespace kabar::campaigns {
 
+class RateCard;
+
 class Handler : public v1::CampaignsService::Service {
  public:
-  // All outlive the handler. `wake`: a campaign's next step may be due now.
+  // All outlive the handler. `wake`: a campaign's next step may be due now. `rate_card`: none, and
+  // preflights estimate no cost.
   Handler(Store& store, Peers& peers, std::function<void()> wake, base::Clock& clock,
-          rpc::Guard& guard)
-      : store_(store), peers_(peers), wake_(std::move(wake)), clock_(clock), guard_(guard) {}
+          rpc::Guard& guard, const RateCard* rate_card = nullptr)
+      : store_(store),
+        peers_(peers),
+        wake_(std::move(wake)),
+        clock_(clock),
+        guard_(guard),
+        rate_card_(rate_card) {}
 
   grpc::Status CreateCampaign(grpc::ServerContext* context,
                               const v1::CreateCampaignRequest* request,
@@ -49,6 +57,27 @@ class Handler : public v1::CampaignsService::Service {
   // handler_plan.cc
   grpc::Status PlanCampaign(grpc::ServerContext* context, const v1::PlanCampaignRequest* request,
                             v1::PlanCampaignResponse* response) override;
+  // handler_preflight.cc
+  grpc::Status PreflightCampaign(
+      grpc::ServerContext* context, const v1::PreflightCampaignRequest* request,
+      grpc::ServerWriter<v1::PreflightCampaignResponse>* writer) override;
+  // handler_test_send.cc
+  grpc::Status TestSendCampaign(grpc::ServerContext* context,
+                                const v1::TestSendCampaignRequest* request,
+                                v1::TestSendCampaignResponse* response) override;
+  grpc::Status SetTestNumbers(grpc::ServerContext* context,
+                              const v1::SetTestNumbersRequest* request,
+                              v1::TestNumbers* response) override;
+  grpc::Status GetTestNumbers(grpc::ServerContext* context,
+                              const v1::GetTestNumbersRequest* request,
+                              v1::TestNumbers* response) override;
+  // handler_schedules.cc
+  grpc::Status ListRuns(grpc::ServerContext* context, const v1::ListRunsRequest* request,
+                        v1::ListRunsResponse* response) override;
+  grpc::Status PutHolidays(grpc::ServerContext* context, const v1::PutHolidaysRequest* request,
+                           v1::PutHolidaysResponse* response) override;
+  grpc::Status ListHolidays(grpc::ServerContext* context, const v1::ListHolidaysRequest* request,
+                            v1::ListHolidaysResponse* response) override;
   grpc::Status ScheduleCampaign(grpc::ServerContext* context,
                                 const v1::ScheduleCampaignRequest* request,
                                 v1::Campaign* response) override;
@@ -74,8 +103,11 @@ class Handler : public v1::CampaignsService::Service {
   template <typename Request>
   grpc::Status Verb(grpc::ServerContext* context, const char* method, const Request* request,
                     v1::Campaign* response,
-                    absl::FunctionRef<absl::Status(Campaign&, absl::Time)> change);
+                    absl::FunctionRef<absl::Status(Store::Unit&, Campaign&, absl::Time)> change);
 
+  // Goes through the audience of a campaign as it would run.
+  absl::Status Foresee(const rpc::Call& call, const v1::PreflightCampaignRequest& request,
+                       Campaign planned, grpc::ServerWriter<v1::PreflightCampaignResponse>* writer);
   absl::Status ChangeRate(const Campaign& campaign);
 
   Store& store_;
@@ -83,6 +115,7 @@ class Handler : public v1::CampaignsService::Service {
   std::function<void()> wake_;
   base::Clock& clock_;
   rpc::Guard& guard_;
+  const RateCard* const rate_card_;
 };
 
 }  // namespace kabar::campaigns

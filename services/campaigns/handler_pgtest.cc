@@ -15,6 +15,7 @@
 #include "libs/testing/status_matchers.h"
 #include "services/campaigns/peers.h"
 #include "services/campaigns/testing/campaign_fixture.h"
+#include "services/campaigns/testing/fake_peers.h"
 
 namespace kabar::campaigns {
 namespace {
@@ -128,7 +129,8 @@ struct Verbs : testing::CampaignFixture {
   FakeContacts contacts;
   FakeDispatcher dispatcher;
   rpc::Guard guard{{.service = "campaigns"}, rpc::testing::TestKeys()};
-  rpc::testing::LocalServer peer{guard, {&contacts, &dispatcher}};
+  testing::FakeTemplates templates;
+  rpc::testing::LocalServer peer{guard, {&contacts, &templates, &dispatcher}};
   Peers peers{
       {.contacts = peer.address(), .templates = peer.address(), .dispatcher = peer.address()},
       "service"};

@@ -8,21 +8,6 @@
 #include "services/campaigns/handler.h"
 
 namespace kabar::campaigns {
-namespace {
-
-// The draft as it would run: from its own start time on, else from now.
-absl::StatusOr<Campaign> AsPlanned(Campaign draft, absl::Time now) {
-  if (draft.state != State::kDraft) return draft;
-  if (draft.start_text.empty()) {
-    KABAR_RETURN_IF_ERROR(Start(draft, now));
-    draft.run_id.clear();
-  } else {
-    KABAR_RETURN_IF_ERROR(Schedule(draft, now));
-  }
-  return draft;
-}
-
-}  // namespace
 
 grpc::Status Handler::PlanCampaign(grpc::ServerContext* context,
                                    const v1::PlanCampaignRequest* request,
@@ -43,7 +28,8 @@ grpc::Status Handler::PlanCampaign(grpc::ServerContext* context,
                                  store_.ReadProgress(campaign.run_id, call.deadline));
           messages = MessagesLeft(campaign, progress);
         } else {
-          KABAR_ASSIGN_OR_RETURN(messages, peers_.CountAudience(campaign));
+          KABAR_ASSIGN_OR_RETURN(const PinnedTemplate pinned, peers_.GetTemplate(campaign, 0));
+          KABAR_ASSIGN_OR_RETURN(messages, peers_.CountAudience(campaign, pinned));
         }
         KABAR_ASSIGN_OR_RETURN(const QuotaView plan, peers_.PlanQuota(campaign, messages));
         ToProto(campaign, messages, plan, response);

@@ -1,7 +1,9 @@
 // kabar-campaigns: campaigns and their runs.
 #include <unistd.h>
 
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -21,6 +23,7 @@
 #include "services/campaigns/migrations.h"
 #include "services/campaigns/peers.h"
 #include "services/campaigns/pg_store.h"
+#include "services/campaigns/rate_card.h"
 #include "services/campaigns/runner.h"
 
 namespace kabar::campaigns {
@@ -56,6 +59,12 @@ int Main(const Config& config) {
   }
   const auto keys = rpc::KeyFile::Open(config.key_file);
   if (!keys.ok()) return Fail("read the key file", keys.status());
+  std::optional<RateCard> rate_card;
+  if (!config.rate_card.empty()) {
+    auto card = RateCard::Open(config.rate_card);
+    if (!card.ok()) return Fail("read the rate card", card.status());
+    rate_card = *std::move(card);
+  }
   const auto exposer = metrics::Exposer::Start(config.metrics_listen);
   if (!exposer.ok()) return Fail("serve metrics", exposer.status());
 
@@ -80,7 +89,8 @@ int Main(const Config& config) {
 
   rpc::Guard guard({.service = "campaigns"}, **keys);
   Handler handler(
-      store, peers, [&] { campaign_runner.Wake(); }, base::SystemClock(), guard);
+      store, peers, [&] { campaign_runner.Wake(); }, base::SystemClock(), guard,
+      rate_card ? &*rate_card : nullptr);
   audit::Handler audit_handler(pool, guard);
   rpc::ServerRunner server({.address = config.listen, .drain_pause = config.drain_pause}, guard);
   server.Register(&handler);

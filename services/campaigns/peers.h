@@ -6,9 +6,11 @@
 #define KABAR_SERVICES_CAMPAIGNS_PEERS_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,10 +26,44 @@ struct PeerAddresses {
   std::string dispatcher;
 };
 
-// A template as a run needs it: the version to pin and the fields that it prints.
+// A template as a run needs it.
 struct PinnedTemplate {
-  std::int32_t version = 0;
-  std::vector<std::string> variables;
+  struct Provider {
+    std::string status;
+    std::string category;
+  };
+  std::int32_t version = 0;                 // the one to pin
+  std::vector<std::string> variables = {};  // the fields that it prints
+  // Several parcels of one contact are one message: these are what it prints of each.
+  bool merges = false;
+  std::vector<std::string> parcel_variables = {};
+  // The provider templates that it names, as they are known now, by name and language.
+  std::map<std::pair<std::string, std::string>, Provider> providers = {};
+};
+
+struct AudienceView {
+  std::int64_t size = 0;
+  std::int64_t shipments = 0;  // that its messages are about; 0: they are about contacts
+};
+
+// What would become of one message.
+struct Foreseen {
+  enum class Fate { kSent, kSuppressed, kRefused };
+  Fate fate = Fate::kSent;
+  std::string reason;
+  std::string variable;  // if the reason is about one
+  std::string phone;
+  std::string subject;  // tracking numbers, blanks between
+  std::string text;
+  bool window_open = false;
+  std::string provider_template;  // that goes instead of the text
+  std::string category;           // by which WhatsApp charges it
+  std::string country;            // of the recipient, ISO 3166; empty: not known
+};
+
+struct ForeseenPage {
+  std::int64_t last_ordinal = 0;
+  std::vector<Foreseen> messages = {};  // empty: there are no more
 };
 
 struct HandedOver {
@@ -35,6 +71,12 @@ struct HandedOver {
   std::int64_t messages = 0;
   bool last_page = false;
   double rate_per_s = 0;  // the most the lane can send
+};
+
+struct TestMessage {
+  std::string id;
+  std::string text;
+  std::string provider_template;
 };
 
 // A run's lane as the dispatcher has it.
@@ -96,8 +138,11 @@ class Peers {
 
   // `version` 0: the newest.
   absl::StatusOr<PinnedTemplate> GetTemplate(const Campaign& campaign, std::int32_t version);
-  // Idempotent by the run; how many were written.
-  absl::StatusOr<std::int64_t> CreateAudience(const Campaign& campaign);
+  // Idempotent by the run.
+  absl::StatusOr<AudienceView> CreateAudience(const Campaign& campaign,
+                                              const PinnedTemplate& pinned, bool temporary = false);
+  // Of a temporary one.
+  absl::Status DeleteAudience(const Campaign& campaign);
   // Idempotent by the run.
   absl::Status CreateLane(const Campaign& campaign);
 
@@ -107,6 +152,15 @@ class Peers {
   // Renders again what the dispatcher holds but will not send any more because its text is old;
   // how many it were.
   absl::StatusOr<std::int64_t> RenderStale(const Campaign& campaign, const PinnedTemplate& pinned);
+
+  // What HandOver of the same members would come to if they were sent now; nothing is enqueued.
+  absl::StatusOr<ForeseenPage> Foresee(const Campaign& campaign, const PinnedTemplate& pinned,
+                                       std::int64_t count);
+
+  // One message of it, filled in for the contact of this phone, to `phone` in a lane of its own;
+  // the campaign's run_id names that. FAILED_PRECONDITION (TEST_NOT_SENT) when there would be none.
+  absl::StatusOr<TestMessage> TestSend(const Campaign& campaign, const PinnedTemplate& pinned,
+                                       const std::string& phone, const std::string& contact_phone);
 
   // NOT_FOUND when the lane has not been created yet.
   absl::Status PauseLane(const Campaign& campaign);
@@ -120,7 +174,8 @@ class Peers {
   absl::StatusOr<LaneView> GetLane(const Campaign& campaign);
   absl::StatusOr<SenderView> GetSender(const Campaign& campaign);
   // How many messages the audience would be now.
-  absl::StatusOr<std::int64_t> CountAudience(const Campaign& campaign);
+  absl::StatusOr<std::int64_t> CountAudience(const Campaign& campaign,
+                                             const PinnedTemplate& pinned);
   // `messages` more of it, from its start time on (now, if past).
   absl::StatusOr<QuotaView> PlanQuota(const Campaign& campaign, std::int64_t messages);
 

@@ -66,9 +66,22 @@ struct Peers::State {
     return status.ok() ? status : base::WithMeta(std::move(status), kPeerOfFailure, NameOf<Stub>());
   }
 
-  absl::Status Render(const Campaign& c, const PinnedTemplate& pinned,
-                      contacts::v1::ListAudienceResponse& page,
-                      dispatcher::v1::EnqueueRequest* enqueue);
+  // A page of the audience, and the messages that it becomes: what the run enqueues and what the
+  // preflight judges.
+  struct Batch {
+    contacts::v1::ListAudienceResponse page;
+    dispatcher::v1::EnqueueRequest enqueue;
+    std::map<int, std::string> variables;  // by message: the one that its refusal is about
+  };
+  // The members after the cursor; at most `count`.
+  absl::StatusOr<Batch> RenderNext(const Campaign& c, const PinnedTemplate& pinned,
+                                   std::int64_t count);
+  absl::StatusOr<Batch> RenderMembers(const Campaign& c, const PinnedTemplate& pinned,
+                                      const contacts::v1::ListAudienceRequest& members);
+  absl::Status SetTexts(const Campaign& c, const PinnedTemplate& pinned, Batch& batch);
+  absl::Status DropUnusableForms(const Campaign& c, const PinnedTemplate& pinned, Batch& batch);
+  absl::StatusOr<dispatcher::v1::ForeseeMessagesResponse> Foresee(
+      const Campaign& c, const dispatcher::v1::ForeseeMessagesRequest& messages);
 
   const rpc::Caller caller;
   const std::unique_ptr<contacts::v1::ContactsService::Stub> contacts;

@@ -1,50 +1,37 @@
 #include "services/campaigns/pg_store.h"
 
-#include <algorithm>
-#include <array>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
-#include "kabar/events/v1/events.pb.h"
 #include "libs/audit/audit.h"
 #include "libs/base/status.h"
 #include "libs/pg/arrays.h"
 #include "libs/pg/pool.h"
 #include "libs/pg/transaction.h"
+#include "services/campaigns/pg_rows.h"
 
 namespace kabar::campaigns {
 namespace {
-
-// The columns that CampaignOf reads. The cursor is noted after a batch was enqueued; if its process
-// died between the two, the events know of the batch, and nothing else ever will once the campaign
-// has ended.
-#define KABAR_CAMPAIGN_COLUMNS                                                                    \
-  "outlet_id, id, name, template_id, template_version, segment_id, subject, purpose, sender_id, " \
-  "rate, batch_size, max_attempts, start_text, end_text, unknown_policy, state, state_reason, "   \
-  "run_id, run_day::text, start_at, end_at, asked, "                                              \
-  "greatest(cursor, (SELECT sum(s) FROM run_progress p, unnest(p.states) s "                      \
-  "WHERE p.run_id = campaigns.run_id)::bigint), finished, retried, created_at, "                  \
-  "updated_at, finished_at"
 
 constexpr pg::Query kInsert{
     "campaigns.insert",
     "INSERT INTO campaigns (outlet_id, id, name, template_id, segment_id, subject, purpose, "
     "sender_id, rate, batch_size, max_attempts, start_text, end_text, unknown_policy, state, "
-    "start_at, end_at, created_at, updated_at) "
+    "start_at, end_at, created_at, updated_at, max_data_age_hours, weekdays, skip_holidays) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-    "$18)"};
+    "$18, $19, $20, $21)"};
 constexpr pg::Query kGet{"campaigns.get", "SELECT " KABAR_CAMPAIGN_COLUMNS
                                           " FROM campaigns WHERE outlet_id = $1 AND id = $2"};
 constexpr pg::Query kLock{"campaigns.lock",
                           "SELECT " KABAR_CAMPAIGN_COLUMNS
                           " FROM campaigns WHERE outlet_id = $1 AND id = $2 FOR UPDATE"};
-constexpr pg::Query kList{"campaigns.list", "SELECT " KABAR_CAMPAIGN_COLUMNS
-                                            " FROM campaigns WHERE outlet_id = $1 AND id > $2 "
-                                            "AND ($3 = 0 OR state = $3) ORDER BY id LIMIT $4"};
+constexpr pg::Query kList{
+    "campaigns.list", "SELECT " KABAR_CAMPAIGN_COLUMNS
+                      " FROM campaigns WHERE outlet_id = $1 AND id > $2 "
+                      "AND (parent_id = '' OR $5) AND ($3 = 0 OR state = $3) ORDER BY id LIMIT $4"};
 // Saving gives the lease back: whoever saved is done with this step.
 constexpr pg::Query kSave{
     "campaigns.save",
@@ -53,7 +40,7 @@ constexpr pg::Query kSave{
     "start_text = $13, end_text = $14, unknown_policy = $15, state = $16, state_reason = $17, "
     "run_id = $18, run_day = $19::date, start_at = $20, end_at = $21, asked = $22, cursor = $23, "
     "finished = $24, retried = $25, updated_at = $26, finished_at = $27, due_at = $28, "
-    "lease_until = NULL "
+    "max_data_age_hours = $29, weekdays = $30, skip_holidays = $31, lease_until = NULL "
     "WHERE outlet_id = $1 AND id = $2"};
 constexpr pg::Query kTakeDue{
     "campaigns.take_due",
@@ -64,37 +51,6 @@ constexpr pg::Query kTakeDue{
 constexpr pg::Query kNextDue{"campaigns.next_due", "SELECT min(due_at) FROM campaigns"};
 constexpr pg::Query kProgress{"campaigns.progress",
                               "SELECT states, retried FROM run_progress WHERE run_id = $1"};
-
-constexpr pg::Query kAddProgress{
-    "campaigns.add_progress",
-    "INSERT INTO run_progress AS p (run_id, states, retried) VALUES ($1, $2::bigint[], $3) "
-    "ON CONFLICT (run_id) DO UPDATE SET "
-    "states = (SELECT array_agg(a + b ORDER BY i) FROM "
-    "unnest(p.states, excluded.states) WITH ORDINALITY AS s(a, b, i)), "
-    "retried = p.retried + excluded.retried"};
-constexpr pg::Query kOwnRuns{"campaigns.own_runs",
-                             "SELECT run_id FROM campaigns WHERE run_id = ANY($1::text[])"};
-constexpr pg::Query kPauseByLane{
-    "campaigns.pause_by_lane",
-    "UPDATE campaigns SET state = 4, state_reason = $2, updated_at = $3 "
-    "WHERE run_id = $1 AND state = 3"};
-// The dispatcher sent FAILED messages back, and whoever asked for it died before he noted it here:
-// the events know. A verb that is under way holds the row, and its word comes first.
-constexpr pg::Query kFollowRetry{
-    "campaigns.follow_retry",
-    "UPDATE campaigns c SET retried = p.retried, updated_at = $2, "
-    "state = CASE WHEN c.state = 5 THEN 3 ELSE c.state END, "
-    "finished_at = CASE WHEN c.state = 5 THEN NULL ELSE c.finished_at END, "
-    "due_at = CASE WHEN c.state = 5 THEN $2 ELSE c.due_at END "
-    "FROM run_progress p WHERE c.run_id = $1 AND p.run_id = c.run_id AND c.retried < p.retried"};
-// Progress may be what the runner waits for. A campaign that somebody works on is passed over: a
-// verb holds its row while the dispatcher answers, and the events of all others must not wait for
-// that; whoever saves it sets its next step.
-constexpr pg::Query kWake{
-    "campaigns.wake",
-    "UPDATE campaigns SET due_at = $2 WHERE id IN (SELECT id FROM campaigns "
-    "WHERE run_id = ANY($1::text[]) AND due_at > $2 AND (lease_until IS NULL OR lease_until < $2) "
-    "FOR UPDATE SKIP LOCKED)"};
 
 constexpr pg::Query kReserve{"campaigns.reserve_request",
                              "INSERT INTO request_log (outlet_id, request_id, method, fingerprint) "
@@ -114,6 +70,14 @@ constexpr pg::Query kNoteRetry{"campaigns.note_retry",
 constexpr pg::Query kNotedRetry{
     "campaigns.noted_retry",
     "SELECT retried_before FROM retries WHERE outlet_id = $1 AND request_id = $2"};
+constexpr pg::Query kClearTestNumbers{"campaigns.clear_test_numbers",
+                                      "DELETE FROM test_numbers WHERE outlet_id = $1"};
+constexpr pg::Query kAddTestNumbers{
+    "campaigns.add_test_numbers",
+    "INSERT INTO test_numbers (outlet_id, phone) SELECT $1, unnest($2::text[])"};
+constexpr pg::Query kListTestNumbers{
+    "campaigns.list_test_numbers",
+    "SELECT phone FROM test_numbers WHERE outlet_id = $1 ORDER BY phone"};
 constexpr pg::Query kForgetRetries{"campaigns.forget_retries",
                                    "DELETE FROM retries WHERE created_at < $1"};
 
@@ -121,40 +85,6 @@ std::optional<absl::CivilDay> DayOf(const pqxx::field& field) {
   absl::CivilDay day;
   if (field.is_null() || !absl::ParseCivilTime(field.c_str(), &day)) return std::nullopt;
   return day;
-}
-
-Campaign CampaignOf(const pqxx::row& r) {
-  Campaign c;
-  int i = 0;
-  c.outlet_id = pg::TextField(r[i++]);
-  c.id = pg::TextField(r[i++]);
-  c.name = pg::TextField(r[i++]);
-  c.template_id = pg::TextField(r[i++]);
-  c.template_version = r[i++].as<std::int32_t>();
-  c.segment_id = pg::TextField(r[i++]);
-  c.subject = r[i++].as<int>();
-  c.purpose = r[i++].as<int>();
-  c.sender_id = pg::TextField(r[i++]);
-  c.rate = pg::TextField(r[i++]);
-  c.batch_size = r[i++].as<std::int32_t>();
-  c.max_attempts = r[i++].as<std::int32_t>();
-  c.start_text = pg::TextField(r[i++]);
-  c.end_text = pg::TextField(r[i++]);
-  c.unknown_policy = r[i++].as<int>();
-  c.state = static_cast<State>(r[i++].as<int>());
-  c.state_reason = pg::TextField(r[i++]);
-  c.run_id = pg::TextField(r[i++]);
-  c.run_day = DayOf(r[i++]);
-  c.start_at = pg::OptTimeField(r[i++]);
-  c.end_at = pg::OptTimeField(r[i++]);
-  c.asked = pg::OptIntField(r[i++]);
-  c.cursor = r[i++].as<std::int64_t>();
-  c.finished = r[i++].as<bool>();
-  c.retried = r[i++].as<std::int64_t>();
-  c.created_at = pg::TimeField(r[i++]);
-  c.updated_at = pg::TimeField(r[i++]);
-  c.finished_at = pg::OptTimeField(r[i++]);
-  return c;
 }
 
 absl::Status NotFound(const std::string& id) {
@@ -197,8 +127,22 @@ class PgUnit : public Store::Unit {
   absl::Status Insert(const Campaign& c) override {
     tx_.Exec(kInsert, outlet_, c.id, c.name, c.template_id, c.segment_id, c.subject, c.purpose,
              c.sender_id, c.rate, c.batch_size, c.max_attempts, c.start_text, c.end_text,
-             c.unknown_policy, static_cast<int>(c.state), c.start_at, c.end_at, c.created_at);
+             c.unknown_policy, static_cast<int>(c.state), c.start_at, c.end_at, c.created_at,
+             c.max_data_age_hours, c.weekdays, c.skip_holidays);
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<bool> InsertRun(const Campaign& run, std::optional<absl::Time> due) override {
+    if (!campaigns::InsertRun(tx_, run)) return false;
+    KABAR_RETURN_IF_ERROR(Save(run, due));
+    return true;
+  }
+  absl::StatusOr<Holidays> ListHolidays(absl::CivilDay first) override {
+    return HolidaysFrom(tx_, outlet_, first);
+  }
+  absl::StatusOr<std::int64_t> PutHolidays(const std::vector<Holiday>& holidays,
+                                           absl::Time now) override {
+    return campaigns::PutHolidays(tx_, outlet_, holidays, now);
   }
 
   absl::StatusOr<Campaign> Lock(const std::string& id) override {
@@ -217,6 +161,18 @@ class PgUnit : public Store::Unit {
     return (*row)[0].as<std::int64_t>();
   }
 
+  void SetTestNumbers(const std::vector<std::string>& phones) override {
+    tx_.Exec(kClearTestNumbers, outlet_);
+    tx_.Exec(kAddTestNumbers, outlet_, pg::TextArray(phones));
+  }
+  absl::StatusOr<std::vector<std::string>> ListTestNumbers() override {
+    std::vector<std::string> phones;
+    for (const pqxx::row& row : tx_.Exec(kListTestNumbers, outlet_)) {
+      phones.push_back(pg::TextField(row[0]));
+    }
+    return phones;
+  }
+
   absl::Status Save(const Campaign& c, std::optional<absl::Time> due) override {
     std::optional<std::string> day;
     if (c.run_day) day = absl::FormatCivilTime(*c.run_day);
@@ -224,7 +180,7 @@ class PgUnit : public Store::Unit {
              c.subject, c.purpose, c.sender_id, c.rate, c.batch_size, c.max_attempts, c.start_text,
              c.end_text, c.unknown_policy, static_cast<int>(c.state), c.state_reason, c.run_id, day,
              c.start_at, c.end_at, c.asked, c.cursor, c.finished, c.retried, c.updated_at,
-             c.finished_at, due);
+             c.finished_at, due, c.max_data_age_hours, c.weekdays, c.skip_holidays);
     return absl::OkStatus();
   }
 
@@ -233,56 +189,46 @@ class PgUnit : public Store::Unit {
   const std::string& outlet_;
 };
 
-// What a stretch of events changes, run by run.
-struct RunChange {
-  std::array<std::int64_t, 10> states{};
-  std::int64_t retried = 0;
-  std::string paused_for;  // the lane was paused by the error table
-};
-
-void Add(const events::v1::Event& event, std::map<std::string, RunChange>& changes) {
-  if (event.has_message_changed()) {
-    const auto& m = event.message_changed();
-    RunChange& change = changes[m.run_id()];
-    if (m.from() > 0 && m.from() <= 10) --change.states[m.from() - 1];
-    if (m.to() > 0 && m.to() <= 10) ++change.states[m.to() - 1];
-    if (m.from() == events::v1::FAILED && m.to() == events::v1::QUEUED) ++change.retried;
-  } else if (event.has_lane_changed()) {
-    const auto& lane = event.lane_changed();
-    RunChange& change = changes[lane.run_id()];
-    // An operator's own pause bears no reason and is the campaign's already.
-    change.paused_for = lane.to() == events::v1::PAUSED ? lane.reason() : "";
-  }
-}
-
-absl::Status ApplyEvents(pg::Transaction& tx,
-                         absl::Span<const events::v1::NumberedBatch* const> batches,
-                         const std::function<void()>& woken) {
-  std::map<std::string, RunChange> changes;
-  for (const auto* batch : batches) {
-    for (const auto& event : batch->batch().events()) Add(event, changes);
-  }
-  // Triggers' messages have runs too (their events' ids); those are not ours.
-  std::vector<std::string> asked, runs;
-  for (const auto& [run, change] : changes) asked.push_back(run);
-  for (const pqxx::row& row : tx.Exec(kOwnRuns, pg::TextArray(asked))) {
-    runs.push_back(pg::TextField(row[0]));
-  }
-  if (runs.empty()) return absl::OkStatus();
-  const absl::Time now = absl::Now();
-  std::sort(runs.begin(), runs.end());
-  for (const std::string& run : runs) {
-    const RunChange& change = changes[run];
-    tx.Exec(kAddProgress, run, pg::BigintArray(change.states), change.retried);
-    if (change.retried > 0) tx.Exec(kFollowRetry, run, now);
-    if (!change.paused_for.empty()) tx.Exec(kPauseByLane, run, change.paused_for, now);
-  }
-  tx.Exec(kWake, pg::TextArray(runs), now);
-  if (woken) woken();
-  return absl::OkStatus();
-}
-
 }  // namespace
+
+Campaign CampaignOf(const pqxx::row& r) {
+  Campaign c;
+  int i = 0;
+  c.outlet_id = pg::TextField(r[i++]);
+  c.id = pg::TextField(r[i++]);
+  c.name = pg::TextField(r[i++]);
+  c.template_id = pg::TextField(r[i++]);
+  c.template_version = r[i++].as<std::int32_t>();
+  c.segment_id = pg::TextField(r[i++]);
+  c.subject = r[i++].as<int>();
+  c.purpose = r[i++].as<int>();
+  c.sender_id = pg::TextField(r[i++]);
+  c.rate = pg::TextField(r[i++]);
+  c.batch_size = r[i++].as<std::int32_t>();
+  c.max_attempts = r[i++].as<std::int32_t>();
+  c.start_text = pg::TextField(r[i++]);
+  c.end_text = pg::TextField(r[i++]);
+  c.unknown_policy = r[i++].as<int>();
+  c.state = static_cast<State>(r[i++].as<int>());
+  c.state_reason = pg::TextField(r[i++]);
+  c.run_id = pg::TextField(r[i++]);
+  c.run_day = DayOf(r[i++]);
+  c.start_at = pg::OptTimeField(r[i++]);
+  c.end_at = pg::OptTimeField(r[i++]);
+  c.asked = pg::OptIntField(r[i++]);
+  c.cursor = r[i++].as<std::int64_t>();
+  c.finished = r[i++].as<bool>();
+  c.retried = r[i++].as<std::int64_t>();
+  c.created_at = pg::TimeField(r[i++]);
+  c.updated_at = pg::TimeField(r[i++]);
+  c.finished_at = pg::OptTimeField(r[i++]);
+  c.max_data_age_hours = r[i++].as<std::int32_t>();
+  c.weekdays = r[i++].as<int>();
+  c.skip_holidays = r[i++].as<bool>();
+  c.parent_id = pg::TextField(r[i++]);
+  c.occurrence_at = pg::OptTimeField(r[i++]);
+  return c;
+}
 
 absl::Status PgStore::Write(const std::string& outlet, absl::string_view operation,
                             absl::Time deadline, absl::FunctionRef<absl::Status(Unit&)> work) {
@@ -306,13 +252,13 @@ absl::StatusOr<Campaign> PgStore::Get(const std::string& outlet, const std::stri
 }
 
 absl::StatusOr<std::vector<Campaign>> PgStore::List(const std::string& outlet, int state,
-                                                    const std::string& after_id, int limit,
-                                                    absl::Time deadline) {
+                                                    bool show_runs, const std::string& after_id,
+                                                    int limit, absl::Time deadline) {
   std::vector<Campaign> found;
   KABAR_RETURN_IF_ERROR(
       pg::Transact(pool_, "ListCampaigns", ReadOnly(deadline), [&](pg::Transaction& tx) {
         found.clear();
-        for (const pqxx::row& row : tx.Exec(kList, outlet, after_id, state, limit)) {
+        for (const pqxx::row& row : tx.Exec(kList, outlet, after_id, state, limit, show_runs)) {
           found.push_back(CampaignOf(row));
         }
         return absl::OkStatus();
@@ -364,15 +310,6 @@ absl::Status PgStore::ForgetRequests(absl::Time before, absl::Time deadline) {
     tx.Exec(kForgetRetries, before);
     return absl::OkStatus();
   });
-}
-
-std::unique_ptr<events::Sink> PgStore::MakeSink(std::function<void()> woken) {
-  return events::MakePgSink(
-      pool_, "dispatcher",
-      [woken = std::move(woken)](pg::Transaction& tx,
-                                 absl::Span<const events::v1::NumberedBatch* const> batches) {
-        return ApplyEvents(tx, batches, woken);
-      });
 }
 
 }  // namespace kabar::campaigns

@@ -26,9 +26,15 @@ class PgStore : public Store {
                      absl::FunctionRef<absl::Status(Unit&)> work) override;
   absl::StatusOr<Campaign> Get(const std::string& outlet, const std::string& id,
                                absl::Time deadline) override;
-  absl::StatusOr<std::vector<Campaign>> List(const std::string& outlet, int state,
+  absl::StatusOr<std::vector<Campaign>> List(const std::string& outlet, int state, bool show_runs,
                                              const std::string& after_id, int limit,
                                              absl::Time deadline) override;
+  // pg_schedules.cc
+  absl::StatusOr<std::vector<Campaign>> ListRuns(const std::string& outlet,
+                                                 const std::string& parent_id, absl::Time before,
+                                                 int limit, absl::Time deadline) override;
+  absl::StatusOr<std::vector<Holiday>> ListHolidays(const std::string& outlet, int year,
+                                                    absl::Time deadline) override;
   absl::StatusOr<std::optional<Campaign>> TakeDue(const std::string& owner, absl::Time now,
                                                   absl::Duration lease,
                                                   absl::Time deadline) override;

@@ -109,6 +109,7 @@ void Runner::Forget(const Campaign& campaign) {
 }
 
 absl::Status Runner::StepOf(const Campaign& c) {
+  if (c.recurs()) return Recur(c);
   if (c.state == State::kScheduled) return Begin(c);
   if (c.state == State::kRunning && !c.asked) return Open(c);
   if (c.state != State::kRunning && c.state != State::kPaused) {
@@ -137,47 +138,18 @@ absl::Status Runner::Run(const Campaign& c, const Progress& progress) {
       c, options_.check, [](Campaign&) {}, waits);
 }
 
-// At its time. A start that was missed through downtime happens late, but never past the end.
-absl::Status Runner::Begin(const Campaign& taken) {
-  if (taken.start_at && *taken.start_at > clock_.Now()) {
-    return SaveStep(taken, *taken.start_at - clock_.Now(), [](Campaign&) {});
-  }
-  const absl::Time now = clock_.Now();
-  const auto begin = [&](Campaign& c) {
-    const absl::Status started = campaigns::Start(c, now);
-    if (!started.ok()) Fail(c, base::GetReason(started), now);
-  };
-  return SaveStep(taken, absl::ZeroDuration(), begin);
-}
-
-// Template version, audience, lane: each call repeats without effect.
-absl::Status Runner::Open(const Campaign& taken) {
-  Campaign c = taken;
-  KABAR_ASSIGN_OR_RETURN(const PinnedTemplate pinned, peers_.GetTemplate(c, c.template_version));
-  c.template_version = pinned.version;
-  KABAR_ASSIGN_OR_RETURN(c.asked, peers_.CreateAudience(c));
-  KABAR_RETURN_IF_ERROR(peers_.CreateLane(c));
-  log::Info("run opened", {{"run_id", c.run_id}, {"asked", *c.asked}});
-  std::optional<State> state;
-  KABAR_RETURN_IF_ERROR(SaveStep(taken, absl::ZeroDuration(), [&](Campaign& now) {
-    now.template_version = c.template_version;
-    now.asked = c.asked;
-    state = now.state;
-  }));
-  // Paused or cancelled while the lane did not exist yet: nothing is in it, and nothing comes in.
-  if (state == State::kPaused) return peers_.PauseLane(c);
-  if (state == State::kCancelled) return peers_.CancelLane(c);
-  return absl::OkStatus();
-}
-
 absl::StatusOr<PinnedTemplate> Runner::Template(const Campaign& c) {
   {
     std::lock_guard lock(mutex_);
-    if (const auto& pinned = NotesOf(c).pinned) return *pinned;
+    const Notes& notes = NotesOf(c);
+    if (notes.pinned && clock_.Now() - notes.pinned_at < options_.template_look) {
+      return *notes.pinned;
+    }
   }
   KABAR_ASSIGN_OR_RETURN(const PinnedTemplate pinned, peers_.GetTemplate(c, c.template_version));
   std::lock_guard lock(mutex_);
   NotesOf(c).pinned = pinned;
+  NotesOf(c).pinned_at = clock_.Now();
   return pinned;
 }
 

@@ -40,7 +40,8 @@ struct RunnerOptions {
   absl::Duration check = absl::Milliseconds(500);  // a run that waits for progress is looked at
   absl::Duration stale_check = absl::Seconds(2);
   absl::Duration lane_look = absl::Seconds(2);  // what is in the way of a run that stands still
-  absl::Duration remember = absl::Minutes(10);  // notes of a campaign that no step came for
+  absl::Duration template_look = absl::Seconds(10);  // whether WhatsApp still takes its templates
+  absl::Duration remember = absl::Minutes(10);       // notes of a campaign that no step came for
 };
 
 class Runner {
@@ -63,6 +64,7 @@ class Runner {
   // What one process knows of a campaign beside its record; any of it may be lost at any time.
   struct Notes {
     std::optional<PinnedTemplate> pinned;
+    absl::Time pinned_at;
     double rate_per_s = 0;  // what its lane can send
     absl::Time stale_checked = absl::InfinitePast();
     int failures = 0;  // consecutive
@@ -79,6 +81,8 @@ class Runner {
   absl::Duration UntilDue();
   absl::Status StepOf(const Campaign& taken);
   absl::Status Begin(const Campaign& taken);
+  // A schedule: makes the run that is due, and finds the next occurrence.
+  absl::Status Recur(const Campaign& taken);
   absl::Status Open(const Campaign& taken);
   absl::Status Run(const Campaign& taken, const Progress& progress);
   absl::Status Expand(const Campaign& taken, const Progress& progress, const std::string& waits);

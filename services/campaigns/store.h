@@ -17,8 +17,14 @@
 #include "libs/audit/audit.h"
 #include "libs/rpc/idempotency.h"
 #include "services/campaigns/campaign.h"
+#include "services/campaigns/schedule.h"
 
 namespace kabar::campaigns {
+
+struct Holiday {
+  absl::CivilDay day;
+  std::string name;
+};
 
 class Store {
  public:
@@ -40,6 +46,17 @@ class Store {
     // the campaign's `retried` when it was asked first.
     virtual absl::StatusOr<std::optional<std::int64_t>> NoteRetry(const std::string& campaign_id,
                                                                   const std::string& retry_id) = 0;
+    // In place of those before.
+    virtual void SetTestNumbers(const std::vector<std::string>& phones) = 0;
+    virtual absl::StatusOr<std::vector<std::string>> ListTestNumbers() = 0;
+    // A run of a schedule, and when its first step is due; false if that occurrence has one.
+    virtual absl::StatusOr<bool> InsertRun(const Campaign& run, std::optional<absl::Time> due) = 0;
+    // From `first` on, as far as any schedule looks.
+    virtual absl::StatusOr<Holidays> ListHolidays(absl::CivilDay first) = 0;
+    // In place of those of the same years; schedules are looked at anew at once. How many there are
+    // in these years then.
+    virtual absl::StatusOr<std::int64_t> PutHolidays(const std::vector<Holiday>& holidays,
+                                                     absl::Time now) = 0;
     // All of it; the runner looks at it at `due` (nullopt: no more).
     virtual absl::Status Save(const Campaign& campaign, std::optional<absl::Time> due) = 0;
   };
@@ -50,10 +67,19 @@ class Store {
                              absl::Time deadline, absl::FunctionRef<absl::Status(Unit&)> work) = 0;
   virtual absl::StatusOr<Campaign> Get(const std::string& outlet, const std::string& id,
                                        absl::Time deadline) = 0;
-  // By id, those after `after_id`; `state` 0: all.
+  // By id, those after `after_id`; `state` 0: all; `show_runs`: also the runs of schedules.
   virtual absl::StatusOr<std::vector<Campaign>> List(const std::string& outlet, int state,
-                                                     const std::string& after_id, int limit,
-                                                     absl::Time deadline) = 0;
+                                                     bool show_runs, const std::string& after_id,
+                                                     int limit, absl::Time deadline) = 0;
+
+  // Newest first, those before `before`.
+  virtual absl::StatusOr<std::vector<Campaign>> ListRuns(const std::string& outlet,
+                                                         const std::string& parent_id,
+                                                         absl::Time before, int limit,
+                                                         absl::Time deadline) = 0;
+  // `year` 0: all.
+  virtual absl::StatusOr<std::vector<Holiday>> ListHolidays(const std::string& outlet, int year,
+                                                            absl::Time deadline) = 0;
 
   // -- for the runner: all outlets ---------------------------------------------------------------
   // A campaign whose step is due and that nobody else works on, for `lease`. nullopt: none.

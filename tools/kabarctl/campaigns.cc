@@ -6,7 +6,11 @@
 #include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
 #include "kabar/templates/v1/templates.pb.h"
 #include "tools/kabarctl/api.h"
+#include "tools/kabarctl/campaigns_create.h"
 #include "tools/kabarctl/campaigns_plan.h"
+#include "tools/kabarctl/campaigns_preflight.h"
+#include "tools/kabarctl/campaigns_schedule.h"
+#include "tools/kabarctl/campaigns_test_send.h"
 #include "tools/kabarctl/campaigns_watch.h"
 #include "tools/kabarctl/command.h"
 #include "tools/kabarctl/enum_option.h"
@@ -40,8 +44,13 @@ void PrintCampaign(Session& session, const Campaign& campaign) {
        {"rate", campaign.rate()},
        {"batch size", absl::StrCat(campaign.batch_size())},
        {"tries", absl::StrCat(campaign.max_attempts())},
+       {"oldest data", campaign.max_data_age_hours() == 0
+                           ? ""
+                           : absl::StrCat(campaign.max_data_age_hours(), " h")},
        {"start", campaign.start()},
        {"end", campaign.end()},
+       {"recurs on", WeekdaysText(campaign)},
+       {"run of", campaign.parent_id()},
        {"starts at", FormatTime(campaign.start_time())},
        {"ends at", FormatTime(campaign.end_time())},
        {"run", campaign.run_id()},
@@ -49,53 +58,6 @@ void PrintCampaign(Session& session, const Campaign& campaign) {
        {"expanded", campaign.run_id().empty() ? "" : absl::StrCat(campaign.expanded())},
        {"created", FormatTime(campaign.create_time())},
        {"finished", FormatTime(campaign.finish_time())}});
-}
-
-void PrintDone(Session& session, const Campaign& campaign) {
-  if (session.json()) {
-    session.out() << Json(campaign);
-    return;
-  }
-  session.out() << "campaign " << campaign.id() << " \"" << OneLine(campaign.name())
-                << "\": " << CampaignState_Name(campaign.state());
-  if (campaign.state() == campaigns::v1::SCHEDULED) {
-    session.out() << ", starts at " << FormatTime(campaign.start_time());
-  }
-  session.out() << "\n";
-}
-
-absl::StatusOr<int> Create(Session& session, const Arguments& arguments) {
-  campaigns::v1::CreateCampaignRequest request;
-  Campaign* campaign = request.mutable_campaign();
-  KABAR_ASSIGN_OR_RETURN(const auto subject,
-                         EnumOption<contacts::v1::AudienceSubject>(arguments, "subject"));
-  KABAR_ASSIGN_OR_RETURN(const auto purpose,
-                         EnumOption<contacts::v1::ConsentPurpose>(arguments, "purpose"));
-  KABAR_ASSIGN_OR_RETURN(const auto unknown,
-                         EnumOption<campaigns::v1::UnknownPolicy>(arguments, "unknown"));
-  KABAR_ASSIGN_OR_RETURN(const std::int64_t batch_size, arguments.Integer("batch-size", 0));
-  KABAR_ASSIGN_OR_RETURN(const std::int64_t tries, arguments.Integer("tries", 0));
-  campaign->set_name(arguments.Get("NAME"));
-  campaign->set_subject(subject);
-  campaign->set_purpose(purpose);
-  campaign->set_unknown_policy(unknown);
-  campaign->set_sender_id(arguments.Get("sender"));
-  campaign->set_rate(arguments.Get("rate"));
-  campaign->set_batch_size(static_cast<std::int32_t>(std::min<std::int64_t>(batch_size, 1 << 30)));
-  campaign->set_max_attempts(static_cast<std::int32_t>(std::min<std::int64_t>(tries, 1 << 30)));
-  campaign->set_start(arguments.Get("start"));
-  campaign->set_end(arguments.Get("end"));
-  KABAR_ASSIGN_OR_RETURN(const templates::v1::Template found,
-                         FindTemplate(session, arguments.Get("template")));
-  campaign->set_template_id(found.id());
-  KABAR_ASSIGN_OR_RETURN(const contacts::v1::Segment segment,
-                         FindSegment(session, arguments.Get("segment")));
-  campaign->set_segment_id(segment.id());
-  Api<CampaignsService> api(session, Area::kCampaigns);
-  KABAR_ASSIGN_OR_RETURN(const Campaign made,
-                         api.Call(&CampaignsService::Stub::CreateCampaign, request));
-  PrintDone(session, made);
-  return kExitOk;
 }
 
 absl::StatusOr<int> List(Session& session, const Arguments& arguments) {
@@ -232,61 +194,6 @@ absl::StatusOr<int> ResolveUnknown(Session& session, const Arguments& arguments)
   return kExitOk;
 }
 
-std::vector<Option> CreateOptions() {
-  return {
-      {.name = "template",
-       .value = "CODE-or-ID",
-       .help = "what is sent",
-       .field = "campaign.template_id",
-       .required = true},
-      {.name = "segment",
-       .value = "NAME-or-ID",
-       .help = "to whom",
-       .field = "campaign.segment_id",
-       .required = true},
-      {.name = "sender",
-       .value = "ID",
-       .help = "from which number (kabarctl senders list)",
-       .field = "campaign.sender_id",
-       .required = true},
-      {.name = "rate",
-       .value = "RATE",
-       .help = "how fast: 45/min, 80/s",
-       .field = "campaign.rate",
-       .required = true},
-      {.name = "start",
-       .value = "TIME",
-       .help = "\"08:00 Asia/Jakarta\" (the next such time), \"2026-11-22 08:00 WIB\" or RFC 3339; "
-               "needed to schedule it",
-       .field = "campaign.start"},
-      {.name = "end",
-       .value = "TIME",
-       .help = "the same forms; nothing is sent after it (default: 24 h after the start)",
-       .field = "campaign.end"},
-      {.name = "subject",
-       .value = "SUBJECT",
-       .help = "one message per SHIPMENT (default) or CONTACT",
-       .field = "campaign.subject"},
-      {.name = "purpose",
-       .value = "PURPOSE",
-       .help = "DELIVERY_UPDATES (default) or MARKETING: which opt-outs count",
-       .field = "campaign.purpose"},
-      {.name = "tries",
-       .value = "N",
-       .help = "of one message in all (default 3)",
-       .field = "campaign.max_attempts"},
-      {.name = "batch-size",
-       .value = "N",
-       .help = "messages handed over at once (default 100)",
-       .field = "campaign.batch_size"},
-      {.name = "unknown",
-       .value = "POLICY",
-       .help = "when nobody knows whether WhatsApp took a message: RESEND on evidence (default) or "
-               "HOLD",
-       .field = "campaign.unknown_policy"},
-  };
-}
-
 Command VerbCommand(std::string verb, std::string summary, decltype(Command::run) run) {
   return {.noun = "campaigns",
           .verb = std::move(verb),
@@ -314,6 +221,16 @@ Commands CampaignCommands() {
       "Before the start by the segment as it is now, of a run what is left. It supposes that "
       "every\n"
       "recipient is new within 24 h; start and schedule warn if not all can go before the end.";
+  Command preflight = VerbCommand(
+      "preflight", "Says what would be sent, what not and why, before anything is sent.",
+      PreflightCampaign);
+  preflight.details =
+      "Goes through the whole audience as the run would and leaves nothing behind. What is known "
+      "now\n"
+      "counts: a customer who opts out later will not get his message all the same.";
+  preflight.options = {{.name = "csv",
+                        .value = "FILE",
+                        .help = "every message that would not go or not today, with what to do"}};
   Command set_rate =
       VerbCommand("set-rate", "Changes how fast it sends, also while it runs.", SetRate);
   set_rate.details = "In force within one claim, some hundredths of a second.";
@@ -335,13 +252,7 @@ Commands CampaignCommands() {
        .help = "only those UNKNOWN for so long; WhatsApp may yet tell of the others (default 2m)",
        .field = "min_age_seconds"}};
   return {
-      {.noun = "campaigns",
-       .verb = "create",
-       .summary = "Makes a draft: what, to whom, from which number, how fast.",
-       .details = "Nothing is sent before campaigns schedule or campaigns start.",
-       .positionals = {{"NAME", "how it is called", "campaign.name"}},
-       .options = CreateOptions(),
-       .run = Create},
+      CreateCampaignCommand(),
       {.noun = "campaigns",
        .verb = "list",
        .summary = "Lists the campaigns.",
@@ -353,6 +264,10 @@ Commands CampaignCommands() {
        .run = List},
       VerbCommand("get", "Shows one campaign.", Get),
       plan,
+      preflight,
+      TestSendCommand(),
+      RunsCommand(),
+      TestNumbersCommand(),
       VerbCommand("schedule", "Lets a draft start by itself at its start time.", Schedule),
       VerbCommand("start", "Starts a draft or scheduled campaign now.", Start),
       VerbCommand("pause", "Stops sending within a second; nothing is lost.", Pause),

@@ -39,6 +39,7 @@ Commands SegmentCommands();
 Commands TemplateCommands();
 Commands ProviderTemplateCommands();
 Commands CampaignCommands();
+Commands HolidayCommands();
 Commands EventCommands();
 Commands AutomationCommands();
 Commands PortfolioCommands();

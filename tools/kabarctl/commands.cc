@@ -13,8 +13,9 @@ const Commands& AllCommands() {
     auto* all = new Commands;
     for (Commands (*of_noun)() :
          {ContactCommands, SegmentCommands, TemplateCommands, ProviderTemplateCommands,
-          CampaignCommands, EventCommands, AutomationCommands, PortfolioCommands, SenderCommands,
-          MessageCommands, DeadLetterCommands, SendingCommands, AuditCommands, VerifyCommands}) {
+          CampaignCommands, HolidayCommands, EventCommands, AutomationCommands, PortfolioCommands,
+          SenderCommands, MessageCommands, DeadLetterCommands, SendingCommands, AuditCommands,
+          VerifyCommands}) {
       Commands some = of_noun();
       std::move(some.begin(), some.end(), std::back_inserter(*all));
     }

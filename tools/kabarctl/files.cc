@@ -117,17 +117,40 @@ absl::StatusOr<std::string> ReadSecret(Session& session, const std::string& path
   return secret;
 }
 
-absl::Status WritePrivateFile(const std::string& path, absl::string_view bytes) {
-  const std::string unfinished = absl::StrCat(path, ".part");
-  const int fd = open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return FileError("write", unfinished, errno);
-  absl::Status status = WriteAll(fd, bytes, unfinished);
-  if (close(fd) != 0 && status.ok()) status = FileError("write", unfinished, errno);
-  if (status.ok() && std::rename(unfinished.c_str(), path.c_str()) != 0) {
-    status = FileError("write", path, errno);
+PrivateFile::~PrivateFile() {
+  if (fd_ < 0) return;
+  close(fd_);
+  unlink(unfinished_.c_str());
+}
+
+absl::Status PrivateFile::Open(const std::string& path) {
+  path_ = path;
+  unfinished_ = absl::StrCat(path, ".part");
+  fd_ = open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  return fd_ < 0 ? FileError("write", unfinished_, errno) : absl::OkStatus();
+}
+
+absl::Status PrivateFile::Write(absl::string_view bytes) {
+  return WriteAll(fd_, bytes, unfinished_);
+}
+
+absl::Status PrivateFile::Finish() {
+  absl::Status status;
+  if (close(fd_) != 0) {
+    status = FileError("write", unfinished_, errno);
+  } else if (std::rename(unfinished_.c_str(), path_.c_str()) != 0) {
+    status = FileError("write", path_, errno);
   }
-  if (!status.ok()) unlink(unfinished.c_str());
+  if (!status.ok()) unlink(unfinished_.c_str());
+  fd_ = -1;
   return status;
+}
+
+absl::Status WritePrivateFile(const std::string& path, absl::string_view bytes) {
+  PrivateFile file;
+  KABAR_RETURN_IF_ERROR(file.Open(path));
+  KABAR_RETURN_IF_ERROR(file.Write(bytes));
+  return file.Finish();
 }
 
 }  // namespace kabar::kabarctl

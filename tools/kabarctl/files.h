@@ -26,7 +26,26 @@ absl::StatusOr<std::string> ReadText(Session& session, const std::string& path);
 absl::StatusOr<std::string> ReadSecret(Session& session, const std::string& path,
                                        absl::string_view what);
 
-// Written whole or not at all, readable by its owner only: it holds personal data.
+// A file that is written piece by piece, and is there under its name only when it is whole.
+// Readable by its owner only: it holds personal data. One thread.
+class PrivateFile {
+ public:
+  PrivateFile() = default;
+  ~PrivateFile();  // what was not finished is removed
+  PrivateFile(const PrivateFile&) = delete;
+  PrivateFile& operator=(const PrivateFile&) = delete;
+
+  absl::Status Open(const std::string& path);
+  absl::Status Write(absl::string_view bytes);
+  absl::Status Finish();
+
+ private:
+  std::string path_;
+  std::string unfinished_;
+  int fd_ = -1;
+};
+
+// The same in one piece.
 absl::Status WritePrivateFile(const std::string& path, absl::string_view bytes);
 
 // "cannot read FILE: No such file or directory"

@@ -57,10 +57,11 @@ absl::StatusOr<std::vector<Campaign>> Wanted(Services& services,
     wanted.push_back(std::move(campaign));
   }
   if (!ids.empty()) return wanted;
+  campaigns::v1::ListCampaignsRequest request;
+  request.set_show_runs(true);
   KABAR_ASSIGN_OR_RETURN(
       const auto all,
-      services.campaigns.List(&CampaignsService::Stub::ListCampaigns,
-                              campaigns::v1::ListCampaignsRequest(), Paging{.limit = 0}));
+      services.campaigns.List(&CampaignsService::Stub::ListCampaigns, request, Paging{.limit = 0}));
   for (const Campaign& campaign : all.campaigns()) {
     if (campaign.state() != campaigns::v1::DRAFT) wanted.push_back(campaign);
   }

@@ -104,7 +104,22 @@ def campaign(client, args, sender_id, template_id):
         name="Kabar pagi", template_id=template_id, segment_id=segment.id,
         subject=contacts.SHIPMENT, purpose=contacts.DELIVERY_UPDATES, sender_id=sender_id,
         rate=args.rate, start=start.isoformat(timespec="seconds"))))
+    preflight(client, made.id)
     return client.campaigns.ScheduleCampaign(pb.ScheduleCampaignRequest(id=made.id))
+
+
+def preflight(client, campaign_id):
+    """What the campaign would do, before it does it."""
+    pb = client.pb.campaigns
+    for part in client.campaigns.PreflightCampaign(
+            pb.PreflightCampaignRequest(id=campaign_id), timeout=600):
+        told = part.summary  # of the last one
+    print(f"   preflight: {told.to_send} of {told.audience} would be sent ({told.as_template} as "
+          f"templates), {told.suppressed} suppressed, {told.refused} refused")
+    for reason in told.reasons[:5]:
+        print(f"   {reason.messages} {reason.reason}: {reason.advice}")
+    if told.samples:
+        print(f"   first text: {told.samples[0].text}")
 
 
 def wait_running(client, campaign_id):

@@ -34,11 +34,25 @@ inline absl::Status Gone(const std::string& what) {
 class FakeContacts : public contacts::v1::ContactsService::Service {
  public:
   absl::Status fault;
-  int audience = 0;  // members of every run
+  int audience = 0;   // members of every run
+  int shipments = 0;  // that they are about; 0: as many
+  // What a test makes of a member.
+  std::function<void(contacts::v1::AudienceMember&)> shape;
+  std::vector<contacts::v1::CreateAudienceRequest> created;
+  std::vector<std::string> deleted;  // the temporary audiences
 
-  grpc::Status CreateAudience(grpc::ServerContext*, const contacts::v1::CreateAudienceRequest*,
+  grpc::Status CreateAudience(grpc::ServerContext*,
+                              const contacts::v1::CreateAudienceRequest* request,
                               contacts::v1::Audience* answer) override {
+    created.push_back(*request);
     answer->set_size(audience);
+    answer->set_shipments(shipments > 0 ? shipments : audience);
+    return rpc::ToGrpc(fault);
+  }
+  grpc::Status DeleteAudience(grpc::ServerContext*,
+                              const contacts::v1::DeleteAudienceRequest* request,
+                              contacts::v1::DeleteAudienceResponse*) override {
+    deleted.push_back(request->run_id());
     return rpc::ToGrpc(fault);
   }
   grpc::Status GetSegment(grpc::ServerContext*, const contacts::v1::GetSegmentRequest* request,
@@ -56,6 +70,7 @@ class FakeContacts : public contacts::v1::ContactsService::Service {
       member->set_contact_id(absl::StrCat("contact-", i));
       member->set_phone(absl::StrCat("+62812", 1000000 + i));
       member->add_values(absl::StrCat("Budi ", i));
+      if (shape) shape(*member);
     };
     for (const std::int64_t i : request->ordinals()) add(i);
     if (!request->ordinals().empty()) return grpc::Status::OK;
@@ -69,18 +84,41 @@ class FakeContacts : public contacts::v1::ContactsService::Service {
 class FakeTemplates : public templates::v1::TemplatesService::Service {
  public:
   absl::Status fault;
+  std::string form;  // the provider template that the text names; empty: none
+  std::string form_status = "APPROVED";
+  bool merges = false;  // it goes through {{#each parcels}}
 
   grpc::Status GetTemplate(grpc::ServerContext*, const templates::v1::GetTemplateRequest* request,
                            templates::v1::Template* answer) override {
     answer->set_id(request->id());
     answer->set_version(7);
     answer->add_variables("nama");
+    answer->set_merges_parcels(merges);
+    if (merges) answer->add_variables("no_resi");
+    if (!form.empty()) {
+      auto* provider = answer->add_provider_templates();
+      provider->set_name(form);
+      provider->set_language("id");
+      provider->set_status(form_status);
+      provider->set_category("UTILITY");
+    }
     return rpc::ToGrpc(fault);
   }
   grpc::Status RenderBatch(grpc::ServerContext*, const templates::v1::RenderBatchRequest* request,
                            templates::v1::RenderBatchResponse* answer) override {
     for (const auto& row : request->rows()) {
-      answer->add_rendered()->set_text(absl::StrCat("Halo ", row.values(0)));
+      auto* rendered = answer->add_rendered();
+      if (row.values(0).empty()) {
+        rendered->mutable_failure()->set_reason("MISSING_VARIABLE");
+        rendered->mutable_failure()->set_variable("name");
+        continue;
+      }
+      std::string text = absl::StrCat("Halo ", row.values(0));
+      for (const auto& parcel : row.parcels()) absl::StrAppend(&text, " ", parcel.values(0));
+      rendered->set_text(text);
+      if (form.empty()) continue;
+      rendered->mutable_provider_form()->set_name(form);
+      rendered->mutable_provider_form()->set_language("id");
     }
     return rpc::ToGrpc(fault);
   }
@@ -160,6 +198,29 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
     if (on_enqueue) on_enqueue();
     return rpc::ToGrpc(enqueue_answer);
   }
+  // By the two rules that tests need: who has opted out there, and what a closed window takes.
+  grpc::Status ForeseeMessages(grpc::ServerContext*,
+                               const dispatcher::v1::ForeseeMessagesRequest* request,
+                               dispatcher::v1::ForeseeMessagesResponse* answer) override {
+    for (const auto& message : request->messages()) {
+      auto* told = answer->add_messages();
+      told->set_window_open(windows.count(message.phone()) > 0);
+      told->set_state(events::v1::SENT);
+      const auto end = [&](events::v1::MessageState state, const std::string& reason) {
+        told->set_state(state);
+        told->set_reason(reason);
+      };
+      if (message.has_refusal()) {
+        end(message.refusal().state(), message.refusal().reason());
+      } else if (suppressed.count(message.phone()) > 0) {
+        end(events::v1::SUPPRESSED, "OPTED_OUT");
+      } else if (!told->window_open() && message.provider_form().name().empty()) {
+        end(events::v1::FAILED, "WINDOW_CLOSED_NO_TEMPLATE");
+      }
+    }
+    return rpc::ToGrpc(fault);
+  }
+  std::set<std::string> windows, suppressed;  // phones
   grpc::Status ListStaleMessages(grpc::ServerContext*,
                                  const dispatcher::v1::ListStaleMessagesRequest*,
                                  dispatcher::v1::ListStaleMessagesResponse* answer) override {

@@ -53,6 +53,8 @@ struct World {
   // What GetCampaign answers, one after the other; the last one again and again.
   std::vector<campaigns::v1::Campaign> campaign_states;
   campaigns::v1::PlanCampaignResponse plan;
+  std::vector<campaigns::v1::PreflightCampaignResponse> preflight;  // the stream
+  campaigns::v1::PreflightCampaignRequest preflight_asked;
   // How WatchCampaignStats ends at once, one call after the other, before it streams.
   std::vector<absl::Status> stream_faults;
   // What it then streams before it waits for its end.
@@ -231,6 +233,18 @@ class FakeCampaigns : public campaigns::v1::CampaignsService::Service {
       *response = world_.plan;
       return absl::OkStatus();
     });
+  }
+  grpc::Status PreflightCampaign(
+      grpc::ServerContext* context, const campaigns::v1::PreflightCampaignRequest* request,
+      grpc::ServerWriter<campaigns::v1::PreflightCampaignResponse>* writer) override {
+    return rpc::ServeStream(context, guard_, rpc::Access::kRead,
+                            [&](const rpc::Call&) -> absl::Status {
+                              const std::lock_guard lock(world_.mutex);
+                              KABAR_RETURN_IF_ERROR(world_.refuse);
+                              world_.preflight_asked = *request;
+                              for (const auto& part : world_.preflight) writer->Write(part);
+                              return absl::OkStatus();
+                            });
   }
   grpc::Status StartCampaign(grpc::ServerContext* context,
                              const campaigns::v1::StartCampaignRequest* request,
