@@ -85,7 +85,9 @@ class Operations(StageTest):
         self.assertGreaterEqual(self.total("request_duration_seconds_count"), 60)
         self.assertGreaterEqual(self.total("claim_to_start_seconds_count"), 60)
         self.assertEqual(self.total("waiting_outcomes"), 0)
-        self.assertEqual(self.total("retries_total"), 0)
+        # Nothing but what missed its slot, on a busy machine, is tried again.
+        self.assertEqual(self.total("retries_total"),
+                         self.total("attempts_total", 'outcome="NOT_SENT"'))
 
     def test_an_outlet_drains_and_goes_on_where_it_was(self):
         people, target = People(400), self.target("OUTLET")
