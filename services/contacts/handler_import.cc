@@ -18,8 +18,6 @@ namespace kabar::contacts {
 namespace {
 
 constexpr absl::Duration kChunkTimeout = absl::Seconds(30);
-// A second connection writes while the first waits for its commit; more gain nothing on few cores.
-constexpr std::size_t kWriters = 2;
 
 // SHA-256 of what comes in pieces.
 class RunningHash {
@@ -52,7 +50,6 @@ absl::StatusOr<ImportOptions> OptionsOf(const v1::ImportContactsRequest& first,
   options.mapping.insert(first.options().mapping().begin(), first.options().mapping().end());
   KABAR_ASSIGN_OR_RETURN(options.delimiter, DelimiterFromProto(first.options().delimiter()));
   options.zone = zone;
-  options.writers = kWriters;
   return options;
 }
 

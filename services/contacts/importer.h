@@ -42,7 +42,9 @@ struct ImportOptions {
   char delimiter = 0;
   absl::TimeZone zone = absl::UTCTimeZone();  // of times without one
   std::size_t chunk_rows = 2000;
-  std::size_t writers = 1;  // chunks that are written at once
+  // Chunks that are written at once. More than 1 only where no contact has two phones: two chunks
+  // could name him by one each, and the earlier row could win.
+  std::size_t writers = 1;
   std::size_t max_problems = 1000;
   std::size_t max_refused_bytes = 3 * 1024 * 1024;
 };

@@ -207,6 +207,24 @@ TEST_CASE("Links: an opt-out under one address while it is linked to the other s
   CHECK(started.started[0].window_open);
 }
 
+TEST_CASE("Links: a user id that comes with two phones at once stays one person's",
+          "[dispatcher]") {
+  Links f;
+  f.IdOf(1, "", kUserId);
+  f.OptOut("+628222", "");
+  std::vector<std::int64_t> ids;
+  REQUIRE_THAT(pg::Transact(f.pool, "Test", f.Deadline(),
+                            [&](pg::Transaction& tx) {
+                              ids = ResolveRecipients(tx, "toko-a",
+                                                      {{.phone = kPhone, .bsuid = kUserId},
+                                                       {.phone = "+628222", .bsuid = kUserId}});
+                              return absl::OkStatus();
+                            }),
+               IsOk());
+  REQUIRE(ids[0] != ids[1]);
+  CHECK(f.Sql("SELECT count(*) FROM suppressions") == "1");  // the other one's refusal
+}
+
 TEST_CASE("QueueKeeper: tells the queue of who was two, once", "[dispatcher]") {
   Links f;
   QueueOfLists queue;

@@ -190,11 +190,13 @@ std::vector<bool> Link(pg::Transaction& tx, const std::string& outlet,
 // sure enough then.
 void LinkAlone(pg::Transaction& tx, const std::string& outlet, const std::string& phone,
                const Pair& pair) {
-  const absl::Status linked = tx.Savepoint([&] {
-    tx.Exec(kLinkAlone, pair.by_bsuid, pair.by_phone, phone);
+  bool linked = false;
+  const absl::Status status = tx.Savepoint([&] {
+    linked = tx.Exec(kLinkAlone, pair.by_bsuid, pair.by_phone, phone).affected_rows() == 1;
     return absl::OkStatus();
   });
-  if (linked.ok()) Merge(tx, outlet, {pair});
+  // Not where another phone was linked to it a moment ago: these would be two people.
+  if (status.ok() && linked) Merge(tx, outlet, {pair});
 }
 
 // User ids of which no phone is known, with their own ids; theirs are known afterwards.
