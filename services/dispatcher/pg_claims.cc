@@ -15,6 +15,12 @@
 namespace kabar::dispatcher {
 namespace {
 
+// Whether the queue may have judged this claim by two ids of one person: longer than a claim may
+// ask for the right to send (a worker waits 5 s for it).
+#define KABAR_UNTOLD                                                                          \
+  "(NOT r.queue_told OR COALESCE(r.queue_told_at > clock_timestamp() - interval '6 seconds'," \
+  " false))"
+
 // Rows are locked in the order of their ids, judged by their newest version, and only then changed.
 // What is known of the attempt before goes to `attempts`, since the row tells of the latest only.
 // Their lane is looked at afterwards, or the planner might read the whole lane to find them.
@@ -42,9 +48,11 @@ constexpr pg::Query kStart{
     "      AS window_open"
     "  FROM locked k"
     "  LEFT JOIN LATERAL ("
-    "    SELECT r.id, r.given_up_id, NOT r.queue_told AS untold FROM recipients r"
+    "    SELECT r.id, r.given_up_id, " KABAR_UNTOLD
+    " AS untold FROM recipients r"
     "      WHERE r.id = k.recipient_id UNION ALL"
-    "    SELECT r.id, r.given_up_id, NOT r.queue_told FROM recipients r"
+    "    SELECT r.id, r.given_up_id, " KABAR_UNTOLD
+    " FROM recipients r"
     "      WHERE r.given_up_id = k.recipient_id LIMIT 1) p ON true"
     "  LEFT JOIN LATERAL ("
     "    SELECT s.reason FROM suppressions s"

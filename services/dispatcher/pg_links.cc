@@ -13,7 +13,8 @@ constexpr pg::Query kUntold{"dispatcher.list_untold_links",
                             "queue_told ORDER BY id LIMIT 1000"};
 constexpr pg::Query kTold{
     "dispatcher.note_links_told",
-    "UPDATE recipients SET queue_told = true WHERE id = ANY($1::bigint[]) AND NOT queue_told"};
+    "UPDATE recipients SET queue_told = true, queue_told_at = clock_timestamp()"
+    " WHERE id = ANY($1::bigint[]) AND NOT queue_told"};
 
 }  // namespace
 

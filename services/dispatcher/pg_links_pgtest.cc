@@ -40,6 +40,10 @@ struct Links : LedgerFixture {
     REQUIRE_THAT(links, IsOk());
     REQUIRE_THAT(store.NoteLinksTold(*links, Deadline()), IsOk());
   }
+  // No claim of before that is under way any more.
+  void ToldLongAgo() {
+    Sql("UPDATE recipients SET queue_told_at = queue_told_at - interval '6 seconds'");
+  }
   std::vector<std::int64_t> Resolve(pg::Transaction& tx, const std::string& phone,
                                     const std::string& bsuid) {
     return ResolveRecipients(tx, "toko-a", {{.phone = phone, .bsuid = bsuid}});
@@ -73,6 +77,9 @@ TEST_CASE("Links: nothing is sent to who was two until the queue knows him as on
 
   f.TellQueue();
   CHECK(f.store.ListUntoldLinks(f.Deadline())->empty());
+  // A claim that the queue judged before it was told.
+  CHECK(f.Start({f.Id(2), f.Id(3)}).started.empty());
+  f.ToldLongAgo();
   const StartResult started = f.Start({f.Id(2), f.Id(3)});
   REQUIRE(started.started.size() == 2);
   for (const StartedMessage& message : started.started) CHECK(message.recipient_id == one);
@@ -192,6 +199,7 @@ TEST_CASE("Links: an opt-out under one address while it is linked to the other s
     second.Commit();
   }
   f.TellQueue();
+  f.ToldLongAgo();
   CHECK(f.Start({f.Id(1), f.Id(2)}).started.empty());
   CHECK(f.State(1) == MessageState::kSuppressed);
   CHECK(f.State(2) == MessageState::kSuppressed);
@@ -238,6 +246,7 @@ TEST_CASE("QueueKeeper: tells the queue of who was two, once", "[dispatcher]") {
   REQUIRE_THAT(keeper.Round(), IsOk());
   REQUIRE_THAT(keeper.Round(), IsOk());
   CHECK(queue.Joined() == std::vector<std::pair<std::string, std::int64_t>>{{"pf", one}});
+  f.ToldLongAgo();
   CHECK(f.Start({f.Id(1), f.Id(2)}).started.size() == 2);
 }
 
