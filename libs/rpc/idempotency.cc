@@ -30,6 +30,7 @@ std::string Fingerprint(const google::protobuf::Message& request) {
 absl::Status RunOnce(absl::string_view request_id, absl::string_view method,
                      const google::protobuf::Message& request, google::protobuf::Message* response,
                      const RequestLog& log, absl::FunctionRef<absl::Status()> work) {
+  response->Clear();  // a transaction that is tried again
   if (request_id.empty()) return work();
   if (request_id.size() > kMaxRequestIdBytes) {
     return base::InvalidField("request_id",

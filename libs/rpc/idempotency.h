@@ -49,11 +49,25 @@ struct RequestLog {
   std::function<absl::Status(const std::string& response)> save = {};
 };
 
-// Runs `work`, which fills `response`, at most once per request_id; an empty request_id (allowed)
-// runs it always. Call it inside the store's transaction; commit only if it returns OK.
+// Runs `work`, which fills `response` (empty before), at most once per request_id; an empty
+// request_id (allowed) runs it always. Call it inside the store's transaction; commit only if it
+// returns OK.
 absl::Status RunOnce(absl::string_view request_id, absl::string_view method,
                      const google::protobuf::Message& request, google::protobuf::Message* response,
                      const RequestLog& log, absl::FunctionRef<absl::Status()> work);
+
+// The same with the two statements of a store's unit: ReserveRequest(id, record) and
+// SaveResponse(id, answer).
+template <typename Unit>
+absl::Status RunOnceIn(Unit& unit, const std::string& request_id, absl::string_view method,
+                       const google::protobuf::Message& request,
+                       google::protobuf::Message* response,
+                       absl::FunctionRef<absl::Status()> work) {
+  RequestLog log;
+  log.reserve = [&](const RequestRecord& mine) { return unit.ReserveRequest(request_id, mine); };
+  log.save = [&](const std::string& answer) { return unit.SaveResponse(request_id, answer); };
+  return RunOnce(request_id, method, request, response, log, work);
+}
 
 }  // namespace kabar::rpc
 

@@ -14,14 +14,8 @@ template <typename Request, typename Response>
 absl::Status Handler::Mutate(const rpc::Call& call, absl::string_view method,
                              const std::string& request_id, const Request& request,
                              Response* response, Store::Work work) {
-  return store_.Write(call.outlet, method, call.deadline, [&](Store::Unit& unit) -> absl::Status {
-    response->Clear();
-    rpc::RequestLog log;
-    log.reserve = [&](const rpc::RequestRecord& mine) {
-      return unit.ReserveRequest(request_id, mine);
-    };
-    log.save = [&](const std::string& answer) { return unit.SaveResponse(request_id, answer); };
-    return rpc::RunOnce(request_id, method, request, response, log, [&] { return work(unit); });
+  return store_.Write(call.outlet, method, call.deadline, [&](Store::Unit& unit) {
+    return rpc::RunOnceIn(unit, request_id, method, request, response, [&] { return work(unit); });
   });
 }
 

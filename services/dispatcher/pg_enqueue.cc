@@ -145,12 +145,14 @@ absl::StatusOr<EnqueueResult> PgStore::Enqueue(const std::string& outlet,
                                                const std::vector<NewMessage>& messages,
                                                absl::Time deadline) {
   EnqueueResult result;
+  absl::CivilDay civil_day;
   std::string day;
   std::vector<RecipientAddress> addresses;
   for (const NewMessage& message : messages) {
     KABAR_ASSIGN_OR_RETURN(const absl::CivilDay of, base::ParseMessageDay(message.id));
     if (day.empty()) {
       KABAR_RETURN_IF_ERROR(EnsureDay(of, deadline));
+      civil_day = of;
       day = DayText(of);
     } else if (day != DayText(of)) {
       return base::InvalidField("messages", "the ids are of different dates; enqueue day by day");
@@ -165,7 +167,7 @@ absl::StatusOr<EnqueueResult> PgStore::Enqueue(const std::string& outlet,
                                        recipients = ResolveRecipients(tx, outlet, addresses);
                                        return absl::OkStatus();
                                      }));
-  KABAR_RETURN_IF_ERROR(pg::Transact(
+  const absl::Status written = pg::Transact(
       pool_, "Enqueue", {.deadline = deadline, .attempts = 3},
       [&](pg::Transaction& tx) -> absl::Status {
         result = {};
@@ -191,7 +193,8 @@ absl::StatusOr<EnqueueResult> PgStore::Enqueue(const std::string& outlet,
             static_cast<std::int64_t>(messages.size()) - result.added - result.replaced;
         if (lane->lane.state == LaneState::kClosed && result.added > 0) return LaneClosed(lane_id);
         return events.Append(tx);
-      }));
+      });
+  if (!written.ok()) return DayGone(civil_day, written, deadline);
   return result;
 }
 

@@ -215,6 +215,35 @@ TEST_CASE("Links: an opt-out under one address while it is linked to the other s
   CHECK(started.started[0].window_open);
 }
 
+TEST_CASE("Links: an opt-in under one address while it is linked to the other holds for both",
+          "[dispatcher]") {
+  Links f;
+  f.IdOf(1, kPhone, "");
+  const std::int64_t by_user_id = f.IdOf(2, "", kUserId);
+  f.OptOut("", kUserId);
+  REQUIRE(f.Sql("SELECT count(*) FROM suppressions") == "1");
+  const auto opt_in = [&](pg::Transaction& tx) {
+    Unsuppress(tx, by_user_id, "DELIVERY_UPDATES", "consent");
+  };
+  const auto link = [&](pg::Transaction& tx) { f.Resolve(tx, kPhone, kUserId); };
+  const bool link_first = GENERATE(false, true);
+  {
+    OpenTransaction first(f.pool, link_first ? std::function<void(pg::Transaction&)>(link)
+                                             : std::function<void(pg::Transaction&)>(opt_in));
+    std::jthread second([&] {
+      CHECK_THAT(pg::Transact(f.pool, "Test", f.Deadline(),
+                              [&](pg::Transaction& tx) {
+                                link_first ? opt_in(tx) : link(tx);
+                                return absl::OkStatus();
+                              }),
+                 IsOk());
+    });
+    AwaitBlocked(f);
+    first.Commit();
+  }
+  CHECK(f.Sql("SELECT count(*) FROM suppressions") == "0");
+}
+
 TEST_CASE("Links: a user id that comes with two phones at once stays one person's",
           "[dispatcher]") {
   Links f;

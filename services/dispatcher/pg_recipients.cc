@@ -53,7 +53,8 @@ constexpr pg::Query kLinkAlone{"dispatcher.link_user_id_alone",
 constexpr pg::Query kGivenUp{
     "dispatcher.given_up_ids",
     "SELECT given_up_id, id FROM recipients WHERE given_up_id = ANY($1::bigint[])"};
-// What holds for one of two (of) holds for the other (also) from now on.
+// What holds for one of two (of) holds for the other (also) from now on. Suppressions that are just
+// being lifted are waited for, and whoever lifts one waits for this: so none is left behind.
 constexpr pg::Query kMergeWindows{
     "dispatcher.merge_windows",
     "INSERT INTO windows (sender_id, recipient_id, last_inbound_at)"
@@ -69,7 +70,7 @@ constexpr pg::Query kMergeSuppressions{
     "INSERT INTO suppressions (outlet_id, recipient_id, purpose, source, reason, until)"
     " SELECT s.outlet_id, u.also, s.purpose, s.source, s.reason, s.until"
     " FROM unnest($1::bigint[], $2::bigint[]) AS u(of, also)"
-    " CROSS JOIN LATERAL (SELECT * FROM suppressions WHERE recipient_id = u.of OFFSET 0) s"
+    " CROSS JOIN LATERAL (SELECT * FROM suppressions WHERE recipient_id = u.of FOR SHARE) s"
     " ORDER BY 2, 3, 4"
     " ON CONFLICT (recipient_id, purpose, source) DO UPDATE SET"
     "   until = GREATEST(suppressions.until, excluded.until)"};
@@ -92,6 +93,11 @@ constexpr pg::Query kSuppress{
     "   reason = CASE WHEN suppressions.until > excluded.until THEN suppressions.reason"
     "            ELSE excluded.reason END,"
     "   until = GREATEST(suppressions.until, excluded.until)"};
+// Before the deletion, which has a newer look then: somebody may just be linking him to another id.
+constexpr pg::Query kLockSuppressions{
+    "dispatcher.lock_suppressions",
+    "SELECT 1 FROM suppressions WHERE purpose = $1 AND source = $3 AND recipient_id IN"
+    " (SELECT r.id FROM " KABAR_SAME_PERSON("$2") " r) ORDER BY recipient_id FOR UPDATE"};
 constexpr pg::Query kUnsuppress{"dispatcher.unsuppress",
                                 "DELETE FROM suppressions WHERE purpose = $1 AND source = $3 AND "
                                 "recipient_id IN (SELECT r.id FROM " KABAR_SAME_PERSON("$2") " r)"};
@@ -362,6 +368,7 @@ void Suppress(pg::Transaction& tx, const std::string& outlet, std::int64_t recip
 
 void Unsuppress(pg::Transaction& tx, std::int64_t recipient_id, const std::string& purpose,
                 const std::string& source) {
+  tx.Exec(kLockSuppressions, purpose, recipient_id, source);
   tx.Exec(kUnsuppress, purpose, recipient_id, source);
 }
 

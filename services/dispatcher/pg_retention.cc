@@ -15,11 +15,6 @@ constexpr pg::Query kDays{
     "dispatcher.ledger_days",
     "SELECT to_date(right(c.relname, 8), 'YYYYMMDD') FROM pg_inherits i"
     " JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'messages'::regclass ORDER BY 1"};
-// In their order, as all who lock lanes. Whoever enqueues into one of them waits.
-constexpr pg::Query kLockLanesOfDay{
-    "dispatcher.lock_lanes_of_day",
-    "SELECT l.id FROM lanes l WHERE l.id IN (SELECT lane_id FROM lane_days WHERE day = $1::date)"
-    " AND NOT l.rows_deleted ORDER BY l.id FOR UPDATE"};
 constexpr pg::Query kDayNeeded{
     "dispatcher.ledger_day_needed",
     "SELECT EXISTS (SELECT 1 FROM lane_days d JOIN lanes l ON l.id = d.lane_id"
@@ -50,12 +45,22 @@ constexpr pg::Query kDeleteLetters{
     " AND COALESCE(handled_at, created_at) < $1 ORDER BY id LIMIT $2::bigint"
     " FOR UPDATE SKIP LOCKED)"};
 
-// Takes the whole ledger's lock for a moment; who works on it is not waited for longer than a claim
-// can bear (`hold`), but at the next round.
+std::string Suffix(absl::CivilDay day) { return absl::StrReplaceAll(DayText(day), {{"-", ""}}); }
+
+// From here on nobody writes into the day. Who works on the ledger is not waited for longer than a
+// claim can bear (`hold`), but at the next round; so it is with every lock of this transaction.
+std::string CloseSql(absl::CivilDay day) {
+  return absl::StrCat("SET LOCAL lock_timeout = '200ms'; LOCK TABLE messages_", Suffix(day),
+                      " IN SHARE MODE");
+}
+
+// Takes the whole ledger's lock for a moment.
 std::string DropSql(absl::CivilDay day) {
-  const std::string suffix = absl::StrReplaceAll(DayText(day), {{"-", ""}});
-  return absl::StrCat("SET LOCAL lock_timeout = '200ms'; DROP TABLE messages_", suffix,
-                      "; DROP TABLE attempts_", suffix);
+  return absl::StrCat("DROP TABLE messages_", Suffix(day), "; DROP TABLE attempts_", Suffix(day));
+}
+
+bool IsNeeded(pg::Transaction& tx, absl::CivilDay day, absl::Time quiet_since) {
+  return tx.ExecOne(kDayNeeded, DayText(day), quiet_since)[0].as<bool>();
 }
 
 absl::StatusOr<std::int64_t> Delete(pg::Pool& pool, const char* name, const pg::Query& query,
@@ -90,13 +95,22 @@ absl::StatusOr<std::vector<absl::CivilDay>> PgStore::ListLedgerDays(absl::Time d
 
 absl::StatusOr<bool> PgStore::DeleteLedgerDay(absl::CivilDay day, absl::Time quiet_since,
                                               absl::Time deadline) {
+  // The long look at every row without a lock; it also brings them into memory for the second one.
+  bool needed = false;
+  KABAR_RETURN_IF_ERROR(pg::Transact(pool_, "IsLedgerDayNeeded",
+                                     {.deadline = deadline, .read_only = true},
+                                     [&](pg::Transaction& tx) -> absl::Status {
+                                       needed = IsNeeded(tx, day, quiet_since);
+                                       return absl::OkStatus();
+                                     }));
+  if (needed) return false;
   bool deleted = false;
   const absl::Status status = pg::Transact(
       pool_, "DeleteLedgerDay", {.deadline = deadline}, [&](pg::Transaction& tx) -> absl::Status {
         deleted = false;
         const std::string text = DayText(day);
-        tx.Exec(kLockLanesOfDay, text);
-        if (tx.ExecOne(kDayNeeded, text, quiet_since)[0].as<bool>()) return absl::OkStatus();
+        tx.ExecScript("dispatcher.close_ledger_day", CloseSql(day));
+        if (IsNeeded(tx, day, quiet_since)) return absl::OkStatus();
         tx.Exec(kMarkLanes, text);
         tx.Exec(kForgetDays, text);
         tx.Exec(kForgetRequeued, text);
@@ -107,10 +121,8 @@ absl::StatusOr<bool> PgStore::DeleteLedgerDay(absl::CivilDay day, absl::Time qui
       });
   if (pg::SqlState(status) == "55P03") return false;  // the ledger is at work
   KABAR_RETURN_IF_ERROR(status);
-  if (!deleted) return false;
-  std::lock_guard<std::mutex> lock(mutex_);
-  days_.erase(day);
-  return true;
+  if (deleted) ForgetDay(day);
+  return deleted;
 }
 
 absl::StatusOr<std::int64_t> PgStore::DeleteInbound(absl::Time before, int limit,

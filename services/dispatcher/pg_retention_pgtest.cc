@@ -1,7 +1,9 @@
 // What is deleted for its age, and what is kept however old it is. The clock is moved on, not the
 // rows back.
 #include <catch2/catch.hpp>
+#include <thread>
 
+#include "libs/base/message_id.h"
 #include "libs/testing/fake_clock.h"
 #include "services/dispatcher/retention.h"
 #include "services/dispatcher/testing/ledger_fixture.h"
@@ -57,10 +59,56 @@ TEST_CASE("Retention: a day of the ledger goes when it is old, and not before",
   const auto retried = f.store.RetryFailed("toko-a", "lane", {}, f.Deadline());
   REQUIRE_THAT(retried, IsOk());
   CHECK(retried->retried == 0);
-  // The day can come again.
-  f.AddLane("next");
-  f.Enqueue({f.Message(4)}, "next");
-  CHECK(f.State(4) == MessageState::kQueued);
+}
+
+// A repeated Enqueue would find its messages new and send them again.
+TEST_CASE("Retention: a day that was deleted does not come again, whoever has known it",
+          "[dispatcher][retention]") {
+  Old f;
+  PgStore other(f.pool);
+  const absl::CivilDay old = f.day - 398;
+  NewMessage message = f.Message(1);
+  message.id = base::MakeMessageId(old, "run", 1, "1", message.contact_id, "");
+  const auto enqueue = [&](PgStore& by) {
+    return by.Enqueue("toko-a", "lane", {message}, f.Deadline()).status();
+  };
+  REQUIRE_THAT(enqueue(f.store), IsOk());
+  REQUIRE_THAT(enqueue(other), IsOk());
+  f.Sql("UPDATE messages SET state = 3");
+  f.Sql("UPDATE lane_days SET open = false");
+  REQUIRE(*f.store.DeleteLedgerDay(old, absl::Now() + kDay, f.Deadline()));
+  PgStore later(f.pool, 398 * kDay);  // as two days later
+  CHECK_THAT(enqueue(later), testing::HasFieldViolation("messages"));
+  // Who still takes it for known says so once; while the day may begin, it does.
+  CHECK_THAT(enqueue(other), ReasonIs("LEDGER_DAY_DELETED"));
+  CHECK_THAT(enqueue(other), IsOk());
+  CHECK_THAT(enqueue(later), IsOk());  // it is there
+}
+
+TEST_CASE("Retention: a lane that lost messages before is looked at as any other",
+          "[dispatcher][retention]") {
+  Old f;
+  f.Enqueue(f.Messages(1, 1));
+  f.Start({f.Id(1)});
+  f.Record({f.Ended(1, AttemptState::kFailed, "GRAPH_131026")});
+  REQUIRE_THAT(f.store.CloseLanes(f.Deadline()), IsOk());
+  f.Sql("UPDATE lanes SET rows_deleted = true");
+  // A person sends its failures again, at this very moment.
+  OpenTransaction retry(f.pool, [&](pg::Transaction& tx) {
+    tx.ExecScript("TestRetry",
+                  "UPDATE messages SET state = 1;"
+                  "INSERT INTO requeued (lane_id, day, message_id)"
+                  " SELECT lane_id, day, id FROM messages");
+  });
+  absl::StatusOr<bool> deleted = true;
+  std::jthread keeper(
+      [&] { deleted = f.store.DeleteLedgerDay(f.day, absl::Now() + kDay, f.Deadline()); });
+  AwaitBlocked(f);
+  retry.Commit();
+  keeper.join();
+  CHECK_THAT(deleted, IsOk());
+  CHECK(f.HasDay());
+  CHECK(f.State(1) == MessageState::kQueued);
 }
 
 TEST_CASE("Retention: a day with work in it is kept", "[dispatcher][retention]") {

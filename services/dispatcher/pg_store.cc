@@ -11,6 +11,8 @@
 namespace kabar::dispatcher {
 namespace {
 
+constexpr int kDaysAhead = 400;
+
 constexpr pg::Query kLockPartitions{"dispatcher.lock_partitions",
                                     "SELECT pg_advisory_xact_lock(hashtextextended("
                                     "'kabar.dispatcher.partitions', 0))"};
@@ -34,6 +36,14 @@ std::string PartitionSql(const std::string& suffix, const std::string& day) {
   return sql;
 }
 
+absl::Status DayOutOfRange(const std::string& day, std::int64_t keep_days) {
+  return base::InvalidField(
+      "messages",
+      absl::StrCat("the ids begin with the date ", day, ", of which the ledger has no messages ",
+                   "(any more); a new day may lie at most ", keep_days - 1,
+                   " days back (--message-retention) and ", kDaysAhead, " ahead"));
+}
+
 }  // namespace
 
 std::string WithPlannerSettings(const std::string& connection) {
@@ -54,10 +64,7 @@ absl::Status PgStore::EnsureDay(absl::CivilDay day, absl::Time deadline) {
     if (days_.count(day) > 0) return absl::OkStatus();
   }
   const absl::CivilDay today(absl::ToCivilDay(absl::Now(), absl::UTCTimeZone()));
-  if (day < today - 400 || day > today + 400) {
-    return base::InvalidField("messages", absl::StrCat("the ids begin with the date ", DayText(day),
-                                                       ", which is not within 400 days of today"));
-  }
+  const bool may_begin = day > today - keep_days_ && day <= today + kDaysAhead;
   const std::string text = DayText(day);
   const std::string suffix = absl::StrReplaceAll(text, {{"-", ""}});
   KABAR_RETURN_IF_ERROR(
@@ -67,12 +74,35 @@ absl::Status PgStore::EnsureDay(absl::CivilDay day, absl::Time deadline) {
                      if (tx.ExecOne(kPartitionThere, "messages_" + suffix)[0].as<bool>()) {
                        return absl::OkStatus();
                      }
+                     if (!may_begin) return DayOutOfRange(text, keep_days_);
                      tx.ExecScript("dispatcher.create_partition", PartitionSql(suffix, text));
                      return absl::OkStatus();
                    }));
   std::lock_guard<std::mutex> lock(mutex_);
   days_.insert(day);
   return absl::OkStatus();
+}
+
+absl::Status PgStore::DayGone(absl::CivilDay day, const absl::Status& failed, absl::Time deadline) {
+  if (pg::SqlState(failed) != "23514") return failed;  // no partition takes it, or a CHECK refused
+  const std::string text = DayText(day);
+  const std::string partition = absl::StrCat("messages_", absl::StrReplaceAll(text, {{"-", ""}}));
+  bool there = false;
+  KABAR_RETURN_IF_ERROR(pg::Transact(pool_, "DayGone", {.deadline = deadline, .read_only = true},
+                                     [&](pg::Transaction& tx) -> absl::Status {
+                                       there = tx.ExecOne(kPartitionThere, partition)[0].as<bool>();
+                                       return absl::OkStatus();
+                                     }));
+  if (there) return failed;
+  ForgetDay(day);
+  return base::Error(absl::StatusCode::kUnavailable, "LEDGER_DAY_DELETED",
+                     absl::StrCat("the ledger's day ", text,
+                                  " was deleted for its age a moment ago; repeat the call"));
+}
+
+void PgStore::ForgetDay(absl::CivilDay day) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  days_.erase(day);
 }
 
 }  // namespace kabar::dispatcher

@@ -33,6 +33,12 @@ struct Joined : TwoNumbers {
                   .ok());
     }
   }
+  // How many new slots one of the lane a's claim gets.
+  std::size_t Reslot(const Claim& claim, std::size_t which) {
+    const auto slots = queue.Reslot("p1", "a", {claim.entries[which]}, In(absl::Seconds(5)));
+    REQUIRE(slots.ok());
+    return slots->size();
+  }
   const Lane a = LaneOf(sender, "a"), b = LaneOf(other, "b");
 };
 
@@ -74,13 +80,24 @@ TEST_CASE("JoinRecipients: a claim of before gets no new slot under the id given
   h.Push(h.a, {kGivenUp, 7});
   const Claim claim = h.ClaimSome();
   REQUIRE(claim.entries.size() == 2);
-  const auto slots = [&](std::size_t which) {
-    return h.queue.Reslot("p1", "a", {claim.entries[which]}, In(absl::Seconds(5)))->size();
-  };
-  CHECK(slots(0) == 1);
+  CHECK(h.Reslot(claim, 0) == 1);
   h.Join();
-  CHECK(slots(0) == 0);
-  CHECK(slots(1) == 1);
+  CHECK(h.Reslot(claim, 0) == 0);
+  CHECK(h.Reslot(claim, 1) == 1);
+}
+
+TEST_CASE("Reslot: not where the pair is another claim's by now", "[dispatcher][pair]") {
+  Joined h(0);
+  h.sender.pair_rate = Per(1, absl::Milliseconds(50));
+  const Lane c = h.LaneOf(h.sender, "c");
+  h.Build({h.a, h.b, c});
+  h.Push(h.a, {kOne, 7});
+  const Claim late = h.ClaimSome();
+  REQUIRE(late.entries.size() == 2);
+  h.Push(c, {kOne});
+  h.ClaimSome();
+  CHECK(h.Reslot(late, 0) == 0);
+  CHECK(h.Reslot(late, 1) == 1);
 }
 
 TEST_CASE("JoinRecipients: his window, and what waits for a place under the id given up",

@@ -14,17 +14,9 @@ template <typename Request, typename Response>
 absl::Status Handler::Mutate(const rpc::Call& call, absl::string_view method,
                              const Request& request, Response* response,
                              absl::FunctionRef<absl::Status(Store::Unit&)> work) {
-  return store_.Write(call.outlet, method, call.deadline, [&](Store::Unit& unit) -> absl::Status {
-    response->Clear();
-    rpc::RequestLog log;
-    log.reserve = [&](const rpc::RequestRecord& mine) {
-      return unit.ReserveRequest(request.request_id(), mine);
-    };
-    log.save = [&](const std::string& answer) {
-      return unit.SaveResponse(request.request_id(), answer);
-    };
-    return rpc::RunOnce(request.request_id(), method, request, response, log,
-                        [&] { return work(unit); });
+  return store_.Write(call.outlet, method, call.deadline, [&](Store::Unit& unit) {
+    return rpc::RunOnceIn(unit, request.request_id(), method, request, response,
+                          [&] { return work(unit); });
   });
 }
 

@@ -1,4 +1,5 @@
-# How everything of ours is compiled: C++20, ccache and mold where present, warnings as errors
+# How everything of ours is compiled: C++20, ccache and mold where present, warnings as errors but in
+# a release
 # (generated code exempt), sanitizers by -DKABAR_SANITIZE=address,undefined or thread.
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -9,6 +10,7 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 
 option(KABAR_FAILPOINTS "Compile the named fail points in (test builds)" OFF)
 option(KABAR_FUZZ "Build tests/fuzz for libFuzzer (clang only)" OFF)
+option(KABAR_WERROR "Warnings are errors" OFF)
 set(KABAR_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined or thread")
 
 find_program(KABAR_CCACHE ccache)
@@ -35,6 +37,8 @@ endif()
 add_library(kabar_warnings INTERFACE)
 target_compile_options(kabar_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
                                                 -Woverloaded-virtual)
-if(NOT KABAR_FUZZ)  # clang has warnings of its own; g++ is the one that must be content
+# For who works on the code. A release must build with whatever compiler a user has (also one whose
+# optimiser warns of what is not so), and clang, for the fuzzers, has warnings of its own.
+if(KABAR_WERROR)
   target_compile_options(kabar_warnings INTERFACE -Werror)
 endif()

@@ -32,7 +32,7 @@ constexpr absl::Duration kUsualTimeout = absl::Hours(1);
 std::string Cell(absl::string_view text) {
   std::string safe = OneLine(text);
   if (!safe.empty() && std::string("=+-@").find(safe[0]) != std::string::npos) {
-    safe.insert(0, "'");
+    safe = absl::StrCat("'", safe);
   }
   if (safe.find_first_of(",\";\r\n") == std::string::npos) return safe;
   return absl::StrCat("\"", absl::StrReplaceAll(safe, {{"\"", "\"\""}}), "\"");

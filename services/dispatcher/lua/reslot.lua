@@ -24,9 +24,11 @@ local tolerance = (math.max(1, num(lh.burst)) - 1) * num(lh.iv)
 for i = 6, #ARGV, 4 do
   local r, slot, t = ARGV[i + 1], tonumber(ARGV[i + 2]), math.max(now + lead, s_tat, l_tat - tolerance)
   if t > now + lead + hold then break end
-  -- What the claim spent of the pair has moved: he is known under another id (join_recipients.lua),
-  -- for which this slot was not asked.
-  if slot + num(sh.pair_iv) > now and not redis.call('ZSCORE', P .. 'pair:' .. s, r) then break end
+  -- Only while the pair stands as this claim left it. Otherwise somebody else counts on it: he is
+  -- known under another id (join_recipients.lua), the pair was refused, or it came free and a later
+  -- claim has it.
+  local pair, own_pair = num(redis.call('ZSCORE', P .. 'pair:' .. s, r)), slot + num(sh.pair_iv)
+  if pair ~= own_pair and math.max(pair, own_pair) > now then break end
   local own = ARGV[i + 3] == '1' and num(redis.call('ZSCORE', P .. 'first', r)) == slot
   spend_recipient(s, r, t, allowance, num(sh.pair_iv), is_outside(s, r, t, allowance))
   if own then redis.call('ZADD', P .. 'first', int(t), r) end
