@@ -41,7 +41,8 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     names = parser.add_subparsers(dest="bench", required=True, metavar="NAME")
     for name, module in BENCHES.items():
-        one = names.add_parser(name, help=module.__doc__.splitlines()[0], description=module.__doc__,
+        about = module.__doc__.replace("%", "%%")
+        one = names.add_parser(name, help=about.splitlines()[0], description=module.__doc__,
                                formatter_class=argparse.RawDescriptionHelpFormatter)
         one.add_argument("--json", metavar="FILE", help="the figures for programs")
         module.arguments(one)
