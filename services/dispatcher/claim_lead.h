@@ -1,7 +1,8 @@
 // How far ahead a worker asks for slots: so long as the way from a claim to its messages' being
 // ready to start takes now, most of the time. A ledger that slows down would else let slots pass
-// unused. The shortest costs no time: where the limits are free a message starts before its slot
-// (claim.lua).
+// unused; a longer one would keep messages waiting whose number has time to spare. (Where the limits
+// were free for a while, a message starts before its slot: claim.lua.) What a claim of a number
+// without time to spare needs is more: it comes before its slots are free (RedisQueueOptions::calm).
 //
 // Thread safety: safe for concurrent use. Never blocks. Errors: none.
 #pragma once
@@ -18,7 +19,7 @@ namespace kabar::dispatcher {
 
 class ClaimLead {
  public:
-  static constexpr absl::Duration kShortest = absl::Milliseconds(25);
+  static constexpr absl::Duration kShortest = absl::Milliseconds(3);
   static constexpr absl::Duration kLongest = absl::Milliseconds(250);
   static constexpr absl::Duration kFirst = absl::Milliseconds(25);
 

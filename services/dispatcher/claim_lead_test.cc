@@ -13,7 +13,9 @@ TEST_CASE("ClaimLead: follows what claims take, within its bounds", "[dispatcher
   lead.Took(absl::Milliseconds(100));
   CHECK(lead.Get() == absl::Milliseconds(125));
   for (int i = 0; i < 64; ++i) lead.Took(absl::Milliseconds(2));
-  CHECK(lead.Get() == absl::Milliseconds(25));
+  CHECK(lead.Get() == absl::Milliseconds(3));
+  for (int i = 0; i < 64; ++i) lead.Took(absl::Milliseconds(8));
+  CHECK(lead.Get() == absl::Milliseconds(10));
   for (int i = 0; i < 64; ++i) lead.Took(absl::Seconds(1));
   CHECK(lead.Get() == absl::Milliseconds(250));
 }
