@@ -45,8 +45,7 @@ absl::Status Importer::Finish() {
                        "the file holds nothing; its first row must name the columns");
   }
   KABAR_RETURN_IF_ERROR(Flush());
-  while (!writing_.empty()) KABAR_RETURN_IF_ERROR(AwaitOldest());
-  return absl::OkStatus();
+  return AwaitChunk();
 }
 
 absl::Status Importer::OnRecord(const CsvRecord& record) {
@@ -102,46 +101,23 @@ void Importer::Refuse(const CsvRecord& record, RowProblem problem) {
 
 absl::Status Importer::Flush() {
   if (chunk_.empty()) return absl::OkStatus();
-  Writing& next = writing_.emplace_back();
-  next.behind = chunk_behind_;
-  next.rows.swap(chunk_);
+  KABAR_RETURN_IF_ERROR(AwaitChunk());
+  writing_.clear();
+  writing_.swap(chunk_);
+  writing_behind_ = chunk_behind_;
   chunk_.reserve(options_.chunk_rows);
-  for (const ImportRow& row : next.rows) {
-    next.keys.insert(absl::StrCat("p", row.phone));
-    if (!row.bsuid.empty()) next.keys.insert(absl::StrCat("b", row.bsuid));
-    if (!row.tracking_number.empty()) next.keys.insert(absl::StrCat("t", row.tracking_number));
-  }
-  while (MustWait(next)) {
-    if (absl::Status status = AwaitOldest(); !status.ok()) {
-      writing_.pop_back();  // never begun
-      return status;
-    }
-  }
-  next.counts =
-      std::async(std::launch::async, [this, &next] { return write_(absl::MakeSpan(next.rows)); });
+  written_ = std::async(std::launch::async, [this] { return write_(absl::MakeSpan(writing_)); });
   return absl::OkStatus();
 }
 
-bool Importer::MustWait(const Writing& next) const {
-  if (writing_.size() > options_.writers) return true;
-  for (const Writing& before : writing_) {
-    if (&before == &next) break;
-    for (const std::string& key : next.keys) {
-      if (before.keys.contains(key)) return true;
-    }
-  }
-  return false;
-}
-
-absl::Status Importer::AwaitOldest() {
-  const absl::StatusOr<ChunkCounts> counts = writing_.front().counts.get();
-  const int64_t behind = writing_.front().behind;
-  writing_.pop_front();
+absl::Status Importer::AwaitChunk() {
+  if (!written_.valid()) return absl::OkStatus();
+  const absl::StatusOr<ChunkCounts> counts = written_.get();
   if (!counts.ok()) {
     return base::Annotate(
         counts.status(),
         absl::StrCat(
-            "the import stopped behind row ", behind,
+            "the import stopped behind row ", writing_behind_,
             " of the data; import the same file again, rows already taken change nothing"));
   }
   report_.counts.contacts_created += counts->contacts_created;

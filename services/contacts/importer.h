@@ -1,15 +1,14 @@
 // A file from its bytes to the report: reads, checks, hands rows on in chunks and keeps the
-// account. While chunks are written the next one is read; chunks that name a same person or
-// shipment are written one after the other, in the file's order, since later rows win. Memory: one
-// chunk more than are written at once, one record and the report's bounded parts, whatever the
-// file's size.
+// account. While a chunk is written the next one is read; chunks are written one after the other,
+// in the file's order, since later rows win. Memory: two chunks, one record and the report's
+// bounded parts, whatever the file's size.
 //
 //   Importer importer(options, [&](absl::Span<ImportRow> rows) { return store...; });
 //   for (piece) importer.Feed(piece);
 //   importer.Finish(); importer.report();
 //
-// Thread safety: one thread; `write` is called on others, `writers` at once at most, and never
-// after the importer's end. Blocks: as `write` does. Errors: those of the file as a whole
+// Thread safety: one thread; `write` is called on another, one call at a time, and never after the
+// importer's end. Blocks: as `write` does. Errors: those of the file as a whole
 // (import_columns.h, csv_reader.h, FILE_EMPTY) and those of `write`; bad rows are no errors but
 // stand in the report, whose figures always add up: rows = accepted + refused.
 #ifndef KABAR_SERVICES_CONTACTS_IMPORTER_H_
@@ -19,13 +18,11 @@
 #include <cstdint>
 #include <functional>
 #include <future>
-#include <list>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -42,9 +39,6 @@ struct ImportOptions {
   char delimiter = 0;
   absl::TimeZone zone = absl::UTCTimeZone();  // of times without one
   std::size_t chunk_rows = 2000;
-  // Chunks that are written at once. More than 1 only where no contact has two phones: two chunks
-  // could name him by one each, and the earlier row could win.
-  std::size_t writers = 1;
   std::size_t max_problems = 1000;
   std::size_t max_refused_bytes = 3 * 1024 * 1024;
 };
@@ -85,15 +79,8 @@ class Importer {
   absl::Status OnHeader(const CsvRecord& record);
   void Refuse(const CsvRecord& record, RowProblem problem);
   absl::Status Flush();
-  // A chunk under way.
-  struct Writing {
-    int64_t behind = 0;  // rows of the file before it
-    std::vector<ImportRow> rows = {};
-    absl::flat_hash_set<std::string> keys = {};  // of the people and shipments that it names
-    std::future<absl::StatusOr<ChunkCounts>> counts = {};
-  };
-  bool MustWait(const Writing& next) const;
-  absl::Status AwaitOldest();
+  // Waits for the chunk under way, if there is one, and counts it.
+  absl::Status AwaitChunk();
 
   ImportOptions options_;
   WriteChunk write_;
@@ -103,7 +90,10 @@ class Importer {
   int64_t chunk_behind_ = 0;
   ImportReport report_;
   std::string header_csv_;
-  std::list<Writing> writing_;  // in the file's order; last, so that it ends first
+  // The chunk under way; the future last, so that it ends first.
+  std::vector<ImportRow> writing_;
+  int64_t writing_behind_ = 0;  // rows of the file before it
+  std::future<absl::StatusOr<ChunkCounts>> written_;
 };
 
 // One line of CSV, quoted where needed, with "\n".
