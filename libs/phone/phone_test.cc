@@ -152,6 +152,60 @@ TEST_CASE("NormalizePhone: its own output and garbage bytes", "[phone]") {
   CHECK_FALSE(NormalizePhone(std::string(100'000, '8')).ok());
 }
 
+// A dot between digits means nothing, but is not for the short way: the tables are asked.
+std::string ByTables(const std::string& raw) {
+  std::string dotted = raw;
+  dotted.insert(raw[0] == '+' ? 2 : 1, ".");
+  const auto got = NormalizePhone(dotted);
+  return got.ok() ? *got : base::GetReason(got.status());
+}
+
+TEST_CASE("NormalizePhone: the short way for mobile numbers says what the tables say", "[phone]") {
+  int agreed = 0;
+  std::string differs;
+  const auto compare = [&](const std::string& raw) {
+    const auto got = NormalizePhone(raw);
+    const std::string said = got.ok() ? *got : base::GetReason(got.status());
+    if (said == ByTables(raw)) {
+      ++agreed;
+    } else if (differs.size() < 1000) {
+      differs += raw + " is " + said + ", by the tables " + ByTables(raw) + "\n";
+    }
+  };
+  const std::string tail = "21436587098";
+  for (int prefix = 0; prefix < 1000; ++prefix) {
+    // Every operator's numbers, of every length; of the other beginnings a tenth.
+    for (const char first : {'8', static_cast<char>('1' + prefix % 7)}) {
+      const std::string head = std::string(1, first) + std::to_string(1000 + prefix).substr(1);
+      for (std::size_t more = 3; more <= 10; ++more) {
+        const std::string n = head + tail.substr(0, more);
+        compare(n);
+        compare("0" + n);
+        compare("62" + n);
+        compare("+62 " + n);
+        if (first == '8') compare("+" + n);
+      }
+      if (first == '8' && prefix % 10 != 0) break;
+    }
+  }
+  CHECK(differs.empty());
+  CHECK(agreed > 40'000);
+}
+
+TEST_CASE("NormalizePhone: signs around the short way", "[phone]") {
+  for (const char* raw :
+       {"0812-3456-7890", " 0812 3456 7890 ", "62 812-3456-7890", "+62-812-34567890",
+        "812 3456 7890", "-0812 3456 7890", "+ 62 812 3456 7890"}) {
+    CAPTURE(raw);
+    const auto got = NormalizePhone(raw);
+    REQUIRE(got.ok());
+    CHECK(*got == "+6281234567890");
+  }
+  // Of another country the digits mean another number.
+  const auto malaysian = NormalizePhone("0812345678", "MY");
+  CHECK((!malaysian.ok() || *malaysian != "+62812345678"));
+}
+
 TEST_CASE("CountryOf: the country whose numbers begin so", "[phone]") {
   CHECK(CountryOf("+6281234567890") == "ID");
   CHECK(CountryOf("+60123456789") == "MY");
