@@ -3,7 +3,9 @@
 #include <catch2/catch.hpp>
 #include <set>
 #include <string>
+#include <thread>
 
+#include "absl/time/clock.h"
 #include "libs/base/message_id.h"
 #include "libs/base/sha256.h"
 #include "libs/base/status.h"
@@ -27,6 +29,27 @@ TEST_CASE("NewId: prefix, then 20 base32 characters, never twice", "[ids]") {
   }
   CHECK(seen.size() == 2000);
   CHECK(letters.size() == 32);  // all of the alphabet, so no bits are lost
+}
+
+TEST_CASE("NewOrderedId: later ones sort behind, whoever makes them", "[ids]") {
+  std::set<char> letters;
+  std::string before = NewOrderedId("con");
+  for (int i = 0; i < 2000; ++i) {
+    const std::string id = NewOrderedId("con");
+    REQUIRE(id.size() == 24);
+    REQUIRE(id.substr(0, 4) == "con_");
+    REQUIRE(IsBase32(id.substr(4)));
+    REQUIRE(before.substr(0, 15) < id.substr(0, 15));  // by time alone
+    letters.insert(id.begin() + 15, id.end());
+    before = id;
+  }
+  CHECK(letters.size() == 32);
+  const absl::Time now = absl::Now();
+  while (absl::Now() < now + absl::Milliseconds(3)) {  // this thread's ids may run ahead a little
+  }
+  std::string other;
+  std::thread([&] { other = NewOrderedId("con"); }).join();
+  CHECK(before < other);
 }
 
 TEST_CASE("DerivedId: is the base32 of SHA-256 over length-prefixed parts, for ever", "[ids]") {
