@@ -31,9 +31,12 @@ void ToProto(const std::vector<std::string>& phones, v1::TestNumbers* to) {
   for (const std::string& phone : phones) to->add_phones(phone);
 }
 
-// As a run of one message in a lane of its own.
-Campaign AsTest(Campaign campaign, absl::Time now) {
-  campaign.run_id = base::NewId("test");
+// As a run of one message in a lane of its own. A request that is repeated, because nobody knows
+// whether it was done, names the same lane and message: the dispatcher has them once.
+Campaign AsTest(Campaign campaign, const std::string& request_id, absl::Time now) {
+  campaign.run_id = request_id.empty()
+                        ? base::NewId("test")
+                        : base::DerivedId("test", {campaign.outlet_id, campaign.id, request_id});
   campaign.run_day = absl::ToCivilDay(now, absl::UTCTimeZone());
   campaign.cursor = 0;
   campaign.asked = 1;
@@ -54,6 +57,7 @@ grpc::Status Handler::TestSendCampaign(grpc::ServerContext* context,
                                Phone("contact_phone", request->contact_phone()));
         KABAR_ASSIGN_OR_RETURN(const Campaign campaign,
                                store_.Get(call.outlet, request->id(), call.deadline));
+        const Campaign test = AsTest(campaign, request->request_id(), clock_.Now());
         return Mutate(
             call, "TestSendCampaign", *request, response, [&](Store::Unit& unit) -> absl::Status {
               KABAR_ASSIGN_OR_RETURN(const auto allowed, unit.ListTestNumbers());
@@ -63,7 +67,6 @@ grpc::Status Handler::TestSendCampaign(grpc::ServerContext* context,
                                                 " is no test number of this outlet; an owner adds "
                                                 "it with SetTestNumbers"));
               }
-              const Campaign test = AsTest(campaign, clock_.Now());
               KABAR_ASSIGN_OR_RETURN(const PinnedTemplate pinned,
                                      peers_.GetTemplate(test, test.template_version));
               KABAR_ASSIGN_OR_RETURN(const TestMessage sent,

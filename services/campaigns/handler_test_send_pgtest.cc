@@ -8,6 +8,7 @@
 
 #include "libs/base/clock.h"
 #include "libs/base/status.h"
+#include "libs/pg/transaction.h"
 #include "libs/rpc/status.h"
 #include "libs/rpc/testing/local_server.h"
 #include "libs/testing/status_matchers.h"
@@ -109,6 +110,17 @@ TEST_CASE("TestSendCampaign: a repeated request sends one message", "[testsend]"
   REQUIRE_THAT(second, IsOk());
   CHECK(first->message_id() == second->message_id());
   CHECK(f.dispatcher.ledger.size() == 1);
+  // Its answer was lost before it was kept: the dispatcher is asked for the very same message.
+  REQUIRE_THAT(pg::Transact(f.pool, "Test", f.Soon(),
+                            [](pg::Transaction& tx) {
+                              tx.ExecScript("TestForget", "DELETE FROM request_log");
+                              return absl::OkStatus();
+                            }),
+               IsOk());
+  const auto third = f.Send("081234567890", "req-1");
+  REQUIRE_THAT(third, IsOk());
+  CHECK(third->message_id() == first->message_id());
+  CHECK(f.Send("081234567890", "req-2")->message_id() != first->message_id());
 }
 
 TEST_CASE("TestSendCampaign: says why there is no message", "[testsend]") {
