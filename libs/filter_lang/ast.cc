@@ -29,6 +29,24 @@ std::string Join(const Node& node, absl::string_view word) {
   return out;
 }
 
+std::string Left(const Node& node) {
+  if (!node.is_call) return node.field;
+  std::string out = absl::StrCat(node.field, "(");
+  for (const Argument& argument : node.arguments) {
+    if (&argument != &node.arguments.front()) absl::StrAppend(&out, ", ");
+    if (argument.condition == nullptr) {
+      absl::StrAppend(&out, argument.value.quoted ? Quote(argument.value) : argument.value.text);
+      continue;
+    }
+    const std::string condition = ToString(*argument.condition);
+    const bool bracketed =
+        argument.condition->kind == NodeKind::kAnd || argument.condition->kind == NodeKind::kOr;
+    absl::StrAppend(&out, bracketed ? "" : "(", condition, bracketed ? "" : ")");
+  }
+  out.push_back(')');
+  return out;
+}
+
 }  // namespace
 
 absl::string_view OpText(Op op) {
@@ -60,7 +78,10 @@ std::string ToString(const Node& node) {
     case NodeKind::kNot:
       return absl::StrCat("NOT ", ToString(*node.children[0]));
     case NodeKind::kComparison:
-      return absl::StrCat(node.field, " ", OpText(node.op), " ", Quote(node.value));
+      return absl::StrCat(Left(node), " ", OpText(node.op), " ",
+                          node.value.sum ? node.value.text : Quote(node.value));
+    case NodeKind::kCall:
+      return Left(node);
   }
   return "";
 }

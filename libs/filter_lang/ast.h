@@ -21,19 +21,32 @@ absl::string_view OpText(Op op);  // "=", "!=", ..., ":"
 struct Value {
   std::string text;  // quotes and escapes undone
   bool quoted = false;
+  bool sum = false;                // `today + 1d`, without blanks in `text`
   std::vector<std::size_t> stars;  // byte offsets in `text` of the `*` that are wildcards
   Position position;
 };
 
-enum class NodeKind { kAnd, kOr, kNot, kComparison };
+struct Node;
+
+// What stands between a function's brackets, up to the next comma.
+struct Argument {
+  Value value;                      // 30d, cod_amount, "Pelanggan VIP"
+  std::unique_ptr<Node> condition;  // instead: an expression in brackets of its own
+};
+
+enum class NodeKind { kAnd, kOr, kNot, kComparison, kCall };
 
 struct Node {
   NodeKind kind = NodeKind::kComparison;
   Position position;
   std::vector<std::unique_ptr<Node>> children;  // kAnd, kOr: two or more; kNot: one
 
+  // kComparison and kCall, a function that is true or false by itself:
+  std::string field;     // dotted, as written; a function's name
+  bool is_call = false;  // a kComparison may compare what a function gives
+  std::vector<Argument> arguments;
+
   // kComparison:
-  std::string field;  // dotted, as written
   Op op = Op::kEqual;
   Position op_position;
   Value value;

@@ -27,6 +27,8 @@ bool EndsBareValue(char c) {
          c == '>' || c == '!' || c == ',' || c == '&' || c == '|';
 }
 
+bool IsOpChar(char c) { return c == '=' || c == '!' || c == '<' || c == '>' || c == ':'; }
+
 class Parser {
  public:
   Parser(absl::string_view text, const Limits& limits) : text_(text), limits_(limits) {}
@@ -88,6 +90,9 @@ class Parser {
     const absl::string_view rest = text_.substr(at_);
     if (absl::StartsWith(rest, "&")) return Fail(at_, "write AND instead of &");
     if (absl::StartsWith(rest, "|")) return Fail(at_, "write OR instead of |");
+    if (absl::StartsWith(rest, "+")) {
+      return Fail(at_, "only today and now take a + or -, and only one, as in today + 1d");
+    }
     if (absl::StartsWith(rest, ",")) {
       return Fail(at_, "a comma joins nothing; write AND or OR, or quote the value it is part of");
     }
@@ -141,7 +146,7 @@ class Parser {
       return node;
     }
     if (text_[at_] == '(') return ParseBrackets(depth);
-    return ParseComparison();
+    return ParseComparison(depth);
   }
 
   absl::StatusOr<NodePtr> ParseBrackets(int depth) {
@@ -156,7 +161,7 @@ class Parser {
     return inside;
   }
 
-  absl::StatusOr<NodePtr> ParseComparison() {
+  absl::StatusOr<NodePtr> ParseComparison(int depth) {
     if (++comparisons_ > limits_.max_comparisons) {
       return Fail(
           at_, absl::StrCat("the filter has more than ", limits_.max_comparisons, " comparisons"));
@@ -164,6 +169,14 @@ class Parser {
     auto node = std::make_unique<Node>();
     node->position = PositionAt(text_, at_);
     KABAR_RETURN_IF_ERROR(ParseField(*node));
+    if (!AtEnd() && text_[at_] == '(') {
+      KABAR_RETURN_IF_ERROR(ParseArguments(*node, depth));
+      SkipBlanks();
+      if (AtEnd() || !IsOpChar(text_[at_])) {
+        node->kind = NodeKind::kCall;
+        return node;
+      }
+    }
     SkipBlanks();
     KABAR_RETURN_IF_ERROR(ParseOp(*node));
     SkipBlanks();
@@ -192,6 +205,45 @@ class Parser {
       node.field.push_back('.');
       ++at_;
     }
+  }
+
+  absl::Status ParseArguments(Node& node, int depth) {
+    const std::size_t open = at_++;
+    node.is_call = true;
+    SkipBlanks();
+    if (!AtEnd() && text_[at_] == ')') {
+      ++at_;
+      return absl::OkStatus();
+    }
+    for (;;) {
+      KABAR_RETURN_IF_ERROR(ParseArgument(node.arguments.emplace_back(), depth));
+      SkipBlanks();
+      if (AtEnd()) return Fail(open, "this bracket is never closed; add a )");
+      const char c = text_[at_];
+      if (c != ',' && c != ')') return FailInArguments(at_);
+      ++at_;
+      if (c == ')') return absl::OkStatus();
+      SkipBlanks();
+    }
+  }
+
+  absl::Status ParseArgument(Argument& argument, int depth) {
+    argument.value.position = PositionAt(text_, at_);
+    if (!AtEnd() && text_[at_] == '(') {
+      KABAR_ASSIGN_OR_RETURN(argument.condition, ParseBrackets(depth));
+      return absl::OkStatus();
+    }
+    const std::size_t start = at_;
+    const bool quoted = !AtEnd() && (text_[at_] == '"' || text_[at_] == '\'');
+    KABAR_RETURN_IF_ERROR(quoted ? ParseQuoted(argument.value) : ParseBare(argument.value));
+    if (!quoted && absl::StrContains(argument.value.text, ':')) return FailInArguments(start);
+    return absl::OkStatus();
+  }
+
+  absl::Status FailInArguments(std::size_t offset) const {
+    return Fail(offset,
+                "a comma or a closing bracket was expected; a condition needs brackets of its "
+                "own, as in shipments.count((status = \"Delivered\"), 30d)");
   }
 
   absl::Status FailAtField(std::size_t start, bool first) const {
@@ -242,11 +294,14 @@ class Parser {
           "a list of values is not allowed here; write (a = 1 OR a = 2), or quote the value "
           "if the bracket is part of it");
     }
+    KABAR_RETURN_IF_ERROR(ParseBare(value));
+    return ParseSum(value);
+  }
+
+  absl::Status ParseBare(Value& value) {
+    if (AtEnd()) return Fail(at_, "the filter ends where a value was expected");
     value.position = PositionAt(text_, at_);
-    while (!AtEnd() && !EndsBareValue(text_[at_])) {
-      if (text_[at_] == '*') value.stars.push_back(value.text.size());
-      value.text.push_back(text_[at_++]);
-    }
+    TakeBare(value);
     if (value.text.empty()) return Fail(at_, "a value was expected here");
     for (const absl::string_view keyword : {"AND", "OR", "NOT"}) {
       if (absl::EqualsIgnoreCase(value.text, keyword)) {
@@ -255,6 +310,38 @@ class Parser {
       }
     }
     return absl::OkStatus();
+  }
+
+  void TakeBare(Value& value) {
+    while (!AtEnd() && !EndsBareValue(text_[at_])) {
+      if (text_[at_] == '*') value.stars.push_back(value.text.size());
+      value.text.push_back(text_[at_++]);
+    }
+  }
+
+  // The rest of `today + 1d`, however many blanks it has.
+  absl::Status ParseSum(Value& value) {
+    std::string word = absl::AsciiStrToLower(value.text);
+    if (word == "today" || word == "now") {
+      const std::size_t end = at_;
+      SkipBlanks();
+      if (AtEnd() || (text_[at_] != '+' && text_[at_] != '-')) {
+        at_ = end;
+        return absl::OkStatus();
+      }
+      word.push_back(text_[at_++]);
+      value.text.push_back(word.back());
+    } else if (!absl::StartsWith(word, "today+") && !absl::StartsWith(word, "today-") &&
+               !absl::StartsWith(word, "now+") && !absl::StartsWith(word, "now-")) {
+      return absl::OkStatus();
+    }
+    value.sum = true;
+    if (word.back() != '+' && word.back() != '-') return absl::OkStatus();
+    SkipBlanks();
+    const std::size_t before = value.text.size();
+    TakeBare(value);
+    if (value.text.size() > before) return absl::OkStatus();
+    return Fail(at_, "a span of time was expected here, as in today + 1d");
   }
 
   absl::Status ParseQuoted(Value& value) {

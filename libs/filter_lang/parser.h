@@ -3,9 +3,12 @@
 //   filter     = [ expression ]
 //   expression = factor { "AND" factor } | factor { "OR" factor }
 //   factor     = [ "NOT" | "-" ] ( comparison | "(" expression ")" )
-//   comparison = field ( "=" | "!=" | "<" | "<=" | ">" | ">=" | ":" ) value
+//   comparison = ( field | call ) ( "=" | "!=" | "<" | "<=" | ">" | ">=" | ":" ) value | call
 //   field      = name { "." name }       e.g. shipment.status, attributes."Jenis Paket"
 //   value      = "text" | 'text' | bare  a bare value ends at a blank or a bracket
+//              | ( "today" | "now" ) ( "+" | "-" ) bare      e.g. today + 1d
+//   call       = field "(" [ argument { "," argument } ] ")"
+//   argument   = "text" | 'text' | bare | "(" expression ")"
 //
 // Decisions (README.md gives the reasons): AND and OR side by side without brackets are refused,
 // because AIP-160 binds OR tighter than AND and nearly everybody expects the opposite; a value

@@ -153,6 +153,7 @@ absl::StatusOr<std::string> CompileSql(const Checked* filter, const FieldToSql& 
                            CompileSql(filter->children[0].get(), field_to_sql, params));
     return absl::StrCat("(", sql, " IS NOT TRUE)");
   }
+  if (filter->children.empty()) return std::string("TRUE");
   std::string out = "(";
   for (std::size_t i = 0; i < filter->children.size(); ++i) {
     KABAR_ASSIGN_OR_RETURN(const std::string sql,

@@ -47,15 +47,6 @@ absl::StatusOr<std::vector<Contact>> Wanted(const v1::ResolveContactsRequest& re
 // What PostgreSQL keeps is microseconds; an answer must equal what is read later.
 absl::Time Handler::Now() const { return absl::FromUnixMicros(absl::ToUnixMicros(clock_.Now())); }
 
-absl::StatusOr<SegmentFilter> Handler::CheckFilter(const std::string& filter,
-                                                   absl::string_view field) {
-  absl::StatusOr<SegmentFilter> checked = language_.Check(filter);
-  if (checked.ok()) return checked;
-  absl::Status status = checked.status();
-  base::AddFieldViolation(status, field, status.message());
-  return status;
-}
-
 grpc::Status Handler::CreateContact(grpc::ServerContext* context,
                                     const v1::CreateContactRequest* request,
                                     v1::Contact* response) {
@@ -95,10 +86,10 @@ grpc::Status Handler::ListContacts(grpc::ServerContext* context,
         const std::string list = absl::StrCat("contacts ", request->filter());
         KABAR_ASSIGN_OR_RETURN(const std::string after,
                                LastOfPageToken(list, request->page_token()));
-        KABAR_ASSIGN_OR_RETURN(const SegmentFilter filter,
-                               CheckFilter(request->filter(), "filter"));
         return store_.Read(call.outlet, "ListContacts", call.deadline,
                            [&](Store::Unit& unit) -> absl::Status {
+                             KABAR_ASSIGN_OR_RETURN(const SegmentFilter filter,
+                                                    CheckFilter(unit, request->filter(), "filter"));
                              KABAR_ASSIGN_OR_RETURN(std::vector<Contact> found,
                                                     unit.ListContacts(filter, after, size + 1));
                              response->Clear();

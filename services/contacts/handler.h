@@ -7,6 +7,7 @@
 #define KABAR_SERVICES_CONTACTS_HANDLER_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -82,6 +83,17 @@ class Handler : public v1::ContactsService::Service {
   grpc::Status PreviewSegment(grpc::ServerContext* context,
                               const v1::PreviewSegmentRequest* request,
                               v1::PreviewSegmentResponse* response) override;
+  grpc::Status ExplainSegment(grpc::ServerContext* context,
+                              const v1::ExplainSegmentRequest* request,
+                              v1::ExplainSegmentResponse* response) override;
+
+  // handler_segment_library.cc
+  grpc::Status ListLibrarySegments(grpc::ServerContext* context,
+                                   const v1::ListLibrarySegmentsRequest* request,
+                                   v1::ListLibrarySegmentsResponse* response) override;
+  grpc::Status InstallLibrarySegments(grpc::ServerContext* context,
+                                      const v1::InstallLibrarySegmentsRequest* request,
+                                      v1::InstallLibrarySegmentsResponse* response) override;
 
   // handler_audiences.cc
   grpc::Status CreateAudience(grpc::ServerContext* context,
@@ -103,8 +115,17 @@ class Handler : public v1::ContactsService::Service {
                       v1::ImportContactsResponse* response);
   // Of a saved segment; a filter saved under older rules may be wrong today.
   absl::StatusOr<SegmentFilter> FilterOfSegment(Store::Unit& unit, const std::string& segment_id);
-  // The filter in a request; errors name the field it came in.
-  absl::StatusOr<SegmentFilter> CheckFilter(const std::string& filter, absl::string_view field);
+  // The filter in a request; errors name the field it came in. `self`: the segment it is to become.
+  absl::StatusOr<SegmentFilter> CheckFilter(Store::Unit& unit, const std::string& filter,
+                                            absl::string_view field, const Segment& self = {});
+  // SEGMENT_IN_USE if one of them is right no more.
+  absl::Status CheckUsers(Store::Unit& unit, const std::vector<Segment>& users);
+  // Of a request with a segment's id or a filter.
+  template <typename Request>
+  absl::StatusOr<SegmentFilter> FilterOf(Store::Unit& unit, const Request& request) {
+    return request.segment_id().empty() ? CheckFilter(unit, request.filter(), "filter")
+                                        : FilterOfSegment(unit, request.segment_id());
+  }
   absl::Time Now() const;
 
   Store& store_;

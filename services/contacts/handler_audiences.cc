@@ -86,10 +86,7 @@ grpc::Status Handler::CreateAudience(grpc::ServerContext* context,
               // A run that has its audience keeps it, even if its segment is gone by now.
               absl::StatusOr<Audience> audience = unit.GetAudience(request->run_id());
               if (absl::IsNotFound(audience.status())) {
-                KABAR_ASSIGN_OR_RETURN(const SegmentFilter filter,
-                                       request->segment_id().empty()
-                                           ? CheckFilter(request->filter(), "filter")
-                                           : FilterOfSegment(unit, request->segment_id()));
+                KABAR_ASSIGN_OR_RETURN(const SegmentFilter filter, FilterOf(unit, *request));
                 audience =
                     unit.CreateAudience(request->run_id(), subject, filter, request->temporary());
               }

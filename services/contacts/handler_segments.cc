@@ -1,7 +1,10 @@
 // Segments.
+#include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "libs/base/ids.h"
 #include "libs/base/status.h"
@@ -51,12 +54,59 @@ absl::StatusOr<SegmentMask> MaskOf(const v1::UpdateSegmentRequest& request) {
   return mask;
 }
 
+FindSegments SegmentsOf(Store::Unit& unit) {
+  return [&unit](const std::string& name_or_id) { return unit.FindSegments(name_or_id); };
+}
+
+// Those whose filters name it.
+absl::StatusOr<std::vector<Segment>> UsersOf(Store::Unit& unit, const Segment& segment) {
+  KABAR_ASSIGN_OR_RETURN(const std::vector<Segment> all, unit.ListSegmentsWithCalls());
+  std::vector<Segment> users;
+  for (const Segment& one : all) {
+    const std::vector<std::string> named = SegmentsNamedIn(one.filter);
+    const bool uses = std::any_of(named.begin(), named.end(), [&](const std::string& name) {
+      return name == segment.id || absl::EqualsIgnoreCase(name, segment.name);
+    });
+    if (uses) users.push_back(one);
+  }
+  return users;
+}
+
+absl::Status InUse(const Segment& user) {
+  return base::WithMeta(
+      base::Error(absl::StatusCode::kFailedPrecondition, "SEGMENT_IN_USE",
+                  absl::StrCat("segment \"", user.name,
+                               "\" names one by this name or id and would no longer work; change "
+                               "its filter first")),
+      "segment_id", user.id);
+}
+
 }  // namespace
+
+absl::StatusOr<SegmentFilter> Handler::CheckFilter(Store::Unit& unit, const std::string& filter,
+                                                   absl::string_view field, const Segment& self) {
+  absl::StatusOr<SegmentFilter> checked = language_.Check(filter, SegmentsOf(unit), self);
+  if (checked.ok()) return checked;
+  absl::Status status = checked.status();
+  if (base::GetReason(status) == "INVALID_FILTER") {
+    base::AddFieldViolation(status, field, status.message());
+  }
+  return status;
+}
+
+absl::Status Handler::CheckUsers(Store::Unit& unit, const std::vector<Segment>& users) {
+  for (const Segment& user : users) {
+    const absl::Status still = FilterOfSegment(unit, user.id).status();
+    if (base::GetReason(still) == "INVALID_FILTER") return InUse(user);
+    KABAR_RETURN_IF_ERROR(still);
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<SegmentFilter> Handler::FilterOfSegment(Store::Unit& unit,
                                                        const std::string& segment_id) {
   KABAR_ASSIGN_OR_RETURN(const Segment segment, unit.GetSegment(segment_id));
-  absl::StatusOr<SegmentFilter> filter = language_.Check(segment.filter);
+  absl::StatusOr<SegmentFilter> filter = language_.Check(segment.filter, SegmentsOf(unit), segment);
   if (filter.ok()) return filter;
   return base::Annotate(filter.status(), absl::StrCat("the filter of segment ", segment.id));
 }
@@ -69,10 +119,12 @@ grpc::Status Handler::CreateSegment(grpc::ServerContext* context,
       Segment added;
       KABAR_ASSIGN_OR_RETURN(added.name, SegmentName(request->segment().name()));
       added.filter = request->segment().filter();
-      KABAR_RETURN_IF_ERROR(CheckFilter(added.filter, "segment.filter").status());
+      KABAR_RETURN_IF_ERROR(CheckFilter(unit, added.filter, "segment.filter").status());
       added.id = base::NewId("seg");
       added.created_at = Now();
       KABAR_RETURN_IF_ERROR(unit.InsertSegment(added));
+      KABAR_ASSIGN_OR_RETURN(const std::vector<Segment> users, UsersOf(unit, added));
+      KABAR_RETURN_IF_ERROR(CheckUsers(unit, users));
       ToProto(added, response);
       return absl::OkStatus();
     };
@@ -124,14 +176,19 @@ grpc::Status Handler::UpdateSegment(grpc::ServerContext* context,
     const auto work = [&](Store::Unit& unit) -> absl::Status {
       KABAR_ASSIGN_OR_RETURN(const SegmentMask mask, MaskOf(*request));
       KABAR_ASSIGN_OR_RETURN(Segment changed, unit.GetSegment(request->segment().id()));
+      KABAR_ASSIGN_OR_RETURN(const std::vector<Segment> users, UsersOf(unit, changed));
       if (mask.name) {
         KABAR_ASSIGN_OR_RETURN(changed.name, SegmentName(request->segment().name()));
       }
       if (mask.filter) {
         changed.filter = request->segment().filter();
-        KABAR_RETURN_IF_ERROR(CheckFilter(changed.filter, "segment.filter").status());
+        KABAR_RETURN_IF_ERROR(
+            CheckFilter(unit, changed.filter, "segment.filter", changed).status());
       }
       KABAR_RETURN_IF_ERROR(unit.ReplaceSegment(changed));
+      KABAR_ASSIGN_OR_RETURN(const std::vector<Segment> new_users, UsersOf(unit, changed));
+      KABAR_RETURN_IF_ERROR(CheckUsers(unit, users));
+      KABAR_RETURN_IF_ERROR(CheckUsers(unit, new_users));
       ToProto(changed, response);
       return absl::OkStatus();
     };
@@ -143,8 +200,13 @@ grpc::Status Handler::DeleteSegment(grpc::ServerContext* context,
                                     const v1::DeleteSegmentRequest* request,
                                     v1::DeleteSegmentResponse* response) {
   return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
-    return Mutate(call, "DeleteSegment", request->request_id(), *request, response,
-                  [&](Store::Unit& unit) { return unit.DeleteSegment(request->id()); });
+    const auto work = [&](Store::Unit& unit) -> absl::Status {
+      KABAR_ASSIGN_OR_RETURN(const Segment segment, unit.GetSegment(request->id()));
+      KABAR_ASSIGN_OR_RETURN(const std::vector<Segment> users, UsersOf(unit, segment));
+      if (!users.empty()) return InUse(users.front());
+      return unit.DeleteSegment(request->id());
+    };
+    return Mutate(call, "DeleteSegment", request->request_id(), *request, response, work);
   });
 }
 
@@ -152,18 +214,16 @@ grpc::Status Handler::CountSegment(grpc::ServerContext* context,
                                    const v1::CountSegmentRequest* request,
                                    v1::CountSegmentResponse* response) {
   return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) {
-    return store_.Read(call.outlet, "CountSegment", call.deadline,
-                       [&](Store::Unit& unit) -> absl::Status {
-                         KABAR_ASSIGN_OR_RETURN(const SegmentFilter filter,
-                                                request->segment_id().empty()
-                                                    ? CheckFilter(request->filter(), "filter")
-                                                    : FilterOfSegment(unit, request->segment_id()));
-                         KABAR_ASSIGN_OR_RETURN(const SegmentSize size, unit.CountSegment(filter));
-                         response->set_contacts(size.contacts);
-                         response->set_shipments(size.shipments);
-                         response->set_contacts_with_shipments(size.contacts_with_shipments);
-                         return absl::OkStatus();
-                       });
+    return store_.Read(
+        call.outlet, "CountSegment", call.deadline, [&](Store::Unit& unit) -> absl::Status {
+          KABAR_ASSIGN_OR_RETURN(const SegmentFilter filter, FilterOf(unit, *request));
+          KABAR_ASSIGN_OR_RETURN(const SegmentSize size,
+                                 unit.CountSegment(filter, request->contacts_only()));
+          response->set_contacts(size.contacts);
+          response->set_shipments(size.shipments);
+          response->set_contacts_with_shipments(size.contacts_with_shipments);
+          return absl::OkStatus();
+        });
   });
 }
 
@@ -176,14 +236,40 @@ grpc::Status Handler::PreviewSegment(grpc::ServerContext* context,
                                PageSize(request->page_size(), kDefaultPreview, kMaxPreview));
         return store_.Read(
             call.outlet, "PreviewSegment", call.deadline, [&](Store::Unit& unit) -> absl::Status {
-              KABAR_ASSIGN_OR_RETURN(const SegmentFilter filter,
-                                     request->segment_id().empty()
-                                         ? CheckFilter(request->filter(), "filter")
-                                         : FilterOfSegment(unit, request->segment_id()));
+              KABAR_ASSIGN_OR_RETURN(const SegmentFilter filter, FilterOf(unit, *request));
               KABAR_ASSIGN_OR_RETURN(const std::vector<Contact> found,
                                      unit.ListContacts(filter, "", size));
               response->Clear();
               for (const Contact& one : found) ToProto(one, response->add_contacts());
+              return absl::OkStatus();
+            });
+      });
+}
+
+grpc::Status Handler::ExplainSegment(grpc::ServerContext* context,
+                                     const v1::ExplainSegmentRequest* request,
+                                     v1::ExplainSegmentResponse* response) {
+  return rpc::Serve(
+      context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) -> absl::Status {
+        KABAR_ASSIGN_OR_RETURN(const int size,
+                               PageSize(request->page_size(), kDefaultPreview, kMaxPreview));
+        return store_.Read(
+            call.outlet, "ExplainSegment", call.deadline, [&](Store::Unit& unit) -> absl::Status {
+              KABAR_ASSIGN_OR_RETURN(const SegmentFilter filter, FilterOf(unit, *request));
+              KABAR_ASSIGN_OR_RETURN(const SegmentExplanation found, unit.ExplainSegment(filter));
+              KABAR_ASSIGN_OR_RETURN(const std::vector<Contact> sample,
+                                     unit.ListContacts(filter, "", size));
+              response->Clear();
+              response->set_everyone(found.everyone);
+              response->set_contacts(found.contacts);
+              response->set_any_of(found.any_of);
+              for (const SegmentExplanation::Clause& clause : found.clauses) {
+                v1::SegmentClause* shown = response->add_clauses();
+                shown->set_text(clause.text);
+                shown->set_alone(clause.alone);
+                shown->set_together(clause.together);
+              }
+              for (const Contact& one : sample) ToProto(one, response->add_sample());
               return absl::OkStatus();
             });
       });

@@ -64,10 +64,10 @@ grpc::Status Handler::ListShipments(grpc::ServerContext* context,
         const std::string list = absl::StrCat("shipments ", request->filter());
         KABAR_ASSIGN_OR_RETURN(const std::string after,
                                LastOfPageToken(list, request->page_token()));
-        KABAR_ASSIGN_OR_RETURN(const SegmentFilter filter,
-                               CheckFilter(request->filter(), "filter"));
         return store_.Read(call.outlet, "ListShipments", call.deadline,
                            [&](Store::Unit& unit) -> absl::Status {
+                             KABAR_ASSIGN_OR_RETURN(const SegmentFilter filter,
+                                                    CheckFilter(unit, request->filter(), "filter"));
                              KABAR_ASSIGN_OR_RETURN(std::vector<Shipment> found,
                                                     unit.ListShipments(filter, after, size + 1));
                              response->Clear();

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "libs/fields/fields.h"
+#include "services/contacts/pg_store_aggregates.h"
 
 namespace kabar::contacts {
 namespace {
@@ -68,11 +69,13 @@ std::string FieldValue(const fields::Field& field, const std::string& zone_sql) 
 
 }  // namespace
 
-absl::StatusOr<std::string> FilterSql(const SegmentFilter& filter, filter_lang::SqlParams& params) {
+absl::StatusOr<std::string> ConditionSql(const filter_lang::Checked* condition,
+                                         filter_lang::SqlParams& params) {
   return filter_lang::CompileSql(
-      filter.root(),
+      condition,
       [](const filter_lang::Comparison& comparison,
          filter_lang::SqlParams& p) -> absl::StatusOr<filter_lang::FieldSql> {
+        if (comparison.aggregation != nullptr) return AggregationSql(comparison, p);
         if (comparison.field->name == "attributes") {
           return filter_lang::FieldSql{
               absl::StrCat("(c.attributes ->> ", p.Add(comparison.key, "text"), ")"), ""};
@@ -80,6 +83,10 @@ absl::StatusOr<std::string> FilterSql(const SegmentFilter& filter, filter_lang::
         return filter_lang::FieldSql{Expression(comparison.field->name), ""};
       },
       params);
+}
+
+absl::StatusOr<std::string> FilterSql(const SegmentFilter& filter, filter_lang::SqlParams& params) {
+  return ConditionSql(filter.root(), params);
 }
 
 std::string ValueSql(absl::string_view field, const std::string& zone_sql,

@@ -16,6 +16,9 @@ namespace kabar::contacts {
 
 // The filter as a condition; `s` may be all NULL.
 absl::StatusOr<std::string> FilterSql(const SegmentFilter& filter, filter_lang::SqlParams& params);
+// The same of a part of one.
+absl::StatusOr<std::string> ConditionSql(const filter_lang::Checked* condition,
+                                         filter_lang::SqlParams& params);
 
 // The value of a field as templates want it, text and never NULL; '' where there is none. Amounts
 // are digits ('' for 0), yes is "ya" and no '', times stand in the zone `zone_sql` (an expression).

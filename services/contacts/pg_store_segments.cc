@@ -13,6 +13,13 @@ constexpr pg::Query kInsert{"contacts.insert_segment",
 constexpr pg::Query kGet{"contacts.get_segment",
                          "SELECT id, name, filter, created_at FROM segments "
                          "WHERE outlet_id = $1 AND id = $2"};
+constexpr pg::Query kFind{"contacts.find_segments",
+                          "SELECT id, name, filter, created_at FROM segments "
+                          "WHERE outlet_id = $1 AND (id = $2 OR lower(name) = lower($2)) "
+                          "ORDER BY id <> $2, id LIMIT 2"};
+constexpr pg::Query kWithCalls{"contacts.segments_with_calls",
+                               "SELECT id, name, filter, created_at FROM segments "
+                               "WHERE outlet_id = $1 AND filter LIKE '%(%' ORDER BY id"};
 constexpr pg::Query kReplace{
     "contacts.replace_segment",
     "UPDATE segments SET name = $3, filter = $4 WHERE outlet_id = $1 AND id = $2"};
@@ -63,18 +70,91 @@ absl::StatusOr<std::vector<Segment>> PgUnit::ListSegments(const std::string& aft
   return out;
 }
 
-absl::StatusOr<SegmentSize> PgUnit::CountSegment(const SegmentFilter& filter) {
+absl::StatusOr<std::vector<Segment>> PgUnit::FindSegments(const std::string& name_or_id) {
+  std::vector<Segment> out;
+  for (const pqxx::row& row : tx_.Exec(kFind, outlet_, name_or_id)) out.push_back(SegmentOf(row));
+  return out;
+}
+
+absl::StatusOr<std::vector<Segment>> PgUnit::ListSegmentsWithCalls() {
+  std::vector<Segment> out;
+  for (const pqxx::row& row : tx_.Exec(kWithCalls, outlet_)) out.push_back(SegmentOf(row));
+  return out;
+}
+
+absl::StatusOr<SegmentSize> PgUnit::CountSegment(const SegmentFilter& filter, bool contacts_only) {
+  if (contacts_only && !filter.names_shipment()) return CountContacts(filter);
   filter_lang::SqlParams params(2);
   KABAR_ASSIGN_OR_RETURN(const std::string condition, FilterSql(filter, params));
   const pqxx::result rows = ExecFiltered(
       "contacts.count_segment",
-      absl::StrCat("SELECT count(DISTINCT c.id), count(s.id), "
-                   "count(DISTINCT s.contact_id) FROM contacts c "
+      absl::StrCat(contacts_only
+                       ? "SELECT count(*), 0, 0 FROM (SELECT c.id "
+                       : "SELECT count(*), coalesce(sum(shipments), 0)::bigint, "
+                         "count(*) FILTER (WHERE shipments > 0) FROM (SELECT count(s.id) AS "
+                         "shipments ",
+                   "FROM contacts c "
                    "LEFT JOIN shipments s ON s.outlet_id = c.outlet_id AND s.contact_id = c.id "
                    "WHERE c.outlet_id = $1 AND c.deleted_at IS NULL AND ",
-                   condition),
+                   condition, " GROUP BY c.id) AS found"),
       {outlet_}, params);
   return SegmentSize{rows[0][0].as<int64_t>(), rows[0][1].as<int64_t>(), rows[0][2].as<int64_t>()};
+}
+
+absl::StatusOr<SegmentSize> PgUnit::CountContacts(const SegmentFilter& filter) {
+  filter_lang::SqlParams params(2);
+  KABAR_ASSIGN_OR_RETURN(const std::string condition, FilterSql(filter, params));
+  const pqxx::result rows =
+      ExecFiltered("contacts.count_contacts",
+                   absl::StrCat("SELECT count(*) FROM contacts c "
+                                "WHERE c.outlet_id = $1 AND c.deleted_at IS NULL AND ",
+                                condition),
+                   {outlet_}, params);
+  return SegmentSize{.contacts = rows[0][0].as<int64_t>()};
+}
+
+// One pass over the outlet: each clause is asked once of every pair, then counted by contact.
+absl::StatusOr<SegmentExplanation> PgUnit::ExplainSegment(const SegmentFilter& filter) {
+  SegmentExplanation out;
+  const filter_lang::Checked* root = filter.root();
+  std::vector<const filter_lang::Checked*> clauses;
+  if (root != nullptr) clauses.push_back(root);
+  if (filter.clauses().size() > 1) {
+    clauses.clear();
+    for (const auto& child : root->children) clauses.push_back(child.get());
+    out.any_of = root->kind == filter_lang::NodeKind::kOr;
+  }
+  filter_lang::SqlParams params(2);
+  std::string asked, by_contact, counted, together;
+  for (std::size_t i = 0; i < clauses.size(); ++i) {
+    KABAR_ASSIGN_OR_RETURN(const std::string condition, ConditionSql(clauses[i], params));
+    absl::StrAppend(&asked, ", ", condition, " AS k", i);
+    absl::StrAppend(&together, i == 0 ? "" : (out.any_of ? " OR " : " AND "), "k", i);
+    absl::StrAppend(&by_contact, ", bool_or(k", i, ") AS a", i, ", bool_or(", together, ") AS t",
+                    i);
+    absl::StrAppend(&counted, ", count(*) FILTER (WHERE a", i, "), count(*) FILTER (WHERE t", i,
+                    ")");
+  }
+  const absl::string_view shipments =
+      filter.names_shipment()
+          ? " LEFT JOIN shipments s ON s.outlet_id = c.outlet_id AND s.contact_id = c.id"
+          : "";
+  // OFFSET 0: what was asked is not asked again for every count.
+  const pqxx::result rows = ExecFiltered(
+      "contacts.explain_segment",
+      absl::StrCat("SELECT count(*)", counted, " FROM (SELECT id", by_contact, " FROM (SELECT c.id",
+                   asked, " FROM contacts c", shipments,
+                   " WHERE c.outlet_id = $1 AND c.deleted_at IS NULL OFFSET 0) AS pairs "
+                   "GROUP BY id) AS people"),
+      {outlet_}, params);
+  out.everyone = out.contacts = rows[0][0].as<int64_t>();
+  for (std::size_t i = 0; i < clauses.size(); ++i) {
+    const auto column = static_cast<pqxx::row::size_type>(1 + 2 * i);
+    out.clauses.push_back(
+        {filter.clauses()[i], rows[0][column].as<int64_t>(), rows[0][column + 1].as<int64_t>()});
+    out.contacts = out.clauses.back().together;
+  }
+  return out;
 }
 
 }  // namespace kabar::contacts

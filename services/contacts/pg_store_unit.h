@@ -63,7 +63,11 @@ class PgUnit : public Store::Unit {
   absl::Status DeleteSegment(const std::string& id) override;
   absl::StatusOr<std::vector<Segment>> ListSegments(const std::string& after_id,
                                                     int limit) override;
-  absl::StatusOr<SegmentSize> CountSegment(const SegmentFilter& filter) override;
+  absl::StatusOr<std::vector<Segment>> FindSegments(const std::string& name_or_id) override;
+  absl::StatusOr<std::vector<Segment>> ListSegmentsWithCalls() override;
+  absl::StatusOr<SegmentSize> CountSegment(const SegmentFilter& filter,
+                                           bool contacts_only) override;
+  absl::StatusOr<SegmentExplanation> ExplainSegment(const SegmentFilter& filter) override;
 
   // pg_store_audiences.cc
   absl::StatusOr<Audience> CreateAudience(const std::string& run_id, Subject subject,
@@ -87,6 +91,7 @@ class PgUnit : public Store::Unit {
                             const std::string& contact_id);
   // A new phone or bsuid of somebody who opted out must be told to those who suppress by them.
   void RepeatOptOuts(const Contact& contact);
+  absl::StatusOr<SegmentSize> CountContacts(const SegmentFilter& filter);
   // Of the members that a page found, which are kContactParcels.
   void AddParcels(const AudienceQuery& query, int64_t audience,
                   std::vector<AudienceMember>& members);

@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "libs/base/status.h"
 #include "libs/fields/fields.h"
 #include "libs/filter_lang/parser.h"
@@ -15,8 +16,20 @@
 namespace kabar::contacts {
 namespace {
 
+using filter_lang::Checked;
+using filter_lang::Collection;
 using filter_lang::Field;
 using filter_lang::FieldType;
+using filter_lang::FilterError;
+using filter_lang::Node;
+using filter_lang::NodeKind;
+using filter_lang::Position;
+
+constexpr char kSegment[] = "segment";
+constexpr char kOfShipment[] = "shipment.";
+// What named segments may make of a filter.
+constexpr int kMaxNamed = 50;
+constexpr int kMaxComparisons = 300;
 
 absl::StatusOr<std::string> StoredPhone(absl::string_view written) {
   return phone::NormalizePhone(written);
@@ -54,21 +67,159 @@ std::string CanonicalName(absl::string_view written) {
   return std::string(field->name);
 }
 
-}  // namespace
-
-SegmentFilter::SegmentFilter(std::unique_ptr<filter_lang::Checked> root) : root_(std::move(root)) {
-  filter_lang::ForEachComparison(root_.get(), [this](const filter_lang::Comparison& comparison) {
-    if (absl::StartsWith(comparison.field->name, "shipment.")) names_shipment_ = true;
-  });
+// One of a contact's shipments, for conditions within shipments.count(...).
+Collection Shipments(absl::TimeZone zone) {
+  std::vector<Field> fields;
+  for (Field field : SegmentFields()) {
+    absl::string_view name = field.name;
+    if (!absl::ConsumePrefix(&name, kOfShipment)) continue;
+    field.name = std::string(name);
+    fields.push_back(std::move(field));
+  }
+  const auto canonical = [](absl::string_view written) {
+    const std::string name = CanonicalName(written);
+    return std::string(absl::StripPrefix(name, kOfShipment));
+  };
+  return Collection("shipments", filter_lang::Schema(std::move(fields), canonical, zone));
 }
 
-SegmentLanguage::SegmentLanguage(absl::TimeZone zone)
-    : schema_(SegmentFields(), CanonicalName, zone) {}
+bool NamesShipment(const filter_lang::Checked* filter) {
+  bool found = false;
+  filter_lang::ForEachComparison(filter, [&](const filter_lang::Comparison& comparison) {
+    found |= absl::StartsWith(comparison.field->name, kOfShipment);
+  });
+  return found;
+}
 
-absl::StatusOr<SegmentFilter> SegmentLanguage::Check(absl::string_view filter) const {
+bool IsSegmentCall(const Node& node) {
+  return node.kind == NodeKind::kCall && absl::EqualsIgnoreCase(node.field, kSegment);
+}
+
+// Puts the filters of named segments where they are named.
+class Nesting {
+ public:
+  Nesting(const filter_lang::Schema& schema, absl::Time now, const FindSegments& find,
+          const Segment& self)
+      : schema_(schema), now_(now), find_(find) {
+    if (!self.id.empty()) path_.push_back(self);
+  }
+
+  absl::StatusOr<std::unique_ptr<Checked>> Check(const Node* node) {
+    filter_lang::CheckOptions options{.now = now_};
+    if (find_ != nullptr) {
+      options.named = {kSegment, [this](const std::string& name, const Position& position,
+                                        bool negated) { return Named(name, position, negated); }};
+    }
+    return filter_lang::Check(node, schema_, options);
+  }
+
+ private:
+  absl::StatusOr<std::unique_ptr<Checked>> Named(const std::string& name, const Position& position,
+                                                 bool negated) {
+    if (++named_ > kMaxNamed) {
+      return FilterError(position, absl::StrCat("more than ", kMaxNamed,
+                                                " segments would stand in each other here"));
+    }
+    KABAR_ASSIGN_OR_RETURN(const std::vector<Segment> found, find_(name));
+    if (found.empty()) {
+      return FilterError(position, absl::StrCat("this outlet has no segment \"", name,
+                                                "\"; list its segments to see which there are"));
+    }
+    if (found.size() > 1 && found[0].id != name) {
+      return FilterError(
+          position, absl::StrCat("several segments are called \"", name,
+                                 "\"; name one by its id, as in segment(\"", found[0].id, "\")"));
+    }
+    const Segment& segment = found[0];
+    KABAR_RETURN_IF_ERROR(CheckNoCircle(segment, position));
+    path_.push_back(segment);
+    absl::StatusOr<std::unique_ptr<Checked>> inside = Inside(segment.filter);
+    path_.pop_back();
+    if (filter_lang::ErrorPosition(inside.status())) {
+      return FilterError(
+          position, absl::StrCat("in segment \"", segment.name, "\": ", inside.status().message()));
+    }
+    if (inside.ok() && negated && NamesShipment(inside->get())) {
+      return FilterError(
+          position, absl::StrCat("\"", segment.name,
+                                 "\" is about single shipments, so NOT can be read in two ways; "
+                                 "write what no shipment may be, as in shipments.count((status = "
+                                 "\"Delayed\")) = 0"));
+    }
+    return inside;
+  }
+
+  absl::StatusOr<std::unique_ptr<Checked>> Inside(const std::string& filter) {
+    KABAR_ASSIGN_OR_RETURN(const auto parsed, filter_lang::Parse(filter));
+    return Check(parsed.get());
+  }
+
+  absl::Status CheckNoCircle(const Segment& segment, const Position& position) const {
+    for (auto step = path_.begin(); step != path_.end(); ++step) {
+      if (step->id != segment.id) continue;
+      std::string circle;
+      for (; step != path_.end(); ++step) absl::StrAppend(&circle, "\"", step->name, "\" -> ");
+      return FilterError(position, absl::StrCat("a segment cannot contain itself: ", circle, "\"",
+                                                segment.name, "\""));
+    }
+    return absl::OkStatus();
+  }
+
+  const filter_lang::Schema& schema_;
+  const absl::Time now_;
+  const FindSegments& find_;
+  std::vector<Segment> path_;
+  int named_ = 0;
+};
+
+void AddNamed(const Node& node, std::vector<std::string>& names) {
+  if (IsSegmentCall(node) && !node.arguments.empty()) {
+    names.push_back(node.arguments[0].value.text);
+  }
+  for (const auto& child : node.children) AddNamed(*child, names);
+}
+
+std::vector<std::string> ClausesOf(const Node* node) {
+  if (node == nullptr) return {};
+  if (node->kind != NodeKind::kAnd && node->kind != NodeKind::kOr) {
+    return {filter_lang::ToString(*node)};
+  }
+  std::vector<std::string> out;
+  for (const auto& child : node->children) out.push_back(filter_lang::ToString(*child));
+  return out;
+}
+
+}  // namespace
+
+SegmentFilter::SegmentFilter(std::unique_ptr<Checked> root, std::vector<std::string> clauses)
+    : root_(std::move(root)),
+      clauses_(std::move(clauses)),
+      names_shipment_(NamesShipment(root_.get())) {}
+
+SegmentLanguage::SegmentLanguage(absl::TimeZone zone, base::Clock& clock)
+    : schema_(SegmentFields(), CanonicalName, zone, {Shipments(zone)}), clock_(clock) {}
+
+absl::StatusOr<SegmentFilter> SegmentLanguage::Check(absl::string_view filter,
+                                                     const FindSegments& find,
+                                                     const Segment& self) const {
   KABAR_ASSIGN_OR_RETURN(const auto parsed, filter_lang::Parse(filter));
-  KABAR_ASSIGN_OR_RETURN(auto checked, filter_lang::Check(parsed.get(), schema_));
-  return SegmentFilter(std::move(checked));
+  Nesting nesting(schema_, clock_.Now(), find, self);
+  KABAR_ASSIGN_OR_RETURN(auto checked, nesting.Check(parsed.get()));
+  int comparisons = 0;
+  filter_lang::ForEachComparison(checked.get(), [&](const auto&) { ++comparisons; });
+  if (comparisons > kMaxComparisons) {
+    return FilterError(parsed->position,
+                       absl::StrCat("with the segments it names the filter has ", comparisons,
+                                    " comparisons; at most ", kMaxComparisons, " are allowed"));
+  }
+  return SegmentFilter(std::move(checked), ClausesOf(parsed.get()));
+}
+
+std::vector<std::string> SegmentsNamedIn(absl::string_view filter) {
+  std::vector<std::string> names;
+  const auto parsed = filter_lang::Parse(filter);
+  if (parsed.ok() && *parsed != nullptr) AddNamed(**parsed, names);
+  return names;
 }
 
 }  // namespace kabar::contacts

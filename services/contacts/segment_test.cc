@@ -1,8 +1,11 @@
 #include "services/contacts/segment.h"
 
 #include <catch2/catch.hpp>
+#include <map>
 #include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "libs/filter_lang/position.h"
 #include "libs/filter_lang/sql.h"
 #include "libs/testing/status_matchers.h"
@@ -68,6 +71,83 @@ TEST_CASE("SegmentLanguage: a wrong filter is refused at its fault", "[segments]
     REQUIRE(position.has_value());
     CHECK(position->column == row.column);
   }
+}
+
+// Segments of an outlet, by name; ids are "id-" + name.
+FindSegments Saved(std::map<std::string, std::string> filters) {
+  return [filters](const std::string& name_or_id) -> absl::StatusOr<std::vector<Segment>> {
+    std::vector<Segment> out;
+    for (const auto& [name, filter] : filters) {
+      if (name_or_id != name && name_or_id != "id-" + name) continue;
+      out.push_back({"id-" + name, name, filter, absl::UnixEpoch()});
+    }
+    return out;
+  };
+}
+
+TEST_CASE("SegmentLanguage: a named segment stands there in brackets", "[segments]") {
+  const FindSegments find = Saved({{"vip", "vip = true OR tags:vip"},
+                                   {"late", "shipment.status = Delayed"},
+                                   {"both", "segment(\"vip\") AND segment(\"id-late\")"},
+                                   {"all", ""}});
+  const auto filter = Language().Check("city = x AND segment(\"both\") AND segment(\"all\")", find);
+  INFO(filter.status());
+  REQUIRE(filter.ok());
+  CHECK(filter->names_shipment());
+  filter_lang::SqlParams params;
+  const auto sql = FilterSql(*filter, params);
+  REQUIRE(sql.ok());
+  CHECK(*sql ==
+        "((lower(c.city) = lower($1::text)) AND (((coalesce(c.vip, false) = $2::boolean) OR "
+        "(EXISTS (SELECT 1 FROM unnest(c.tags) AS e WHERE lower(e) = lower($3::text)))) AND "
+        "(lower(s.status) = lower($4::text))) AND TRUE)");
+  CHECK(filter->clauses() ==
+        std::vector<std::string>{"city = \"x\"", "segment(\"both\")", "segment(\"all\")"});
+  CHECK(SegmentsNamedIn("NOT (segment(\"a\") OR x = 1) AND segment('b')") ==
+        std::vector<std::string>{"a", "b"});
+}
+
+TEST_CASE("SegmentLanguage: circles are refused with their path", "[segments]") {
+  const FindSegments find = Saved({{"a", "vip = true AND segment(\"b\")"},
+                                   {"b", "segment(\"c\")"},
+                                   {"c", "city = x OR segment(\"a\")"},
+                                   {"d", "segment(\"d\")"}});
+  CHECK_THAT(
+      Language().Check("segment(\"a\")", find),
+      testing::StatusIs(absl::StatusCode::kInvalidArgument, "\"a\" -> \"b\" -> \"c\" -> \"a\""));
+  CHECK_THAT(Language().Check("segment(\"d\")", find),
+             testing::StatusIs(absl::StatusCode::kInvalidArgument, "\"d\" -> \"d\""));
+  // One that is about to be saved as e.
+  const FindSegments with_user = Saved({{"f", "segment(\"e\")"}, {"e", "vip = true"}});
+  CHECK_THAT(Language().Check("segment(\"f\")", with_user, {"id-e", "e", "", absl::UnixEpoch()}),
+             testing::StatusIs(absl::StatusCode::kInvalidArgument, "\"e\" -> \"f\" -> \"e\""));
+  CHECK(Language().Check("segment(\"f\")", with_user).ok());
+}
+
+TEST_CASE("SegmentLanguage: what a named segment must not do", "[segments]") {
+  std::map<std::string, std::string> filters = {{"late", "shipment.status = Delayed"},
+                                                {"wrong", "citty = x"},
+                                                {"vip", "vip = true"},
+                                                {"g0", "vip = true"}};
+  for (int i = 1; i < 10; ++i) {
+    const std::string before = absl::StrCat("segment(\"g", i - 1, "\")");
+    filters[absl::StrCat("g", i)] = absl::StrCat(before, " AND ", before);
+  }
+  const FindSegments find = Saved(filters);
+  CHECK(Language().Check("NOT segment(\"vip\")", find).ok());
+  CHECK_THAT(Language().Check("vip = true AND NOT segment(\"late\")", find),
+             testing::StatusIs(absl::StatusCode::kInvalidArgument, "line 1, column 20"));
+  CHECK_THAT(Language().Check("NOT segment(\"late\")", find),
+             testing::StatusIs(absl::StatusCode::kInvalidArgument, "shipments.count("));
+  CHECK_THAT(Language().Check("vip = true OR segment(\"wrong\")", find),
+             testing::StatusIs(absl::StatusCode::kInvalidArgument,
+                               "line 1, column 15: in segment \"wrong\": line 1, column 1"));
+  CHECK_THAT(Language().Check("segment(\"none\")", find),
+             testing::StatusIs(absl::StatusCode::kInvalidArgument, "no segment \"none\""));
+  CHECK_THAT(Language().Check("segment(\"g9\")", find),
+             testing::StatusIs(absl::StatusCode::kInvalidArgument, "more than 50"));
+  CHECK_THAT(Language().Check("segment(\"vip\")"),
+             testing::StatusIs(absl::StatusCode::kInvalidArgument, "no function segment"));
 }
 
 }  // namespace

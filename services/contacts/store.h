@@ -40,6 +40,19 @@ struct SegmentSize {
   int64_t contacts_with_shipments = 0;
 };
 
+// How the clauses of a filter narrow it, or widen it where OR joins them.
+struct SegmentExplanation {
+  struct Clause {
+    std::string text;
+    int64_t alone = 0;     // contacts that it finds by itself
+    int64_t together = 0;  // with all the clauses before it
+  };
+  int64_t everyone = 0;
+  int64_t contacts = 0;
+  bool any_of = false;  // OR joins the clauses
+  std::vector<Clause> clauses = {};
+};
+
 struct AudienceQuery {
   std::string run_id = {};
   int64_t after_ordinal = 0;
@@ -103,7 +116,14 @@ class Store {
     virtual absl::Status DeleteSegment(const std::string& id) = 0;
     virtual absl::StatusOr<std::vector<Segment>> ListSegments(const std::string& after_id,
                                                               int limit) = 0;
-    virtual absl::StatusOr<SegmentSize> CountSegment(const SegmentFilter& filter) = 0;
+    // Those of this id first, then those of this name without regard to case; two at most.
+    virtual absl::StatusOr<std::vector<Segment>> FindSegments(const std::string& name_or_id) = 0;
+    // Those whose filters may name others.
+    virtual absl::StatusOr<std::vector<Segment>> ListSegmentsWithCalls() = 0;
+    // `contacts_only`: shipments are not counted.
+    virtual absl::StatusOr<SegmentSize> CountSegment(const SegmentFilter& filter,
+                                                     bool contacts_only = false) = 0;
+    virtual absl::StatusOr<SegmentExplanation> ExplainSegment(const SegmentFilter& filter) = 0;
 
     // Writes the audience unless the run has one; as it is either way.
     virtual absl::StatusOr<Audience> CreateAudience(const std::string& run_id, Subject subject,

@@ -1,0 +1,86 @@
+#include "services/contacts/pg_store_aggregates.h"
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "libs/base/status.h"
+
+namespace kabar::contacts {
+namespace {
+
+using filter_lang::Aggregate;
+using filter_lang::Aggregation;
+using filter_lang::Comparison;
+using filter_lang::FieldSql;
+using filter_lang::Op;
+using filter_lang::SqlParams;
+
+// Names come from segment.cc, never from the filter's text.
+std::string ElementSql(const std::string& field) {
+  if (field == "cod_amount") return "coalesce(n.cod_amount, 0)";
+  if (field == "cod_paid") return "coalesce(n.cod_paid, false)";
+  return absl::StrCat("n.", field);
+}
+
+absl::StatusOr<std::string> RowsSql(const Aggregation& aggregation, SqlParams& params) {
+  std::string rows = absl::StrCat(" FROM ", aggregation.collection->name(),
+                                  " n WHERE n.outlet_id = c.outlet_id AND n.contact_id = c.id");
+  if (aggregation.since) {
+    const std::string since =
+        absl::FormatTime("%Y-%m-%d %H:%M:%E6S+00", *aggregation.since, absl::UTCTimeZone());
+    absl::StrAppend(&rows, " AND n.created_at > ", params.Add(since, "timestamptz"));
+  }
+  if (aggregation.condition == nullptr) return rows;
+  KABAR_ASSIGN_OR_RETURN(const std::string condition,
+                         filter_lang::CompileSql(
+                             aggregation.condition.get(),
+                             [](const Comparison& one, SqlParams&) -> absl::StatusOr<FieldSql> {
+                               return FieldSql{ElementSql(one.field->name), ""};
+                             },
+                             params));
+  return absl::StrCat(rows, " AND ", condition);
+}
+
+// "Any at all" stops at the first and lets the planner join; nullopt: it is another question.
+std::optional<bool> AsksForAny(const Comparison& comparison) {
+  const auto* number = std::get_if<filter_lang::Number>(&comparison.value);
+  if (number == nullptr || comparison.aggregation->aggregate != Aggregate::kCount) {
+    return std::nullopt;
+  }
+  const bool zero = number->digits == "0", one = number->digits == "1";
+  if ((zero && (comparison.op == Op::kGreater || comparison.op == Op::kNotEqual)) ||
+      (one && comparison.op == Op::kGreaterOrEqual)) {
+    return true;
+  }
+  if ((zero && (comparison.op == Op::kEqual || comparison.op == Op::kLessOrEqual)) ||
+      (one && comparison.op == Op::kLess)) {
+    return false;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+absl::StatusOr<FieldSql> AggregationSql(const Comparison& comparison, SqlParams& params) {
+  const Aggregation& aggregation = *comparison.aggregation;
+  KABAR_ASSIGN_OR_RETURN(const std::string rows, RowsSql(aggregation, params));
+  if (const std::optional<bool> any = AsksForAny(comparison)) {
+    return FieldSql{"", absl::StrCat(*any ? "" : "NOT ", "EXISTS (SELECT 1", rows, ")")};
+  }
+  switch (aggregation.aggregate) {
+    case Aggregate::kCount:
+      return FieldSql{absl::StrCat("(SELECT count(*)", rows, ")"), ""};
+    case Aggregate::kSum:
+      return FieldSql{absl::StrCat("(SELECT coalesce(sum(", ElementSql(aggregation.summed->name),
+                                   "), 0)", rows, ")"),
+                      ""};
+    case Aggregate::kLast:
+      return FieldSql{absl::StrCat("(SELECT max(n.created_at)", rows, ")"), ""};
+  }
+  return absl::InternalError("an aggregate without SQL");
+}
+
+}  // namespace kabar::contacts
