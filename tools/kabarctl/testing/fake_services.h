@@ -46,6 +46,10 @@ struct World {
 
   std::vector<contacts::v1::Segment> segments;
   std::optional<contacts::v1::Segment> segment_by_id;  // what GetSegment finds
+  contacts::v1::ExplainSegmentRequest explained;
+  contacts::v1::ExplainSegmentResponse explanation;
+  contacts::v1::InstallLibrarySegmentsRequest installed;
+  contacts::v1::InstallLibrarySegmentsResponse installation;
   std::map<std::string, templates::v1::Template> templates_by_code;
   campaigns::v1::CreateCampaignRequest created;
   int lost_answers = 0;                         // so many CreateCampaign work and say nothing
@@ -104,6 +108,28 @@ class FakeContacts : public contacts::v1::ContactsService::Service {
         return base::Error(absl::StatusCode::kNotFound, "SEGMENT_NOT_FOUND", "no such segment");
       }
       *response = *world_.segment_by_id;
+      return absl::OkStatus();
+    });
+  }
+
+  grpc::Status ExplainSegment(grpc::ServerContext* context,
+                              const contacts::v1::ExplainSegmentRequest* request,
+                              contacts::v1::ExplainSegmentResponse* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      world_.explained = *request;
+      *response = world_.explanation;
+      return absl::OkStatus();
+    });
+  }
+
+  grpc::Status InstallLibrarySegments(
+      grpc::ServerContext* context, const contacts::v1::InstallLibrarySegmentsRequest* request,
+      contacts::v1::InstallLibrarySegmentsResponse* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      world_.installed = *request;
+      *response = world_.installation;
       return absl::OkStatus();
     });
   }
