@@ -41,11 +41,13 @@ TEST_CASE("segments explain: clause by clause, then the first of them", "[kabarc
   found.set_any_of(true);
   CHECK_THAT(services.Run({"segments", "explain", "--filter", "x"}).out,
              Catch::Contains("OR segment"));
-  services.world.segment_by_id.emplace().set_id("seg_1");
-  CHECK(services.Run({"segments", "explain", "seg_1"}).code == 0);
+  auto& saved = services.world.segments.emplace_back();
+  saved.set_id("seg_1");
+  saved.set_name("VIP");
+  CHECK(services.Run({"segments", "explain", "VIP"}).code == 0);
   CHECK(services.world.explained.segment_id() == "seg_1");
   CHECK(services.Run({"segments", "explain"}).code == 2);
-  CHECK(services.Run({"segments", "explain", "seg_1", "--filter", "x"}).code == 2);
+  CHECK(services.Run({"segments", "explain", "VIP", "--filter", "x"}).code == 2);
 }
 
 TEST_CASE("segments install-library: says what was made and what stayed", "[kabarctl]") {
