@@ -117,6 +117,7 @@ TEST_CASE("TestSendCampaign: a repeated request sends one message", "[testsend]"
                               return absl::OkStatus();
                             }),
                IsOk());
+  f.contacts.shape = [](contacts::v1::AudienceMember& member) { member.set_subject("JP-NEW"); };
   const auto third = f.Send("081234567890", "req-1");
   REQUIRE_THAT(third, IsOk());
   CHECK(third->message_id() == first->message_id());

@@ -36,7 +36,7 @@ std::string Lift(const dispatcher::v1::SendingTarget& target) {
 
 using dispatcher::v1::DispatcherService;
 
-absl::Status Peers::CreateLane(const Campaign& c) {
+absl::StatusOr<dispatcher::v1::Lane> Peers::State::CreateLane(const Campaign& c) {
   dispatcher::v1::CreateLaneRequest request;
   auto* lane = request.mutable_lane();
   lane->set_id(c.run_id);
@@ -50,9 +50,12 @@ absl::Status Peers::CreateLane(const Campaign& c) {
   lane->set_unknown_policy(static_cast<dispatcher::v1::UnknownPolicy>(c.unknown_policy));
   lane->set_purpose(PurposeName(c));
   dispatcher::v1::Lane made;
-  return state_->Call(*state_->dispatcher, &DispatcherService::Stub::CreateLane, c.outlet_id,
-                      request, &made);
+  KABAR_RETURN_IF_ERROR(
+      Call(*dispatcher, &DispatcherService::Stub::CreateLane, c.outlet_id, request, &made));
+  return made;
 }
+
+absl::Status Peers::CreateLane(const Campaign& c) { return state_->CreateLane(c).status(); }
 
 absl::Status Peers::PauseLane(const Campaign& c) {
   dispatcher::v1::PauseLaneRequest request;

@@ -66,6 +66,9 @@ struct Peers::State {
     return status.ok() ? status : base::WithMeta(std::move(status), kPeerOfFailure, NameOf<Stub>());
   }
 
+  // The lane that is there already, if it is.
+  absl::StatusOr<dispatcher::v1::Lane> CreateLane(const Campaign& c);
+
   // A page of the audience, and the messages that it becomes: what the run enqueues and what the
   // preflight judges.
   struct Batch {

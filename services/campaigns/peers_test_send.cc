@@ -3,6 +3,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "libs/base/message_id.h"
 #include "libs/base/status.h"
 #include "services/campaigns/peers_state.h"
 
@@ -50,7 +51,11 @@ absl::StatusOr<TestMessage> Peers::TestSend(const Campaign& c, const PinnedTempl
   message.set_phone(phone);
   message.clear_bsuid();
   message.clear_contact_id();
-  KABAR_RETURN_IF_ERROR(CreateLane(c));
+  // A repeated request finds the lane of the first one, which may have begun on another day and
+  // with another shipment: the message's id says nothing of either.
+  KABAR_ASSIGN_OR_RETURN(const dispatcher::v1::Lane lane, state_->CreateLane(c));
+  message.set_id(base::MakeMessageId(absl::ToCivilDay(Get(lane.end_time()), absl::UTCTimeZone()),
+                                     c.run_id, 0, "test", "", ""));
   dispatcher::v1::EnqueueResponse answer;
   KABAR_RETURN_IF_ERROR(state_->Call(*state_->dispatcher, &DispatcherService::Stub::Enqueue,
                                      c.outlet_id, batch.enqueue, &answer));

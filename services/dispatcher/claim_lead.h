@@ -1,9 +1,7 @@
 // How far ahead a worker asks for slots: so long as the way from a claim to its messages' being
 // ready to start takes now, most of the time. A ledger that slows down would else let slots pass
 // unused; a longer one would keep messages waiting whose number has time to spare. (Where the
-// limits were free for a while, a message starts before its slot: claim.lua.) What a claim of a
-// number without time to spare needs is more: it comes before its slots are free
-// (RedisQueueOptions::calm).
+// limits were free for a while, a message starts before its slot: claim.lua.)
 //
 // Thread safety: safe for concurrent use. Never blocks. Errors: none.
 #pragma once

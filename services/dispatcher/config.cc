@@ -56,7 +56,7 @@ void AddKeeper(config::Parser& parser, Config& config) {
   parser.Duration("message-retention", &config.message_retention, absl::Hours(40 * 24),
                   absl::Hours(3660 * 24),
                   "how long messages, their attempts, customers' messages and dead letters that "
-                  "were dealt with are kept; of an older day no message is taken (api, keeper)");
+                  "were dealt with are kept (keeper)");
 }
 
 void AddWorker(config::Parser& parser, Config& config) {

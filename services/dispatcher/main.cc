@@ -59,7 +59,7 @@ struct Core {
         secrets(std::move(box)),
         policy(std::move(p)),
         pool(DatabaseOptions(c)),
-        store(pool, c.message_retention),
+        store(pool),
         queue({.url = c.redis_url,
                .max_connections = c.redis_connections,
                .sender = SenderPolicyOf(c)},

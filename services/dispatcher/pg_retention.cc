@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
 #include "libs/base/status.h"
 #include "libs/pg/transaction.h"
 #include "services/dispatcher/pg_rows.h"
@@ -35,6 +36,9 @@ constexpr pg::Query kForgetRequeued{"dispatcher.forget_requeued",
                                     "DELETE FROM requeued WHERE day = $1::date"};
 constexpr pg::Query kForgetUnknowns{"dispatcher.forget_unknowns",
                                     "DELETE FROM unknowns WHERE day = $1::date"};
+constexpr pg::Query kNoteDeleted{"dispatcher.note_deleted_day",
+                                 "INSERT INTO deleted_days (day) VALUES ($1::date)"
+                                 " ON CONFLICT (day) DO NOTHING"};
 constexpr pg::Query kDeleteInbound{
     "dispatcher.delete_inbound",
     "DELETE FROM inbound WHERE provider_id IN (SELECT provider_id FROM inbound"
@@ -44,6 +48,8 @@ constexpr pg::Query kDeleteLetters{
     "DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters WHERE state IN (3, 4)"
     " AND COALESCE(handled_at, created_at) < $1 ORDER BY id LIMIT $2::bigint"
     " FOR UPDATE SKIP LOCKED)"};
+
+constexpr absl::Duration kLongLook = absl::Minutes(10);
 
 std::string Suffix(absl::CivilDay day) { return absl::StrReplaceAll(DayText(day), {{"-", ""}}); }
 
@@ -98,7 +104,7 @@ absl::StatusOr<bool> PgStore::DeleteLedgerDay(absl::CivilDay day, absl::Time qui
   // The long look at every row without a lock; it also brings them into memory for the second one.
   bool needed = false;
   KABAR_RETURN_IF_ERROR(pg::Transact(pool_, "IsLedgerDayNeeded",
-                                     {.deadline = deadline, .read_only = true},
+                                     {.deadline = absl::Now() + kLongLook, .read_only = true},
                                      [&](pg::Transaction& tx) -> absl::Status {
                                        needed = IsNeeded(tx, day, quiet_since);
                                        return absl::OkStatus();
@@ -115,6 +121,7 @@ absl::StatusOr<bool> PgStore::DeleteLedgerDay(absl::CivilDay day, absl::Time qui
         tx.Exec(kForgetDays, text);
         tx.Exec(kForgetRequeued, text);
         tx.Exec(kForgetUnknowns, text);
+        tx.Exec(kNoteDeleted, text);
         tx.ExecScript("dispatcher.drop_ledger_day", DropSql(day));
         deleted = true;
         return absl::OkStatus();

@@ -11,11 +11,15 @@
 namespace kabar::dispatcher {
 namespace {
 
+// What an automation may plan lies at most an event's year and a delay of a year behind its ids.
+constexpr int kDaysBack = 800;
 constexpr int kDaysAhead = 400;
 
 constexpr pg::Query kLockPartitions{"dispatcher.lock_partitions",
                                     "SELECT pg_advisory_xact_lock(hashtextextended("
                                     "'kabar.dispatcher.partitions', 0))"};
+constexpr pg::Query kDayDeleted{"dispatcher.day_deleted",
+                                "SELECT EXISTS (SELECT 1 FROM deleted_days WHERE day = $1::date)"};
 constexpr pg::Query kPartitionThere{"dispatcher.partition_there",
                                     "SELECT to_regclass($1) IS NOT NULL"};
 
@@ -36,12 +40,15 @@ std::string PartitionSql(const std::string& suffix, const std::string& day) {
   return sql;
 }
 
-absl::Status DayOutOfRange(const std::string& day, std::int64_t keep_days) {
-  return base::InvalidField(
-      "messages",
-      absl::StrCat("the ids begin with the date ", day, ", of which the ledger has no messages ",
-                   "(any more); a new day may lie at most ", keep_days - 1,
-                   " days back (--message-retention) and ", kDaysAhead, " ahead"));
+// Reason: LEDGER_DAY_DELETED.
+absl::Status WasDeleted(const std::string& day) {
+  return base::WithMeta(
+      base::Error(
+          absl::StatusCode::kFailedPrecondition, "LEDGER_DAY_DELETED",
+          absl::StrCat("the ids begin with the date ", day,
+                       ", whose messages were deleted for their age (--message-retention): ",
+                       "nobody knows any more which of them were sent")),
+      "day", day);
 }
 
 }  // namespace
@@ -64,8 +71,12 @@ absl::Status PgStore::EnsureDay(absl::CivilDay day, absl::Time deadline) {
     if (days_.count(day) > 0) return absl::OkStatus();
   }
   const absl::CivilDay today(absl::ToCivilDay(absl::Now(), absl::UTCTimeZone()));
-  const bool may_begin = day > today - keep_days_ && day <= today + kDaysAhead;
   const std::string text = DayText(day);
+  if (day < today - kDaysBack || day > today + kDaysAhead) {
+    return base::InvalidField(
+        "messages", absl::StrCat("the ids begin with the date ", text, ", more than ",
+                                 day < today ? kDaysBack : kDaysAhead, " days from today"));
+  }
   const std::string suffix = absl::StrReplaceAll(text, {{"-", ""}});
   KABAR_RETURN_IF_ERROR(
       pg::Transact(pool_, "EnsureDay", {.deadline = deadline, .attempts = 3},
@@ -74,7 +85,7 @@ absl::Status PgStore::EnsureDay(absl::CivilDay day, absl::Time deadline) {
                      if (tx.ExecOne(kPartitionThere, "messages_" + suffix)[0].as<bool>()) {
                        return absl::OkStatus();
                      }
-                     if (!may_begin) return DayOutOfRange(text, keep_days_);
+                     if (tx.ExecOne(kDayDeleted, text)[0].as<bool>()) return WasDeleted(text);
                      tx.ExecScript("dispatcher.create_partition", PartitionSql(suffix, text));
                      return absl::OkStatus();
                    }));
@@ -95,9 +106,7 @@ absl::Status PgStore::DayGone(absl::CivilDay day, const absl::Status& failed, ab
                                      }));
   if (there) return failed;
   ForgetDay(day);
-  return base::Error(absl::StatusCode::kUnavailable, "LEDGER_DAY_DELETED",
-                     absl::StrCat("the ledger's day ", text,
-                                  " was deleted for its age a moment ago; repeat the call"));
+  return WasDeleted(text);
 }
 
 void PgStore::ForgetDay(absl::CivilDay day) {

@@ -17,7 +17,6 @@
 
 #include "absl/status/status.h"
 #include "absl/time/civil_time.h"
-#include "absl/time/time.h"
 #include "services/dispatcher/admin_store.h"
 #include "services/dispatcher/store.h"
 
@@ -38,9 +37,7 @@ inline constexpr char kWebhookChannel[] = "dispatcher.webhooks";
 class PgStore : public Store, public AdminStore {
  public:
   // The pool's schema is migrated; the pool outlives the store.
-  // keep: for how long days of the ledger are kept; none begins that is older.
-  explicit PgStore(pg::Pool& pool, absl::Duration keep = absl::Hours(400 * 24))
-      : pool_(pool), keep_days_(keep / absl::Hours(24)) {}
+  explicit PgStore(pg::Pool& pool) : pool_(pool) {}
 
   // pg_claims.cc
   absl::StatusOr<StartResult> StartAttempts(const std::string& lane_id,
@@ -209,14 +206,13 @@ class PgStore : public Store, public AdminStore {
   // repeated Enqueue would find its messages new.
   absl::Status EnsureDay(absl::CivilDay day, absl::Time deadline);
   void ForgetDay(absl::CivilDay day);
-  // Of an Enqueue that failed: says so if its day was deleted since it was looked at.
+  // Of an Enqueue that failed: says so if its day was deleted since this process looked at it.
   absl::Status DayGone(absl::CivilDay day, const absl::Status& failed, absl::Time deadline);
   absl::StatusOr<Lane> ChangeLaneState(const std::string& outlet, const std::string& id,
                                        LaneState to, const std::string& reason, absl::Time deadline,
                                        const audit::Actor& by);
 
   pg::Pool& pool_;
-  const std::int64_t keep_days_;
   std::mutex mutex_;
   std::set<absl::CivilDay> days_;  // known to have partitions
 };

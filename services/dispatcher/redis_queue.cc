@@ -18,9 +18,8 @@ absl::StatusOr<Claim> RedisQueue::ClaimNext(const std::string& portfolio_id, int
                                             absl::Duration hold, absl::Duration lead,
                                             absl::Time deadline) {
   lead = std::min(lead, state_->options.longest_lead);
-  const RedisArgs args = {
-      absl::StrCat(max), Micros(std::min(hold, state_->options.max_hold)), Micros(lead),
-      Micros(std::max(lead, state_->options.calm) + state_->options.max_hold / 2)};
+  const RedisArgs args = {absl::StrCat(max), Micros(std::min(hold, state_->options.max_hold)),
+                          Micros(lead), Micros(lead + state_->options.max_hold / 2)};
   KABAR_ASSIGN_OR_RETURN(auto answer, state_->Run(state_->claim, portfolio_id, args, deadline));
   const auto& e = answer.reply.elements;
   if (e.size() < 8) return absl::InternalError("script claim answered too little");

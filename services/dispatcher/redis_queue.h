@@ -48,9 +48,7 @@ struct RedisQueueOptions {
   absl::Duration lead = absl::Milliseconds(15);
   absl::Duration longest_lead = absl::Milliseconds(250);
   // The longest `hold` that any claim asks for; what a rebuild must leave free. A claim comes half
-  // of it, and its lead, before the first free slot; the lead counts for at least `calm` there, so
-  // that one that takes unusually long still finds its slots before it.
-  absl::Duration calm = absl::Milliseconds(25);
+  // of it before the first free slot.
   absl::Duration max_hold = absl::Milliseconds(50);
   SenderPolicy sender = {};
 };

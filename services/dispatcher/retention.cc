@@ -31,13 +31,14 @@ absl::StatusOr<bool> Retention::RunOnce() {
   // Deadlines are real time whatever the clock of the loop.
   KABAR_ASSIGN_OR_RETURN(const auto days, store_.ListLedgerDays(absl::Now() + kTimeout));
   absl::Time first_left = now;
+  absl::Status failed;
   for (const absl::CivilDay day : days) {
-    bool deleted = false;
+    absl::StatusOr<bool> deleted = false;
     if (absl::FromCivil(day + 1, absl::UTCTimeZone()) <= before) {
-      KABAR_ASSIGN_OR_RETURN(deleted,
-                             store_.DeleteLedgerDay(day, now - kQuiet, absl::Now() + kTimeout));
+      deleted = store_.DeleteLedgerDay(day, now - kQuiet, absl::Now() + kTimeout);
+      failed.Update(deleted.status());  // the others go on
     }
-    if (!deleted) {
+    if (!deleted.ok() || !*deleted) {
       first_left = std::min(first_left, absl::FromCivil(day, absl::UTCTimeZone()));
       continue;
     }
@@ -51,6 +52,7 @@ absl::StatusOr<bool> Retention::RunOnce() {
                          store_.DeleteLetters(before, kLettersAtOnce, absl::Now() + kTimeout));
   Deleted("inbound").Increment(static_cast<double>(inbound));
   Deleted("dead_letter").Increment(static_cast<double>(letters));
+  KABAR_RETURN_IF_ERROR(failed);
   return inbound == kRowsAtOnce || letters == kLettersAtOnce;
 }
 

@@ -174,6 +174,13 @@ TEST_CASE("MessageIdOf: the same step and contact, the same id", "[triggers]") {
                 .automation_id = "aut_1"};
   const std::string id = MessageIdOf(step, "con_1");
   CHECK(*base::ParseMessageDay(id) == absl::ToCivilDay(kNow, absl::UTCTimeZone()));
+  // What is due long after its event belongs to the day when it is due: the other may be deleted.
+  StepWork late = step;
+  late.due_time = kNow + absl::Hours(29 * 24);
+  CHECK(MessageIdOf(late, "con_1") == id);
+  late.due_time = kNow + absl::Hours(300 * 24);
+  CHECK(*base::ParseMessageDay(MessageIdOf(late, "con_1")) ==
+        absl::ToCivilDay(late.due_time, absl::UTCTimeZone()));
   StepWork same = step;
   same.tries = 9;
   same.lease = "other";

@@ -8,6 +8,9 @@
 namespace kabar::triggers {
 namespace {
 
+// Shorter than any day of the ledger is kept (the dispatcher's --message-retention).
+constexpr absl::Duration kLongAhead = absl::Hours(30 * 24);
+
 constexpr base::BackoffPolicy kRetry{.initial = absl::Seconds(1),
                                      .max = absl::Seconds(30),
                                      .multiplier = 2.0,
@@ -65,9 +68,13 @@ std::string StepId(absl::string_view outlet, absl::string_view event_id,
 }
 
 std::string MessageIdOf(const StepWork& step, absl::string_view contact_id) {
-  return base::MakeMessageId(absl::ToCivilDay(step.published_at, absl::UTCTimeZone()),
-                             absl::StrCat(step.outlet_id, "\n", step.event_id), 0,
-                             step.automation_id, contact_id, SubjectOf(step.variables));
+  // What was planned long ahead belongs to the day on which it is due: the day on which it was
+  // published may have been deleted from the ledger by then.
+  const bool soon = step.due_time - step.published_at < kLongAhead;
+  return base::MakeMessageId(
+      absl::ToCivilDay(soon ? step.published_at : step.due_time, absl::UTCTimeZone()),
+      absl::StrCat(step.outlet_id, "\n", step.event_id), 0, step.automation_id, contact_id,
+      SubjectOf(step.variables));
 }
 
 std::string LaneIdOf(absl::string_view outlet, absl::string_view sender_id) {

@@ -105,9 +105,11 @@ local function claim_from(s, sh, lane, answer)
   local places = places_of(portfolio, class_of(lh.prio))
   local some_wait = num(portfolio.waiting) > 0
   local some_first = redis.call('EXISTS', P .. 'first') == 1
-  local last = now + lead + hold
   local taken, looked = 0, 0
   local function slot() return math.max(now + lead, s_tat, l_tat - tolerance) end
+  -- As far as the agenda lets a claim come early, and half a hold: else one with a short lead would
+  -- come for slots that it does not reach, or for a few at a time. Never more than a hold of them.
+  local last = now + math.max(lead + hold, math.min(slot() - now + hold, early + hold / 2))
   -- One command for all that is popped, asked and spent. No more is popped than there are slots for;
   -- what is left of them after all (a number that is slowed down) goes back to the front.
   while taken < max and looked < max + 200 and slot() <= last do
