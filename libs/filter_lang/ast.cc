@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 namespace kabar::filter_lang {
 namespace {
@@ -29,8 +31,25 @@ std::string Join(const Node& node, absl::string_view word) {
   return out;
 }
 
+bool IsName(absl::string_view part) {
+  return !part.empty() && std::all_of(part.begin(), part.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' ||
+           static_cast<unsigned char>(c) >= 0x80;
+  });
+}
+
+std::string FieldText(absl::string_view field) {
+  std::string out;
+  for (const absl::string_view part : absl::StrSplit(field, '.')) {
+    const bool first = part.data() == field.data();
+    absl::StrAppend(&out, first ? "" : ".",
+                    first || IsName(part) ? std::string(part) : Quote({std::string(part)}));
+  }
+  return out;
+}
+
 std::string Left(const Node& node) {
-  if (!node.is_call) return node.field;
+  if (!node.is_call) return FieldText(node.field);
   std::string out = absl::StrCat(node.field, "(");
   for (const Argument& argument : node.arguments) {
     if (&argument != &node.arguments.front()) absl::StrAppend(&out, ", ");

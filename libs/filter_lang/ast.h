@@ -19,11 +19,11 @@ enum class Op { kEqual, kNotEqual, kLess, kLessOrEqual, kGreater, kGreaterOrEqua
 absl::string_view OpText(Op op);  // "=", "!=", ..., ":"
 
 struct Value {
-  std::string text;  // quotes and escapes undone
+  std::string text = {};  // quotes and escapes undone
   bool quoted = false;
-  bool sum = false;                // `today + 1d`, without blanks in `text`
-  std::vector<std::size_t> stars;  // byte offsets in `text` of the `*` that are wildcards
-  Position position;
+  bool sum = false;                     // `today + 1d`, without blanks in `text`
+  std::vector<std::size_t> stars = {};  // byte offsets in `text` of the `*` that are wildcards
+  Position position = {};
 };
 
 struct Node;

@@ -71,6 +71,9 @@ TEST_CASE("Parse: functions, and what they compare", "[filter]") {
            std::pair{"at <= TODAY+ 1d", "at <= TODAY+1d"},
            std::pair{"at <= now -2h AND b = c", "(at <= now-2h AND b = \"c\")"},
            std::pair{"at <= today", "at <= \"today\""},
+           std::pair{"segment (\"VIP\") OR shipments.count (30d)>1",
+                     "(segment(\"VIP\") OR shipments.count(30d) > \"1\")"},
+           std::pair{"attributes.\"Jenis Paket\".b = x", "attributes.\"Jenis Paket\".b = \"x\""},
        }) {
     INFO(text);
     const auto parsed = Parse(text);
@@ -110,7 +113,8 @@ TEST_CASE("Check: today and now, in the schema's zone", "[filter]") {
   CHECK(SpanOf("today + 8h") == "11-22 08:00:00 1us");
   CHECK(SpanOf("now") == "11-22 12:34:56.000007 1us");
   CHECK(SpanOf("now - 2h") == "11-22 10:34:56.000007 1us");
-  CHECK(SpanOf("now + 90m") == "11-22 14:04:56.000007 1us");
+  CHECK(SpanOf("\"today + 1d\"") == "11-23 00:00:00 24h");
+  CHECK(SpanOf("now + 90min") == "11-22 14:04:56.000007 1us");
   CHECK(SpanOf("now - 1d") == "11-21 12:34:56.000007 1us");
 }
 
@@ -148,6 +152,10 @@ TEST_CASE("Check: faults of functions at their place", "[filter]") {
            Wrong{"at < today +", 13, "a span of time"},
            Wrong{"at < today + 1d + 1d", 17, "only one"},
            Wrong{"city = today + 1d", 8, "is a text"},
+           Wrong{"city <= today", 9, "has no time"},
+           Wrong{"city = now", 8, "has no time"},
+           Wrong{"city > \"today + 1d\"", 8, "has no time"},
+           Wrong{"shipments.count(3m) > 0", 17, "a span such as 30d"},
            Wrong{"n = 1 + 2", 7, "only today and now"},
        }) {
     INFO(row.text);
@@ -161,6 +169,35 @@ TEST_CASE("Check: faults of functions at their place", "[filter]") {
   }
   const std::string deep = "shipments.count(" + std::string(30, '(') + "status=a";
   CHECK_THAT(CheckText(deep), StatusIs(kInvalid, "too deep"));
+}
+
+TEST_CASE("Check: texts that look like times where no time is meant", "[filter]") {
+  CHECK(CheckText("city = \"today\"").ok());
+  CHECK(CheckText("city : now").ok());
+  CHECK(CheckText("city = now-playing").ok());
+}
+
+TEST_CASE("Check: a text that says a time is compared as one with times only", "[filter]") {
+  const Schema schema(
+      {{"eta", FieldType::kText, {}, nullptr, "eta_time"}, {"eta_time", FieldType::kTime}}, nullptr,
+      kJakarta);
+  const auto check = [&](const std::string& text) {
+    const auto node = Parse(text);
+    const auto checked = Check(node->get(), schema, {.now = kNow});
+    INFO(text);
+    INFO(checked.status());
+    REQUIRE(checked.ok());
+    return (*checked)->comparison;
+  };
+  for (const char* text : {"eta <= today + 1d", "eta = 2026-11-22", "eta < \"now + 2h\""}) {
+    const Comparison comparison = check(text);
+    CHECK(comparison.field->name == "eta_time");
+    CHECK(comparison.key == "+07:00");
+    CHECK(std::holds_alternative<TimeSpan>(comparison.value));
+  }
+  for (const char* text : {"eta = besok", "eta : 2026-11-22", "eta:*", "eta > \"2 hari\""}) {
+    CHECK(check(text).field->name == "eta");
+  }
 }
 
 TEST_CASE("CompileSql: named filters stand where they are named", "[filter]") {

@@ -169,6 +169,7 @@ class Parser {
     auto node = std::make_unique<Node>();
     node->position = PositionAt(text_, at_);
     KABAR_RETURN_IF_ERROR(ParseField(*node));
+    SkipBlanks();
     if (!AtEnd() && text_[at_] == '(') {
       KABAR_RETURN_IF_ERROR(ParseArguments(*node, depth));
       SkipBlanks();
@@ -177,7 +178,6 @@ class Parser {
         return node;
       }
     }
-    SkipBlanks();
     KABAR_RETURN_IF_ERROR(ParseOp(*node));
     SkipBlanks();
     KABAR_RETURN_IF_ERROR(ParseValue(node->value));

@@ -29,7 +29,7 @@ TEST_CASE("Parse: comparisons, operators and values", "[filter]") {
   CHECK(Tree("tags:vip") == "tags : \"vip\"");
   CHECK(Tree("shipment.status = Delivered") == "shipment.status = \"Delivered\"");
   CHECK(Tree("t >= 2026-11-22T08:00:00+07:00") == "t >= \"2026-11-22T08:00:00+07:00\"");
-  CHECK(Tree("attributes.\"Jenis Paket\" = x") == "attributes.Jenis Paket = \"x\"");
+  CHECK(Tree("attributes.\"Jenis Paket\" = x") == "attributes.\"Jenis Paket\" = \"x\"");
   CHECK(Tree("name = \"O\\\"Neil \\\\ \\n\"") == "name = \"O\\\"Neil \\\\ \n\"");
   CHECK(Tree("name = 'Bu \"Ani\"'") == "name = \"Bu \\\"Ani\\\"\"");
   CHECK(Tree("name = \"Jak*\" AND b = \"1\\*\"") == "(name = \"Jak*\" AND b = \"1\\*\")");

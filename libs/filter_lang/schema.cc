@@ -63,6 +63,13 @@ const Field* Schema::Find(absl::string_view written, std::string* key) const {
   return nullptr;
 }
 
+const Field* Schema::FindExact(absl::string_view name) const {
+  for (const Field& field : fields_) {
+    if (field.name == name) return &field;
+  }
+  return nullptr;
+}
+
 std::string Schema::Suggest(absl::string_view written) const {
   const Field* best = nullptr;
   std::size_t best_distance = written.size() / 3 + 2;

@@ -39,6 +39,9 @@ struct Field {
   // Brings a value into its stored form ("0812-..." -> "+62812..."); for text types without
   // wildcards, under = and != only. Its error becomes the filter's, with the value's position.
   std::function<absl::StatusOr<std::string>(absl::string_view)> normalize = nullptr;
+  // Of a text field that often says a time: the kTime field that stands for it when it is compared
+  // with a time.
+  std::string as_time = {};
 };
 
 class Collection;
@@ -55,6 +58,8 @@ class Schema {
 
   // The field and, for a map, the key within it; nullptr if there is none.
   const Field* Find(absl::string_view written, std::string* key) const;
+  // The field of this canonical name; nullptr if there is none.
+  const Field* FindExact(absl::string_view name) const;
   // The names a person could have meant by `written`, for the error's text.
   std::string Suggest(absl::string_view written) const;
 
@@ -126,7 +131,9 @@ struct Aggregation {
 
 struct Comparison {
   const Field* field = nullptr;  // lives as long as the schema
-  std::string key;               // kTextMap only
+  // Of a kTextMap: which of its values. Of a field reached by as_time: the offset of the schema's
+  // zone from UTC, "+07:00".
+  std::string key;
   Op op = Op::kEqual;
   TypedValue value;
   Position position;

@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "absl/time/civil_time.h"
 #include "libs/base/status.h"
@@ -38,7 +39,10 @@ std::optional<bool> ParseBool(absl::string_view text) {
 }
 
 // `today`, `today+1d`, `now-2h`: days move the calendar, hours and minutes the clock.
-std::optional<TimeSpan> RelativeTime(absl::string_view text, absl::TimeZone zone, absl::Time now) {
+std::optional<TimeSpan> RelativeTime(absl::string_view written, absl::TimeZone zone,
+                                     absl::Time now) {
+  const std::string without_blanks = absl::StrReplaceAll(written, {{" ", ""}});
+  absl::string_view text = without_blanks;
   const bool day = absl::StartsWithIgnoreCase(text, "today");
   if (!day && !absl::StartsWithIgnoreCase(text, "now")) return std::nullopt;
   text.remove_prefix(day ? 5 : 3);
@@ -77,10 +81,14 @@ std::optional<TimeSpan> ParseTime(const std::string& text, absl::TimeZone zone, 
 }
 
 absl::StatusOr<TypedValue> TypeText(const Field& field, const Node& node) {
-  if (node.value.sum && RelativeTime(node.value.text, absl::UTCTimeZone(), absl::UnixEpoch())) {
-    return FilterError(node.value.position,
-                       absl::StrCat(field.name, " is a text, but ", node.value.text,
-                                    " is a time; quote it if it is the text"));
+  // Letters would be compared where days were meant: nearly every text stands before "today".
+  const bool ordered = node.op != Op::kHas && node.op != Op::kEqual && node.op != Op::kNotEqual;
+  if ((ordered || !node.value.quoted) && node.op != Op::kHas &&
+      RelativeTime(node.value.text, absl::UTCTimeZone(), absl::UnixEpoch())) {
+    return FilterError(node.value.position, absl::StrCat(field.name,
+                                                         " is a text and has no time, "
+                                                         "but ",
+                                                         node.value.text, " is one"));
   }
   TextPattern pattern{node.value.text, node.value.stars};
   if (!pattern.stars.empty() && node.op != Op::kEqual && node.op != Op::kNotEqual &&
@@ -108,6 +116,10 @@ absl::StatusOr<TypedValue> TypeEnum(const Field& field, const Node& node) {
 
 }  // namespace
 
+bool IsTime(const Value& value, absl::TimeZone zone, absl::Time now) {
+  return ParseTime(value.text, zone, now).has_value();
+}
+
 absl::string_view AllowedOps(FieldType type) {
   switch (type) {
     case FieldType::kText:
@@ -127,22 +139,17 @@ absl::string_view AllowedOps(FieldType type) {
 }
 
 std::optional<Span> ParseSpan(absl::string_view text) {
-  if (text.size() < 2 || text.size() > 6) return std::nullopt;
+  std::size_t digits = 0;
+  while (digits < text.size() && absl::ascii_isdigit(static_cast<unsigned char>(text[digits]))) {
+    ++digits;
+  }
   int number = 0;
-  if (!absl::ascii_isdigit(static_cast<unsigned char>(text[0])) ||
-      !absl::SimpleAtoi(text.substr(0, text.size() - 1), &number)) {
-    return std::nullopt;
-  }
-  switch (text.back()) {
-    case 'w':
-      return Span{7 * number, absl::ZeroDuration()};
-    case 'd':
-      return Span{number, absl::ZeroDuration()};
-    case 'h':
-      return Span{0, absl::Hours(number)};
-    case 'm':
-      return Span{0, absl::Minutes(number)};
-  }
+  if (digits > 5 || !absl::SimpleAtoi(text.substr(0, digits), &number)) return std::nullopt;
+  const absl::string_view unit = text.substr(digits);
+  if (unit == "w") return Span{7 * number, absl::ZeroDuration()};
+  if (unit == "d") return Span{number, absl::ZeroDuration()};
+  if (unit == "h") return Span{0, absl::Hours(number)};
+  if (unit == "min") return Span{0, absl::Minutes(number)};  // "m" may be taken for months
   return std::nullopt;
 }
 

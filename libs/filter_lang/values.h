@@ -17,7 +17,10 @@ namespace kabar::filter_lang {
 // "= != <": the operators that a type allows.
 absl::string_view AllowedOps(FieldType type);
 
-// 30d, 2w, 12h, 90m.
+// A date, a moment, today, now + 2h.
+bool IsTime(const Value& value, absl::TimeZone zone, absl::Time now);
+
+// 30d, 2w, 12h, 90min.
 struct Span {
   int days = 0;
   absl::Duration time = absl::ZeroDuration();

@@ -118,8 +118,12 @@ class Handler : public v1::ContactsService::Service {
   // The filter in a request; errors name the field it came in. `self`: the segment it is to become.
   absl::StatusOr<SegmentFilter> CheckFilter(Store::Unit& unit, const std::string& filter,
                                             absl::string_view field, const Segment& self = {});
-  // SEGMENT_IN_USE if one of them is right no more.
-  absl::Status CheckUsers(Store::Unit& unit, const std::vector<Segment>& users);
+  // The segments that may lead to others and are right now. From here to the end of the unit nobody
+  // else changes segments.
+  absl::StatusOr<std::vector<Segment>> LockUsers(Store::Unit& unit);
+  // SEGMENT_IN_USE if one of them, but for the `changed` one, is right no more.
+  absl::Status CheckUsers(Store::Unit& unit, const std::vector<Segment>& users,
+                          const std::string& changed);
   // Of a request with a segment's id or a filter.
   template <typename Request>
   absl::StatusOr<SegmentFilter> FilterOf(Store::Unit& unit, const Request& request) {

@@ -56,6 +56,7 @@ grpc::Status Handler::InstallLibrarySegments(grpc::ServerContext* context,
   return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
     const auto work = [&](Store::Unit& unit) -> absl::Status {
       KABAR_ASSIGN_OR_RETURN(const std::vector<LibrarySegment> wanted, Wanted(*request));
+      unit.LockSegments();
       for (const LibrarySegment& one : wanted) {
         KABAR_ASSIGN_OR_RETURN(const std::vector<Segment> there, unit.FindSegments(one.name));
         if (!there.empty()) {

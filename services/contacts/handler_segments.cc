@@ -1,10 +1,8 @@
 // Segments.
-#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "libs/base/ids.h"
 #include "libs/base/status.h"
@@ -58,26 +56,12 @@ FindSegments SegmentsOf(Store::Unit& unit) {
   return [&unit](const std::string& name_or_id) { return unit.FindSegments(name_or_id); };
 }
 
-// Those whose filters name it.
-absl::StatusOr<std::vector<Segment>> UsersOf(Store::Unit& unit, const Segment& segment) {
-  KABAR_ASSIGN_OR_RETURN(const std::vector<Segment> all, unit.ListSegmentsWithCalls());
-  std::vector<Segment> users;
-  for (const Segment& one : all) {
-    const std::vector<std::string> named = SegmentsNamedIn(one.filter);
-    const bool uses = std::any_of(named.begin(), named.end(), [&](const std::string& name) {
-      return name == segment.id || absl::EqualsIgnoreCase(name, segment.name);
-    });
-    if (uses) users.push_back(one);
-  }
-  return users;
-}
-
 absl::Status InUse(const Segment& user) {
   return base::WithMeta(
       base::Error(absl::StatusCode::kFailedPrecondition, "SEGMENT_IN_USE",
                   absl::StrCat("segment \"", user.name,
-                               "\" names one by this name or id and would no longer work; change "
-                               "its filter first")),
+                               "\" leads to one of this name or id and would no longer be right; "
+                               "change its filter first")),
       "segment_id", user.id);
 }
 
@@ -94,9 +78,21 @@ absl::StatusOr<SegmentFilter> Handler::CheckFilter(Store::Unit& unit, const std:
   return status;
 }
 
-absl::Status Handler::CheckUsers(Store::Unit& unit, const std::vector<Segment>& users) {
+absl::StatusOr<std::vector<Segment>> Handler::LockUsers(Store::Unit& unit) {
+  unit.LockSegments();
+  KABAR_ASSIGN_OR_RETURN(const std::vector<Segment> all, unit.ListSegmentsWithCalls());
+  std::vector<Segment> right;
+  for (const Segment& one : all) {
+    if (language_.Check(one.filter, SegmentsOf(unit), one).ok()) right.push_back(one);
+  }
+  return right;
+}
+
+absl::Status Handler::CheckUsers(Store::Unit& unit, const std::vector<Segment>& users,
+                                 const std::string& changed) {
   for (const Segment& user : users) {
-    const absl::Status still = FilterOfSegment(unit, user.id).status();
+    if (user.id == changed) continue;
+    const absl::Status still = language_.Check(user.filter, SegmentsOf(unit), user).status();
     if (base::GetReason(still) == "INVALID_FILTER") return InUse(user);
     KABAR_RETURN_IF_ERROR(still);
   }
@@ -116,6 +112,7 @@ grpc::Status Handler::CreateSegment(grpc::ServerContext* context,
                                     v1::Segment* response) {
   return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
     const auto work = [&](Store::Unit& unit) -> absl::Status {
+      KABAR_ASSIGN_OR_RETURN(const std::vector<Segment> users, LockUsers(unit));
       Segment added;
       KABAR_ASSIGN_OR_RETURN(added.name, SegmentName(request->segment().name()));
       added.filter = request->segment().filter();
@@ -123,8 +120,7 @@ grpc::Status Handler::CreateSegment(grpc::ServerContext* context,
       added.id = base::NewId("seg");
       added.created_at = Now();
       KABAR_RETURN_IF_ERROR(unit.InsertSegment(added));
-      KABAR_ASSIGN_OR_RETURN(const std::vector<Segment> users, UsersOf(unit, added));
-      KABAR_RETURN_IF_ERROR(CheckUsers(unit, users));
+      KABAR_RETURN_IF_ERROR(CheckUsers(unit, users, added.id));
       ToProto(added, response);
       return absl::OkStatus();
     };
@@ -175,8 +171,8 @@ grpc::Status Handler::UpdateSegment(grpc::ServerContext* context,
   return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
     const auto work = [&](Store::Unit& unit) -> absl::Status {
       KABAR_ASSIGN_OR_RETURN(const SegmentMask mask, MaskOf(*request));
+      KABAR_ASSIGN_OR_RETURN(const std::vector<Segment> users, LockUsers(unit));
       KABAR_ASSIGN_OR_RETURN(Segment changed, unit.GetSegment(request->segment().id()));
-      KABAR_ASSIGN_OR_RETURN(const std::vector<Segment> users, UsersOf(unit, changed));
       if (mask.name) {
         KABAR_ASSIGN_OR_RETURN(changed.name, SegmentName(request->segment().name()));
       }
@@ -186,9 +182,7 @@ grpc::Status Handler::UpdateSegment(grpc::ServerContext* context,
             CheckFilter(unit, changed.filter, "segment.filter", changed).status());
       }
       KABAR_RETURN_IF_ERROR(unit.ReplaceSegment(changed));
-      KABAR_ASSIGN_OR_RETURN(const std::vector<Segment> new_users, UsersOf(unit, changed));
-      KABAR_RETURN_IF_ERROR(CheckUsers(unit, users));
-      KABAR_RETURN_IF_ERROR(CheckUsers(unit, new_users));
+      KABAR_RETURN_IF_ERROR(CheckUsers(unit, users, changed.id));
       ToProto(changed, response);
       return absl::OkStatus();
     };
@@ -201,10 +195,9 @@ grpc::Status Handler::DeleteSegment(grpc::ServerContext* context,
                                     v1::DeleteSegmentResponse* response) {
   return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
     const auto work = [&](Store::Unit& unit) -> absl::Status {
-      KABAR_ASSIGN_OR_RETURN(const Segment segment, unit.GetSegment(request->id()));
-      KABAR_ASSIGN_OR_RETURN(const std::vector<Segment> users, UsersOf(unit, segment));
-      if (!users.empty()) return InUse(users.front());
-      return unit.DeleteSegment(request->id());
+      KABAR_ASSIGN_OR_RETURN(const std::vector<Segment> users, LockUsers(unit));
+      KABAR_RETURN_IF_ERROR(unit.DeleteSegment(request->id()));
+      return CheckUsers(unit, users, request->id());
     };
     return Mutate(call, "DeleteSegment", request->request_id(), *request, response, work);
   });

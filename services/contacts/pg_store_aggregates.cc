@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "libs/base/status.h"
+#include "services/contacts/pg_store_estimate.h"
 
 namespace kabar::contacts {
 namespace {
@@ -19,10 +20,18 @@ using filter_lang::Op;
 using filter_lang::SqlParams;
 
 // Names come from segment.cc, never from the filter's text.
-std::string ElementSql(const std::string& field) {
+std::string ColumnSql(const std::string& field) {
   if (field == "cod_amount") return "coalesce(n.cod_amount, 0)";
   if (field == "cod_paid") return "coalesce(n.cod_paid, false)";
   return absl::StrCat("n.", field);
+}
+
+std::string ElementSql(const Comparison& comparison, SqlParams& params) {
+  for (const char* estimate : {"estimate", "new_estimate"}) {
+    if (comparison.field->name != absl::StrCat(estimate, "_time")) continue;
+    return EstimateTimeSql("n", estimate, params.Add(comparison.key, "interval"));
+  }
+  return ColumnSql(comparison.field->name);
 }
 
 absl::StatusOr<std::string> RowsSql(const Aggregation& aggregation, SqlParams& params) {
@@ -37,8 +46,8 @@ absl::StatusOr<std::string> RowsSql(const Aggregation& aggregation, SqlParams& p
   KABAR_ASSIGN_OR_RETURN(const std::string condition,
                          filter_lang::CompileSql(
                              aggregation.condition.get(),
-                             [](const Comparison& one, SqlParams&) -> absl::StatusOr<FieldSql> {
-                               return FieldSql{ElementSql(one.field->name), ""};
+                             [](const Comparison& one, SqlParams& p) -> absl::StatusOr<FieldSql> {
+                               return FieldSql{ElementSql(one, p), ""};
                              },
                              params));
   return absl::StrCat(rows, " AND ", condition);
@@ -74,7 +83,7 @@ absl::StatusOr<FieldSql> AggregationSql(const Comparison& comparison, SqlParams&
     case Aggregate::kCount:
       return FieldSql{absl::StrCat("(SELECT count(*)", rows, ")"), ""};
     case Aggregate::kSum:
-      return FieldSql{absl::StrCat("(SELECT coalesce(sum(", ElementSql(aggregation.summed->name),
+      return FieldSql{absl::StrCat("(SELECT coalesce(sum(", ColumnSql(aggregation.summed->name),
                                    "), 0)", rows, ")"),
                       ""};
     case Aggregate::kLast:

@@ -8,6 +8,7 @@
 #include "absl/strings/strip.h"
 #include "libs/fields/fields.h"
 #include "services/contacts/pg_store_aggregates.h"
+#include "services/contacts/pg_store_estimate.h"
 
 namespace kabar::contacts {
 namespace {
@@ -79,6 +80,11 @@ absl::StatusOr<std::string> ConditionSql(const filter_lang::Checked* condition,
         if (comparison.field->name == "attributes") {
           return filter_lang::FieldSql{
               absl::StrCat("(c.attributes ->> ", p.Add(comparison.key, "text"), ")"), ""};
+        }
+        for (const char* estimate : {"estimate", "new_estimate"}) {
+          if (comparison.field->name != absl::StrCat("shipment.", estimate, "_time")) continue;
+          const std::string offset = p.Add(comparison.key, "interval");
+          return filter_lang::FieldSql{EstimateTimeSql("s", estimate, offset), ""};
         }
         return filter_lang::FieldSql{Expression(comparison.field->name), ""};
       },

@@ -17,6 +17,9 @@ constexpr pg::Query kFind{"contacts.find_segments",
                           "SELECT id, name, filter, created_at FROM segments "
                           "WHERE outlet_id = $1 AND (id = $2 OR lower(name) = lower($2)) "
                           "ORDER BY id <> $2, id LIMIT 2"};
+constexpr pg::Query kLock{
+    "contacts.lock_segments",
+    "SELECT pg_advisory_xact_lock(hashtextextended('contacts.segments/' || $1, 0))"};
 constexpr pg::Query kWithCalls{"contacts.segments_with_calls",
                                "SELECT id, name, filter, created_at FROM segments "
                                "WHERE outlet_id = $1 AND filter LIKE '%(%' ORDER BY id"};
@@ -76,6 +79,8 @@ absl::StatusOr<std::vector<Segment>> PgUnit::FindSegments(const std::string& nam
   return out;
 }
 
+void PgUnit::LockSegments() { tx_.Exec(kLock, outlet_); }
+
 absl::StatusOr<std::vector<Segment>> PgUnit::ListSegmentsWithCalls() {
   std::vector<Segment> out;
   for (const pqxx::row& row : tx_.Exec(kWithCalls, outlet_)) out.push_back(SegmentOf(row));
@@ -125,10 +130,16 @@ absl::StatusOr<SegmentExplanation> PgUnit::ExplainSegment(const SegmentFilter& f
     out.any_of = root->kind == filter_lang::NodeKind::kOr;
   }
   filter_lang::SqlParams params(2);
-  std::string asked, by_contact, counted, together;
+  std::string of_contact, of_pair, by_contact, counted, together;
   for (std::size_t i = 0; i < clauses.size(); ++i) {
     KABAR_ASSIGN_OR_RETURN(const std::string condition, ConditionSql(clauses[i], params));
-    absl::StrAppend(&asked, ", ", condition, " AS k", i);
+    // What asks nothing of a shipment is asked once of a contact, however many he has.
+    if (NamesShipment(clauses[i])) {
+      absl::StrAppend(&of_pair, ", ", condition, " AS k", i);
+    } else {
+      absl::StrAppend(&of_contact, ", ", condition, " AS k", i);
+      absl::StrAppend(&of_pair, ", c.k", i);
+    }
     absl::StrAppend(&together, i == 0 ? "" : (out.any_of ? " OR " : " AND "), "k", i);
     absl::StrAppend(&by_contact, ", bool_or(k", i, ") AS a", i, ", bool_or(", together, ") AS t",
                     i);
@@ -142,10 +153,11 @@ absl::StatusOr<SegmentExplanation> PgUnit::ExplainSegment(const SegmentFilter& f
   // OFFSET 0: what was asked is not asked again for every count.
   const pqxx::result rows = ExecFiltered(
       "contacts.explain_segment",
-      absl::StrCat("SELECT count(*)", counted, " FROM (SELECT id", by_contact, " FROM (SELECT c.id",
-                   asked, " FROM contacts c", shipments,
-                   " WHERE c.outlet_id = $1 AND c.deleted_at IS NULL OFFSET 0) AS pairs "
-                   "GROUP BY id) AS people"),
+      absl::StrCat(
+          "SELECT count(*)", counted, " FROM (SELECT id", by_contact, " FROM (SELECT c.id", of_pair,
+          " FROM (SELECT c.*", of_contact,
+          " FROM contacts c WHERE c.outlet_id = $1 AND c.deleted_at IS NULL OFFSET 0) AS c",
+          shipments, " OFFSET 0) AS pairs GROUP BY id) AS people"),
       {outlet_}, params);
   out.everyone = out.contacts = rows[0][0].as<int64_t>();
   for (std::size_t i = 0; i < clauses.size(); ++i) {

@@ -64,6 +64,7 @@ class PgUnit : public Store::Unit {
   absl::StatusOr<std::vector<Segment>> ListSegments(const std::string& after_id,
                                                     int limit) override;
   absl::StatusOr<std::vector<Segment>> FindSegments(const std::string& name_or_id) override;
+  void LockSegments() override;
   absl::StatusOr<std::vector<Segment>> ListSegmentsWithCalls() override;
   absl::StatusOr<SegmentSize> CountSegment(const SegmentFilter& filter,
                                            bool contacts_only) override;

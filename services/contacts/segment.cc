@@ -1,5 +1,6 @@
 #include "services/contacts/segment.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -30,6 +31,8 @@ constexpr char kOfShipment[] = "shipment.";
 // What named segments may make of a filter.
 constexpr int kMaxNamed = 50;
 constexpr int kMaxComparisons = 300;
+// Each may look at all that belongs to a contact.
+constexpr int kMaxAggregates = 10;
 
 absl::StatusOr<std::string> StoredPhone(absl::string_view written) {
   return phone::NormalizePhone(written);
@@ -53,6 +56,12 @@ std::vector<Field> SegmentFields() {
       {"created_at", "last_inbound_at", "shipment.created_at", "shipment.updated_at"});
   add(FieldType::kTextSet, {"tags"});
   add(FieldType::kTextMap, {"attributes"});
+  for (const char* name : {"shipment.estimate", "shipment.new_estimate"}) {
+    const auto text = std::find_if(fields.begin(), fields.end(),
+                                   [&](const Field& field) { return field.name == name; });
+    text->as_time = absl::StrCat(name, "_time");
+    fields.push_back({text->as_time, FieldType::kTime});
+  }
   for (const char* name : {"phone", "shipment.driver_phone"}) {
     fields.push_back({name, FieldType::kExactText, {}, StoredPhone});
   }
@@ -74,6 +83,7 @@ Collection Shipments(absl::TimeZone zone) {
     absl::string_view name = field.name;
     if (!absl::ConsumePrefix(&name, kOfShipment)) continue;
     field.name = std::string(name);
+    field.as_time = std::string(absl::StripPrefix(field.as_time, kOfShipment));
     fields.push_back(std::move(field));
   }
   const auto canonical = [](absl::string_view written) {
@@ -83,16 +93,20 @@ Collection Shipments(absl::TimeZone zone) {
   return Collection("shipments", filter_lang::Schema(std::move(fields), canonical, zone));
 }
 
-bool NamesShipment(const filter_lang::Checked* filter) {
-  bool found = false;
+// With those in the conditions of aggregates.
+struct Size {
+  int comparisons = 0;
+  int aggregates = 0;
+};
+Size SizeOf(const filter_lang::Checked* filter) {
+  Size size;
   filter_lang::ForEachComparison(filter, [&](const filter_lang::Comparison& comparison) {
-    found |= absl::StartsWith(comparison.field->name, kOfShipment);
+    ++size.comparisons;
+    if (comparison.aggregation == nullptr) return;
+    ++size.aggregates;
+    size.comparisons += SizeOf(comparison.aggregation->condition.get()).comparisons;
   });
-  return found;
-}
-
-bool IsSegmentCall(const Node& node) {
-  return node.kind == NodeKind::kCall && absl::EqualsIgnoreCase(node.field, kSegment);
+  return size;
 }
 
 // Puts the filters of named segments where they are named.
@@ -172,13 +186,6 @@ class Nesting {
   int named_ = 0;
 };
 
-void AddNamed(const Node& node, std::vector<std::string>& names) {
-  if (IsSegmentCall(node) && !node.arguments.empty()) {
-    names.push_back(node.arguments[0].value.text);
-  }
-  for (const auto& child : node.children) AddNamed(*child, names);
-}
-
 std::vector<std::string> ClausesOf(const Node* node) {
   if (node == nullptr) return {};
   if (node->kind != NodeKind::kAnd && node->kind != NodeKind::kOr) {
@@ -190,6 +197,14 @@ std::vector<std::string> ClausesOf(const Node* node) {
 }
 
 }  // namespace
+
+bool NamesShipment(const filter_lang::Checked* filter) {
+  bool found = false;
+  filter_lang::ForEachComparison(filter, [&](const filter_lang::Comparison& comparison) {
+    found |= absl::StartsWith(comparison.field->name, kOfShipment);
+  });
+  return found;
+}
 
 SegmentFilter::SegmentFilter(std::unique_ptr<Checked> root, std::vector<std::string> clauses)
     : root_(std::move(root)),
@@ -205,21 +220,14 @@ absl::StatusOr<SegmentFilter> SegmentLanguage::Check(absl::string_view filter,
   KABAR_ASSIGN_OR_RETURN(const auto parsed, filter_lang::Parse(filter));
   Nesting nesting(schema_, clock_.Now(), find, self);
   KABAR_ASSIGN_OR_RETURN(auto checked, nesting.Check(parsed.get()));
-  int comparisons = 0;
-  filter_lang::ForEachComparison(checked.get(), [&](const auto&) { ++comparisons; });
-  if (comparisons > kMaxComparisons) {
+  const Size size = SizeOf(checked.get());
+  if (size.comparisons > kMaxComparisons || size.aggregates > kMaxAggregates) {
     return FilterError(parsed->position,
-                       absl::StrCat("with the segments it names the filter has ", comparisons,
-                                    " comparisons; at most ", kMaxComparisons, " are allowed"));
+                       absl::StrCat("with the segments it names the filter has ", size.comparisons,
+                                    " comparisons and ", size.aggregates, " aggregates; at most ",
+                                    kMaxComparisons, " and ", kMaxAggregates, " are allowed"));
   }
   return SegmentFilter(std::move(checked), ClausesOf(parsed.get()));
-}
-
-std::vector<std::string> SegmentsNamedIn(absl::string_view filter) {
-  std::vector<std::string> names;
-  const auto parsed = filter_lang::Parse(filter);
-  if (parsed.ok() && *parsed != nullptr) AddNamed(**parsed, names);
-  return names;
 }
 
 }  // namespace kabar::contacts

@@ -46,6 +46,9 @@ class SegmentFilter {
 using FindSegments =
     std::function<absl::StatusOr<std::vector<Segment>>(const std::string& name_or_id)>;
 
+// Whether a filter, or a clause of one, asks about a single shipment.
+bool NamesShipment(const filter_lang::Checked* filter);
+
 class SegmentLanguage {
  public:
   // `zone`: what day a date in a filter is. `clock`: what `today` and `now` are.
@@ -60,9 +63,6 @@ class SegmentLanguage {
   filter_lang::Schema schema_;
   base::Clock& clock_;
 };
-
-// The segments that a right filter names, as written.
-std::vector<std::string> SegmentsNamedIn(absl::string_view filter);
 
 }  // namespace kabar::contacts
 

@@ -103,8 +103,6 @@ TEST_CASE("SegmentLanguage: a named segment stands there in brackets", "[segment
         "(lower(s.status) = lower($4::text))) AND TRUE)");
   CHECK(filter->clauses() ==
         std::vector<std::string>{"city = \"x\"", "segment(\"both\")", "segment(\"all\")"});
-  CHECK(SegmentsNamedIn("NOT (segment(\"a\") OR x = 1) AND segment('b')") ==
-        std::vector<std::string>{"a", "b"});
 }
 
 TEST_CASE("SegmentLanguage: circles are refused with their path", "[segments]") {
@@ -146,6 +144,21 @@ TEST_CASE("SegmentLanguage: what a named segment must not do", "[segments]") {
              testing::StatusIs(absl::StatusCode::kInvalidArgument, "no segment \"none\""));
   CHECK_THAT(Language().Check("segment(\"g9\")", find),
              testing::StatusIs(absl::StatusCode::kInvalidArgument, "more than 50"));
+  // Ten aggregates are enough for anybody, wherever they stand.
+  std::string many = "shipments.count() > 1";
+  for (int i = 1; i < 10; ++i) absl::StrAppend(&many, " OR shipments.count() > 1");
+  CHECK(Language().Check(many).ok());
+  CHECK_THAT(Language().Check(many + " OR shipments.count() > 1"),
+             testing::StatusIs(absl::StatusCode::kInvalidArgument, "11 aggregates"));
+  std::string wide = "shipments.count((status = a";
+  for (int i = 0; i < 97; ++i) absl::StrAppend(&wide, " OR status = b");
+  filters["wide"] = wide + ")) > 1";
+  const FindSegments four = Saved(filters);
+  CHECK(Language().Check("segment(\"wide\")", four).ok());
+  CHECK_THAT(Language().Check("segment(\"wide\") AND segment(\"wide\") AND segment(\"wide\") AND "
+                              "segment(\"wide\")",
+                              four),
+             testing::StatusIs(absl::StatusCode::kInvalidArgument, "comparisons"));
   CHECK_THAT(Language().Check("segment(\"vip\")"),
              testing::StatusIs(absl::StatusCode::kInvalidArgument, "no function segment"));
 }

@@ -118,6 +118,8 @@ class Store {
                                                               int limit) = 0;
     // Those of this id first, then those of this name without regard to case; two at most.
     virtual absl::StatusOr<std::vector<Segment>> FindSegments(const std::string& name_or_id) = 0;
+    // Until the end of the unit nobody else of this outlet comes past here.
+    virtual void LockSegments() = 0;
     // Those whose filters may name others.
     virtual absl::StatusOr<std::vector<Segment>> ListSegmentsWithCalls() = 0;
     // `contacts_only`: shipments are not counted.
