@@ -153,6 +153,16 @@ TEST_CASE("Sha256: the vectors of FIPS 180-4 and RFC 4231", "[sha256]") {
         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
+TEST_CASE("Sha256Stream: the digest of all so far, piece by piece", "[sha256]") {
+  Sha256Stream stream;
+  CHECK(stream.Digest() == Sha256(""));
+  stream.Add("a");
+  CHECK(stream.Digest() == Sha256("a"));
+  stream.Add("");
+  stream.Add("bc");
+  CHECK(stream.Digest() == Sha256("abc"));
+}
+
 TEST_CASE("ConstantTimeEquals: equal bytes only", "[sha256]") {
   CHECK(ConstantTimeEquals("", ""));
   CHECK(ConstantTimeEquals("abc", "abc"));

@@ -17,6 +17,13 @@ namespace {
   std::abort();
 }
 
+const EVP_MD* Method() {
+  // Looked up once: EVP_sha256() makes every digest search the providers again.
+  static EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  if (sha256 == nullptr) DieWithout("SHA-256");
+  return sha256;
+}
+
 std::string ToHex(const Sha256Digest& digest) {
   return HexEncode(absl::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
 }
@@ -24,11 +31,27 @@ std::string ToHex(const Sha256Digest& digest) {
 }  // namespace
 
 Sha256Digest Sha256(absl::string_view bytes) {
-  // Looked up once: EVP_sha256() makes every digest search the providers again.
-  static EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   Sha256Digest digest;
-  if (sha256 == nullptr ||
-      EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, sha256, nullptr) != 1) {
+  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, Method(), nullptr) != 1) {
+    DieWithout("SHA-256");
+  }
+  return digest;
+}
+
+Sha256Stream::Sha256Stream() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
+  if (EVP_DigestInit_ex(context_.get(), Method(), nullptr) != 1) DieWithout("SHA-256");
+}
+
+void Sha256Stream::Add(absl::string_view bytes) {
+  EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
+}
+
+Sha256Digest Sha256Stream::Digest() const {
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> copy(EVP_MD_CTX_new(),
+                                                                     &EVP_MD_CTX_free);
+  Sha256Digest digest;
+  if (EVP_MD_CTX_copy_ex(copy.get(), context_.get()) != 1 ||
+      EVP_DigestFinal_ex(copy.get(), digest.data(), nullptr) != 1) {
     DieWithout("SHA-256");
   }
   return digest;

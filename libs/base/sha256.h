@@ -7,9 +7,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "absl/strings/string_view.h"
+
+struct evp_md_ctx_st;  // OpenSSL's EVP_MD_CTX
 
 namespace kabar::base {
 
@@ -17,6 +20,17 @@ using Sha256Digest = std::array<std::uint8_t, 32>;
 
 Sha256Digest Sha256(absl::string_view bytes);
 std::string Sha256Hex(absl::string_view bytes);
+
+// Of what comes in pieces. One thread.
+class Sha256Stream {
+ public:
+  Sha256Stream();
+  void Add(absl::string_view bytes);
+  Sha256Digest Digest() const;  // of all so far; more may follow
+
+ private:
+  std::unique_ptr<evp_md_ctx_st, void (*)(evp_md_ctx_st*)> context_;
+};
 
 std::string HmacSha256Hex(absl::string_view key, absl::string_view bytes);
 

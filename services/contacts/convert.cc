@@ -152,6 +152,37 @@ void ToProto(const ImportReport& from, v1::ImportContactsResponse* to) {
   to->set_refused_csv_truncated(from.refused_csv_truncated);
   to->set_delimiter(std::string(1, from.delimiter));
   for (const std::string& column : from.ignored_columns) to->add_ignored_columns(column);
+  to->set_windows_1252_rows(from.windows_1252_rows);
+  to->set_rows_before(from.rows_before);
+}
+
+void ToProto(const ImportRecord& from, v1::Import* to) {
+  to->set_id(from.id);
+  to->set_request_id(from.request_id);
+  switch (from.state) {
+    case ImportState::kRunning:
+      to->set_state(v1::Import::RUNNING);
+      break;
+    case ImportState::kStopped:
+      to->set_state(v1::Import::STOPPED);
+      break;
+    case ImportState::kCompleted:
+      to->set_state(v1::Import::COMPLETED);
+      break;
+    case ImportState::kCancelled:
+      to->set_state(v1::Import::CANCELLED);
+      break;
+  }
+  to->set_rows(from.progress.rows);
+  to->set_accepted(from.progress.accepted);
+  to->set_refused(from.progress.refused);
+  to->set_contacts_created(from.progress.counts.contacts_created);
+  to->set_contacts_updated(from.progress.counts.contacts_updated);
+  to->set_shipments_created(from.progress.counts.shipments_created);
+  to->set_shipments_updated(from.progress.counts.shipments_updated);
+  to->set_error(from.error);
+  SetTime(from.created_at, to->mutable_create_time());
+  SetTime(from.updated_at, to->mutable_update_time());
 }
 
 Contact FromProto(const v1::Contact& from) {

@@ -8,8 +8,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "kabar/contacts/v1/contacts.pb.h"
+#include "kabar/contacts/v1/imports.pb.h"
 #include "services/contacts/contact.h"
-#include "services/contacts/importer.h"
+#include "services/contacts/import_state.h"
 
 namespace kabar::contacts {
 
@@ -19,6 +20,7 @@ void ToProto(const Consent& from, v1::Consent* to);
 void ToProto(const Segment& from, v1::Segment* to);
 void ToProto(const AudienceMember& from, v1::AudienceMember* to);
 void ToProto(const ImportReport& from, v1::ImportContactsResponse* to);
+void ToProto(const ImportRecord& from, v1::Import* to);
 
 Contact FromProto(const v1::Contact& from);
 Shipment FromProto(const v1::Shipment& from);

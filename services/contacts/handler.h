@@ -113,6 +113,15 @@ class Handler : public v1::ContactsService::Service {
                       Store::Work work);
   absl::Status Import(const rpc::Call& call, grpc::ServerReader<v1::ImportContactsRequest>* reader,
                       v1::ImportContactsResponse* response);
+  absl::Status ImportFile(const rpc::Call& call,
+                          grpc::ServerReader<v1::ImportContactsRequest>* reader,
+                          const ImportOptions& options, const std::string& request_id,
+                          const ImportTurn& turn, v1::ImportContactsResponse* response);
+  // `options`: what the request id stands for beside the file.
+  absl::Status AnswerAgain(const rpc::Call& call,
+                           grpc::ServerReader<v1::ImportContactsRequest>* reader,
+                           const std::string& options, const std::string& request_id,
+                           v1::ImportContactsResponse* response);
   // Of a saved segment; a filter saved under older rules may be wrong today.
   absl::StatusOr<SegmentFilter> FilterOfSegment(Store::Unit& unit, const std::string& segment_id);
   // The filter in a request; errors name the field it came in. `self`: the segment it is to become.

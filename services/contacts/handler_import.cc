@@ -1,43 +1,22 @@
 // The morning file: bytes in, report out.
-#include <openssl/evp.h>
-
-#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "libs/base/sha256.h"
 #include "libs/base/status.h"
 #include "libs/rpc/guard.h"
 #include "services/contacts/convert.h"
 #include "services/contacts/handler.h"
-#include "services/contacts/import_chunk.h"
+#include "services/contacts/import_writer.h"
 #include "services/contacts/importer.h"
 #include "services/contacts/mutate.h"
 
 namespace kabar::contacts {
 namespace {
 
-constexpr absl::Duration kChunkTimeout = absl::Seconds(30);
-
-// SHA-256 of what comes in pieces.
-class RunningHash {
- public:
-  RunningHash() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
-    EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
-  }
-  void Add(absl::string_view bytes) {
-    EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
-  }
-  std::string Finish() {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    EVP_DigestFinal_ex(context_.get(), digest, &size);
-    return std::string(digest, digest + size);
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
-};
+constexpr absl::Duration kTimeout = absl::Seconds(30);
+constexpr std::size_t kMaxRequestId = 128;
 
 absl::StatusOr<ImportOptions> OptionsOf(const v1::ImportContactsRequest& first,
                                         absl::TimeZone zone) {
@@ -49,7 +28,12 @@ absl::StatusOr<ImportOptions> OptionsOf(const v1::ImportContactsRequest& first,
   ImportOptions options;
   options.mapping.insert(first.options().mapping().begin(), first.options().mapping().end());
   KABAR_ASSIGN_OR_RETURN(options.delimiter, DelimiterFromProto(first.options().delimiter()));
+  options.sheet = first.options().sheet();
   options.zone = zone;
+  if (first.options().request_id().size() > kMaxRequestId) {
+    return base::InvalidField("options.request_id",
+                              absl::StrCat("has more than ", kMaxRequestId, " bytes"));
+  }
   return options;
 }
 
@@ -58,7 +42,12 @@ std::string OptionsKey(const ImportOptions& options) {
   for (const auto& [header, field] : options.mapping) {
     absl::StrAppend(&key, header.size(), ":", header, field.size(), ":", field);
   }
+  absl::StrAppend(&key, options.sheet.size(), ":", options.sheet);
   return key;
+}
+
+std::string Bytes(const base::Sha256Digest& digest) {
+  return std::string(digest.begin(), digest.end());
 }
 
 }  // namespace
@@ -75,56 +64,76 @@ absl::Status Handler::Import(const rpc::Call& call,
                              v1::ImportContactsResponse* response) {
   v1::ImportContactsRequest message;
   if (!reader->Read(&message)) return base::InvalidField("options", "is required");
-  KABAR_ASSIGN_OR_RETURN(ImportOptions options, OptionsOf(message, zone_));
-  // What the request id stands for: the options and the file, by their hash.
-  RunningHash hash;
-  hash.Add(OptionsKey(options));
+  KABAR_ASSIGN_OR_RETURN(const ImportOptions options, OptionsOf(message, zone_));
   const std::string request_id = message.options().request_id();
+  const std::string key = OptionsKey(options);
+  // A complete one is answered as before, once the file is known to be the same.
   bool known = false;
-  if (!request_id.empty()) {
-    KABAR_RETURN_IF_ERROR(store_.Read(call.outlet, "ImportContacts", absl::Now() + kChunkTimeout,
-                                      [&](Store::Unit& unit) -> absl::Status {
-                                        KABAR_ASSIGN_OR_RETURN(known,
-                                                               unit.KnowsRequest(request_id));
-                                        return absl::OkStatus();
-                                      }));
-  }
+  ImportTurn turn;
+  KABAR_RETURN_IF_ERROR(store_.Write(
+      call.outlet, "BeginImport", absl::Now() + kTimeout, [&](Store::Unit& unit) -> absl::Status {
+        if (!request_id.empty()) {
+          KABAR_ASSIGN_OR_RETURN(known, unit.KnowsRequest(request_id));
+        }
+        if (known) return absl::OkStatus();
+        KABAR_ASSIGN_OR_RETURN(turn, unit.BeginImport(request_id, Bytes(base::Sha256(key))));
+        return absl::OkStatus();
+      }));
+  if (known) return AnswerAgain(call, reader, key, request_id, response);
 
-  Importer importer(
-      std::move(options), [&](absl::Span<ImportRow> rows) -> absl::StatusOr<ChunkCounts> {
-        const ImportChunk chunk = MergeRows(rows);
-        ChunkCounts counts;
-        KABAR_RETURN_IF_ERROR(store_.Write(call.outlet, "ImportChunk", absl::Now() + kChunkTimeout,
-                                           [&](Store::Unit& unit) -> absl::Status {
-                                             KABAR_ASSIGN_OR_RETURN(counts, unit.Import(chunk));
-                                             return absl::OkStatus();
-                                           }));
-        return counts;
-      });
+  const absl::Status status = ImportFile(call, reader, options, request_id, turn, response);
+  if (!status.ok()) NoteStopped(store_, call.outlet, turn, status);
+  return status;
+}
+
+absl::Status Handler::ImportFile(const rpc::Call& call,
+                                 grpc::ServerReader<v1::ImportContactsRequest>* reader,
+                                 const ImportOptions& options, const std::string& request_id,
+                                 const ImportTurn& turn, v1::ImportContactsResponse* response) {
+  // What the request id stands for: the options and the file, by their hash.
+  base::Sha256Stream hash;
+  hash.Add(OptionsKey(options));
+  Importer importer(options, WriteChunksTo(store_, call.outlet, turn), turn.done);
+  v1::ImportContactsRequest message;
   while (reader->Read(&message)) {
     if (!message.has_data()) {
       return base::InvalidField("options", "stand only in the first message of the stream");
     }
     hash.Add(message.data());
-    if (!known) KABAR_RETURN_IF_ERROR(importer.Feed(message.data()));
+    KABAR_RETURN_IF_ERROR(importer.Feed(message.data()));
   }
   // The stream ends in the same way when the caller has gone: then the file is not whole.
   if (call.Cancelled()) {
     return base::Error(absl::StatusCode::kCancelled, "IMPORT_CUT_OFF",
-                       "the connection ended before the file did; import the same file again, rows "
-                       "already taken change nothing");
+                       "the connection ended before the file did; import the same file again (with "
+                       "the same request id it goes on behind the rows that were taken)");
   }
-  if (!known) KABAR_RETURN_IF_ERROR(importer.Finish());
+  KABAR_RETURN_IF_ERROR(importer.Finish());
   v1::ImportContactsRequest whole;
-  whole.set_data(hash.Finish());
+  whole.set_data(Bytes(hash.Digest()));
+  return Mutate(call, "ImportContacts", request_id, whole, response,
+                [&](Store::Unit& unit) -> absl::Status {
+                  ToProto(importer.report(), response);
+                  response->set_import_id(turn.id);
+                  return unit.EndImport(turn, ImportState::kCompleted, "");
+                });
+}
+
+absl::Status Handler::AnswerAgain(const rpc::Call& call,
+                                  grpc::ServerReader<v1::ImportContactsRequest>* reader,
+                                  const std::string& options, const std::string& request_id,
+                                  v1::ImportContactsResponse* response) {
+  base::Sha256Stream hash;
+  hash.Add(options);
+  v1::ImportContactsRequest message;
+  while (reader->Read(&message)) hash.Add(message.data());
+  v1::ImportContactsRequest whole;
+  whole.set_data(Bytes(hash.Digest()));
   return Mutate(call, "ImportContacts", request_id, whole, response,
                 [&](Store::Unit&) -> absl::Status {
-                  if (known) {
-                    return base::Error(absl::StatusCode::kAborted, "REQUEST_ID_EXPIRED",
-                                       "the request id was forgotten at this moment; import again");
-                  }
-                  ToProto(importer.report(), response);
-                  return absl::OkStatus();
+                  return base::Error(
+                      absl::StatusCode::kAborted, "REQUEST_ID_EXPIRED",
+                      "the request id was forgotten at this moment; import again under another");
                 });
 }
 

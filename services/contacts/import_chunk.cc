@@ -12,20 +12,6 @@ void Override(std::optional<T>& old, std::optional<T>& newer) {
   if (newer) old = std::move(newer);
 }
 
-void MergeContact(ContactPatch& old, ContactPatch& newer) {
-  Override(old.name, newer.name);
-  Override(old.address, newer.address);
-  Override(old.city, newer.city);
-  Override(old.province, newer.province);
-  Override(old.service_type, newer.service_type);
-  Override(old.vip, newer.vip);
-  Override(old.preferred_time, newer.preferred_time);
-  Override(old.notes, newer.notes);
-  for (auto& [key, value] : newer.attributes) old.attributes[key] = std::move(value);
-  old.tags.insert(old.tags.end(), newer.tags.begin(), newer.tags.end());
-  old.tags = NormalizeTags(old.tags);
-}
-
 void MergeShipment(ShipmentPatch& old, ShipmentPatch& newer) {
   Override(old.status, newer.status);
   Override(old.location, newer.location);
@@ -42,14 +28,30 @@ void MergeShipment(ShipmentPatch& old, ShipmentPatch& newer) {
 
 }  // namespace
 
+void MergeContact(ContactPatch& old, ContactPatch newer) {
+  Override(old.name, newer.name);
+  Override(old.address, newer.address);
+  Override(old.city, newer.city);
+  Override(old.province, newer.province);
+  Override(old.service_type, newer.service_type);
+  Override(old.vip, newer.vip);
+  Override(old.preferred_time, newer.preferred_time);
+  Override(old.notes, newer.notes);
+  for (auto& [key, value] : newer.attributes) old.attributes[key] = std::move(value);
+  old.tags.insert(old.tags.end(), newer.tags.begin(), newer.tags.end());
+  old.tags = NormalizeTags(old.tags);
+}
+
 ImportChunk MergeRows(absl::Span<ImportRow> rows) {
   std::map<std::string, ContactUpsert> contacts;
   std::map<std::string, ShipmentUpsert> shipments;
-  for (ImportRow& row : rows) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    ImportRow& row = rows[i];
     ContactUpsert& contact = contacts[row.phone];
     contact.phone = row.phone;
+    contact.last_row = i;
     if (!row.bsuid.empty()) contact.bsuid = std::move(row.bsuid);
-    MergeContact(contact.patch, row.contact);
+    MergeContact(contact.patch, std::move(row.contact));
     if (row.tracking_number.empty()) continue;
     ShipmentUpsert& shipment = shipments[row.tracking_number];
     shipment.tracking_number = row.tracking_number;

@@ -5,6 +5,7 @@
 #ifndef KABAR_SERVICES_CONTACTS_IMPORT_CHUNK_H_
 #define KABAR_SERVICES_CONTACTS_IMPORT_CHUNK_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct ContactUpsert {
   std::string phone;
   std::string bsuid;
   ContactPatch patch;
+  std::size_t last_row = 0;  // of the chunk's rows, the last that names the phone
 };
 
 struct ShipmentUpsert {
@@ -34,6 +36,9 @@ struct ImportChunk {
 
 // Later rows win, value by value. Takes the rows' contents.
 ImportChunk MergeRows(absl::Span<ImportRow> rows);
+
+// What `newer` says, else what `old` says; tags of both.
+void MergeContact(ContactPatch& old, ContactPatch newer);
 
 }  // namespace kabar::contacts
 

@@ -1,6 +1,8 @@
 #include "services/contacts/import_row.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -47,6 +49,14 @@ const TextTarget* FindTextTarget(absl::string_view name) {
   return found == kTargets->end() ? nullptr : &found->second;
 }
 
+// What a lookup that found nothing leaves in a cell: no name and no status to write to a customer.
+bool IsFormulaError(absl::string_view cell) {
+  static constexpr absl::string_view kErrors[] = {"#N/A",    "#REF!", "#VALUE!", "#NAME?",
+                                                  "#DIV/0!", "#NUM!", "#NULL!"};
+  return !cell.empty() && cell[0] == '#' &&
+         std::find(std::begin(kErrors), std::end(kErrors), cell) != std::end(kErrors);
+}
+
 // Why a cell is refused; an empty reason: it is not.
 struct Fault {
   std::string reason;
@@ -62,6 +72,10 @@ class RowBuilder {
     if (!not_text.empty()) {
       const bool too_long = base::IsValidUtf8(cell) && cell.find('\0') == absl::string_view::npos;
       return {too_long ? "TOO_LONG" : "NOT_TEXT", not_text};
+    }
+    if (column.kind != Kind::kIgnored && IsFormulaError(cell)) {
+      return {"FORMULA_ERROR",
+              "the cell holds a spreadsheet's error instead of a value; mend its formula"};
     }
     switch (column.kind) {
       case Kind::kIgnored:

@@ -25,9 +25,9 @@ struct ImportRow {
   ShipmentPatch shipment;
 };
 
-// Reasons: BAD_QUOTES, ROW_TOO_LARGE, COLUMN_COUNT, NOT_TEXT, TOO_LONG, REQUIRED, PHONE_<reason of
-// libs/phone>, INVALID_TRACKING_NUMBER, INVALID_AMOUNT, INVALID_YES_NO, INVALID_TIME,
-// TRACKING_NUMBER_MISSING (shipment values without the number they belong to).
+// Reasons: FORMULA_ERROR, BAD_QUOTES, ROW_TOO_LARGE, COLUMN_COUNT, NOT_TEXT, TOO_LONG, REQUIRED,
+// PHONE_<reason of libs/phone>, INVALID_TRACKING_NUMBER, INVALID_AMOUNT, INVALID_YES_NO,
+// INVALID_TIME, TRACKING_NUMBER_MISSING (shipment values without the number they belong to).
 struct RowProblem {
   int64_t row = 0;
   std::string column;  // header as written; empty: the row as a whole

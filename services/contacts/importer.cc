@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "libs/base/status.h"
 
@@ -30,37 +31,92 @@ std::string CsvLine(const std::vector<std::string>& fields, char delimiter) {
   return out;
 }
 
-Importer::Importer(ImportOptions options, WriteChunk write)
-    : options_(std::move(options)),
-      write_(std::move(write)),
-      reader_({.delimiter = options_.delimiter},
-              [this](CsvRecord record) { return OnRecord(record); }) {}
+namespace {
 
-absl::Status Importer::Feed(absl::string_view bytes) { return reader_.Feed(bytes); }
+// As many bytes as tell a workbook from a text file.
+constexpr std::size_t kHead = 4;
+
+absl::Status FileChanged() {
+  return base::Error(absl::StatusCode::kInvalidArgument, "IMPORT_FILE_CHANGED",
+                     "the request id began with another file, or another order of its rows; import "
+                     "this one under a request id of its own");
+}
+
+}  // namespace
+
+Importer::Importer(ImportOptions options, WriteChunk write, ImportSoFar done)
+    : options_(std::move(options)), write_(std::move(write)), before_(std::move(done.progress)) {
+  static_cast<ImportProgress&>(report_) = before_;
+  report_.rows_before = before_.rows;
+  report_.problems = std::move(done.refused.problems);
+  report_.refused_csv = std::move(done.refused.csv);
+  report_.refused_csv_truncated = done.refused.csv_truncated;
+}
+
+absl::Status Importer::Feed(absl::string_view bytes) {
+  if (csv_) return csv_->Feed(bytes);
+  if (xlsx_) return xlsx_->Feed(bytes);
+  head_.append(bytes.data(), bytes.size());
+  return head_.size() < kHead ? absl::OkStatus() : ChooseReader();
+}
+
+absl::Status Importer::ChooseReader() {
+  const auto on_record = [this](CsvRecord record) { return Add(std::move(record)); };
+  std::string head;
+  head.swap(head_);
+  if (absl::StartsWith(head, "\xD0\xCF\x11\xE0")) {
+    return NotXlsx("it is an old .xls, or protected by a password");
+  }
+  if (XlsxReader::IsWorkbook(head)) {
+    return xlsx_.emplace(XlsxOptions{.sheet = options_.sheet}, on_record).Feed(head);
+  }
+  if (!options_.sheet.empty()) {
+    return base::InvalidField("options.sheet", "names a sheet, but the file is no Excel workbook");
+  }
+  if (absl::StartsWith(head, "\xEF\xBB\xBF")) text_.SetUtf8();
+  return csv_.emplace(CsvOptions{.delimiter = options_.delimiter}, on_record).Feed(head);
+}
 
 absl::Status Importer::Finish() {
-  KABAR_RETURN_IF_ERROR(reader_.Finish());
+  if (!csv_ && !xlsx_ && !head_.empty()) KABAR_RETURN_IF_ERROR(ChooseReader());
+  if (csv_) KABAR_RETURN_IF_ERROR(csv_->Finish());
+  if (xlsx_) KABAR_RETURN_IF_ERROR(xlsx_->Finish());
   if (!columns_) {
     return base::Error(absl::StatusCode::kInvalidArgument, "FILE_EMPTY",
                        "the file holds nothing; its first row must name the columns");
   }
+  if (read_ < before_.rows) return FileChanged();
   KABAR_RETURN_IF_ERROR(Flush());
-  return AwaitChunk();
+  KABAR_RETURN_IF_ERROR(AwaitChunk());
+  if (!report_.refused_csv.empty()) report_.refused_csv.insert(0, header_csv_);
+  report_.windows_1252_rows = text_.windows_1252_records();
+  return absl::OkStatus();
 }
 
-absl::Status Importer::OnRecord(const CsvRecord& record) {
+absl::Status Importer::Add(CsvRecord record) {
   if (record.Empty()) return absl::OkStatus();
+  text_.Decode(record);
+  digest_bytes_.clear();
+  for (const std::string& field : record.fields) {
+    absl::StrAppend(&digest_bytes_, field.size(), ":", field);
+  }
+  absl::StrAppend(&digest_bytes_, record.number, "\n");
+  digest_.Add(digest_bytes_);
   if (!columns_) return OnHeader(record);
+  ++read_;
+  if (read_ <= before_.rows) {
+    return read_ < before_.rows || Digest() == before_.digest ? absl::OkStatus() : FileChanged();
+  }
+  if (chunk_read_++ == 0) chunk_.behind = report_.rows;
   ++report_.rows;
   ImportRow row;
   if (std::optional<RowProblem> problem = ReadImportRow(record, *columns_, options_.zone, &row)) {
     Refuse(record, *std::move(problem));
-    return absl::OkStatus();
+  } else {
+    ++report_.accepted;
+    chunk_.rows.push_back(std::move(row));
   }
-  ++report_.accepted;
-  if (chunk_.empty()) chunk_behind_ = report_.rows - 1;
-  chunk_.push_back(std::move(row));
-  return chunk_.size() >= options_.chunk_rows ? Flush() : absl::OkStatus();
+  return static_cast<std::size_t>(chunk_read_) >= options_.chunk_rows ? Flush() : absl::OkStatus();
 }
 
 absl::Status Importer::OnHeader(const CsvRecord& record) {
@@ -70,12 +126,12 @@ absl::Status Importer::OnHeader(const CsvRecord& record) {
                        "not closed, or is far too long");
   }
   KABAR_ASSIGN_OR_RETURN(columns_, ImportColumns::Resolve(record.fields, options_.mapping));
-  report_.delimiter = reader_.delimiter();
+  report_.delimiter = csv_ ? csv_->delimiter() : ',';
   report_.ignored_columns = columns_->Ignored();
   std::vector<std::string> header = record.fields;
   for (const char* added : {"row", "column", "reason"}) header.emplace_back(added);
   header_csv_ = CsvLine(header, report_.delimiter);
-  chunk_.reserve(options_.chunk_rows);
+  chunk_.rows.reserve(options_.chunk_rows);
   return absl::OkStatus();
 }
 
@@ -87,26 +143,37 @@ void Importer::Refuse(const CsvRecord& record, RowProblem problem) {
   // Cells too many stay, behind the columns that have a name.
   fields.insert(fields.begin() + static_cast<std::ptrdiff_t>(width),
                 {absl::StrCat(problem.row), problem.column, problem.reason});
-  if (report_.refused_csv.empty()) report_.refused_csv = header_csv_;
   const std::string line = CsvLine(fields, report_.delimiter);
-  if (report_.refused_csv.size() + line.size() <= options_.max_refused_bytes) {
+  const bool room =
+      header_csv_.size() + report_.refused_csv.size() + line.size() <= options_.max_refused_bytes;
+  if (room && !report_.refused_csv_truncated) {
     report_.refused_csv += line;
+    chunk_.refused.csv += line;
   } else {
     report_.refused_csv_truncated = true;
+    chunk_.refused.csv_truncated = true;
   }
   if (report_.problems.size() < options_.max_problems) {
+    chunk_.refused.problems.push_back(problem);
     report_.problems.push_back(std::move(problem));
   }
 }
 
+std::string Importer::Digest() const {
+  const base::Sha256Digest digest = digest_.Digest();
+  return std::string(digest.begin(), digest.end());
+}
+
 absl::Status Importer::Flush() {
-  if (chunk_.empty()) return absl::OkStatus();
+  if (chunk_read_ == 0) return absl::OkStatus();
   KABAR_RETURN_IF_ERROR(AwaitChunk());
-  writing_.clear();
-  writing_.swap(chunk_);
-  writing_behind_ = chunk_behind_;
-  chunk_.reserve(options_.chunk_rows);
-  written_ = std::async(std::launch::async, [this] { return write_(absl::MakeSpan(writing_)); });
+  writing_ = std::move(chunk_);
+  writing_.until = static_cast<const ImportProgress&>(report_);
+  writing_.until.digest = Digest();
+  chunk_ = FileChunk();
+  chunk_.rows.reserve(options_.chunk_rows);
+  chunk_read_ = 0;
+  written_ = std::async(std::launch::async, [this] { return write_(writing_); });
   return absl::OkStatus();
 }
 
@@ -117,13 +184,14 @@ absl::Status Importer::AwaitChunk() {
     return base::Annotate(
         counts.status(),
         absl::StrCat(
-            "the import stopped behind row ", writing_behind_,
+            "the import stopped behind row ", writing_.behind,
             " of the data; import the same file again, rows already taken change nothing"));
   }
-  report_.counts.contacts_created += counts->contacts_created;
-  report_.counts.contacts_updated += counts->contacts_updated;
-  report_.counts.shipments_created += counts->shipments_created;
-  report_.counts.shipments_updated += counts->shipments_updated;
+  ChunkCounts& all = report_.counts;
+  all.contacts_created += counts->contacts_created;
+  all.contacts_updated += counts->contacts_updated;
+  all.shipments_created += counts->shipments_created;
+  all.shipments_updated += counts->shipments_updated;
   return absl::OkStatus();
 }
 

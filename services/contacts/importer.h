@@ -1,16 +1,21 @@
-// A file from its bytes to the report: reads, checks, hands rows on in chunks and keeps the
-// account. While a chunk is written the next one is read; chunks are written one after the other,
-// in the file's order, since later rows win. Memory: two chunks, one record and the report's
-// bounded parts, whatever the file's size.
+// A file from its bytes to the report: reads (CSV or .xlsx, UTF-8 or Windows-1252, found by
+// itself), checks, hands rows on in chunks and keeps the account. While a chunk is written the next
+// one is read; chunks are written one after the other, in the file's order, since later rows win.
+// Memory: two chunks, one record and the report's bounded parts, whatever the file's size.
 //
-//   Importer importer(options, [&](absl::Span<ImportRow> rows) { return store...; });
-//   for (piece) importer.Feed(piece);
+//   Importer importer(options, [&](FileChunk& chunk) { return store...; });
+//   for (piece) importer.Feed(piece);        // or importer.Add(record) for what is no file
 //   importer.Finish(); importer.report();
+//
+// An import that was cut off goes on behind its last chunk that was written: with `done`, what was
+// taken until then, and the same file, whose rows until there are read, compared by their digest
+// and left out.
 //
 // Thread safety: one thread; `write` is called on another, one call at a time, and never after the
 // importer's end. Blocks: as `write` does. Errors: those of the file as a whole
-// (import_columns.h, csv_reader.h, FILE_EMPTY) and those of `write`; bad rows are no errors but
-// stand in the report, whose figures always add up: rows = accepted + refused.
+// (import_columns.h, csv_reader.h, xlsx_reader.h, FILE_EMPTY, IMPORT_FILE_CHANGED) and those of
+// `write`; bad rows are no errors but stand in the report, whose figures always add up: rows =
+// accepted + refused.
 #ifndef KABAR_SERVICES_CONTACTS_IMPORTER_H_
 #define KABAR_SERVICES_CONTACTS_IMPORTER_H_
 
@@ -27,16 +32,19 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "absl/types/span.h"
+#include "libs/base/sha256.h"
 #include "services/contacts/csv_reader.h"
 #include "services/contacts/import_columns.h"
 #include "services/contacts/import_row.h"
+#include "services/contacts/record_text.h"
+#include "services/contacts/xlsx_reader.h"
 
 namespace kabar::contacts {
 
 struct ImportOptions {
   std::map<std::string, std::string> mapping = {};
   char delimiter = 0;
+  std::string sheet = {};                     // of a workbook; empty: its first one
   absl::TimeZone zone = absl::UTCTimeZone();  // of times without one
   std::size_t chunk_rows = 2000;
   std::size_t max_problems = 1000;
@@ -50,49 +58,85 @@ struct ChunkCounts {
   int64_t shipments_updated = 0;
 };
 
-struct ImportReport {
+// What an import has taken of its file.
+struct ImportProgress {
   int64_t rows = 0;
   int64_t accepted = 0;
   int64_t refused = 0;
-  ChunkCounts counts;
-  std::vector<RowProblem> problems;
-  std::string refused_csv;  // header and refused rows + row, column, reason; "" if none
+  ChunkCounts counts = {};
+  std::string digest = {};  // of the header and these rows; 32 bytes, empty before the first chunk
+};
+
+// What is said of refused rows: the first `max_problems`, the first `max_refused_bytes`.
+struct RefusedRows {
+  std::vector<RowProblem> problems = {};
+  std::string csv = {};  // without header; refused rows + row, column, reason
+  bool csv_truncated = false;
+};
+
+// As many rows of the file, in its order.
+struct FileChunk {
+  std::vector<ImportRow> rows = {};  // the accepted ones
+  RefusedRows refused = {};          // of the others
+  int64_t behind = 0;                // rows of the file before it
+  ImportProgress until = {};         // the file to the chunk's end; `counts` without the chunk's
+};
+
+struct ImportSoFar {
+  ImportProgress progress = {};
+  RefusedRows refused = {};
+};
+
+struct ImportReport : ImportProgress {
+  std::vector<RowProblem> problems = {};
+  std::string refused_csv = {};  // header and refused rows + row, column, reason; "" if none
   bool refused_csv_truncated = false;
   char delimiter = ',';
-  std::vector<std::string> ignored_columns;
+  std::vector<std::string> ignored_columns = {};
+  int64_t windows_1252_rows = 0;  // that were not UTF-8
+  int64_t rows_before = 0;        // taken before the import was cut off and went on
 };
 
 class Importer {
  public:
-  using WriteChunk = std::function<absl::StatusOr<ChunkCounts>(absl::Span<ImportRow> rows)>;
+  using WriteChunk = std::function<absl::StatusOr<ChunkCounts>(FileChunk& chunk)>;
 
-  Importer(ImportOptions options, WriteChunk write);
+  Importer(ImportOptions options, WriteChunk write, ImportSoFar done = {});
   Importer(const Importer&) = delete;
   Importer& operator=(const Importer&) = delete;
 
   absl::Status Feed(absl::string_view bytes);
+  // One record instead of bytes; the first one is the header.
+  absl::Status Add(CsvRecord record);
   absl::Status Finish();
   const ImportReport& report() const { return report_; }
 
  private:
-  absl::Status OnRecord(const CsvRecord& record);
+  absl::Status ChooseReader();
   absl::Status OnHeader(const CsvRecord& record);
   void Refuse(const CsvRecord& record, RowProblem problem);
   absl::Status Flush();
   // Waits for the chunk under way, if there is one, and counts it.
   absl::Status AwaitChunk();
+  std::string Digest() const;
 
   ImportOptions options_;
   WriteChunk write_;
-  CsvReader reader_;
+  std::string head_;  // the file's first bytes, until they tell what it is
+  std::optional<CsvReader> csv_;
+  std::optional<XlsxReader> xlsx_;
+  RecordText text_;
+  base::Sha256Stream digest_;
+  std::string digest_bytes_;
   std::optional<ImportColumns> columns_;
-  std::vector<ImportRow> chunk_;
-  int64_t chunk_behind_ = 0;
+  ImportProgress before_;  // taken before the import was cut off
+  int64_t read_ = 0;       // rows of the file, those of before_ too
+  FileChunk chunk_;
+  int64_t chunk_read_ = 0;
   ImportReport report_;
   std::string header_csv_;
   // The chunk under way; the future last, so that it ends first.
-  std::vector<ImportRow> writing_;
-  int64_t writing_behind_ = 0;  // rows of the file before it
+  FileChunk writing_;
   std::future<absl::StatusOr<ChunkCounts>> written_;
 };
 

@@ -10,6 +10,7 @@
 #include "absl/synchronization/mutex.h"
 #include "libs/testing/status_matchers.h"
 #include "services/contacts/import_chunk.h"
+#include "services/contacts/testing/workbook.h"
 
 namespace kabar::contacts {
 namespace {
@@ -24,10 +25,10 @@ struct Imported {
 Imported Import(const std::string& file, ImportOptions options = {}) {
   Imported out;
   options.zone = absl::FixedTimeZone(7 * 3600);
-  Importer importer(options, [&](absl::Span<ImportRow> rows) -> absl::StatusOr<ChunkCounts> {
-    out.chunks.push_back(rows.size());
-    for (ImportRow& row : rows) out.rows.push_back(std::move(row));
-    return ChunkCounts{.contacts_created = static_cast<int64_t>(rows.size())};
+  Importer importer(options, [&](FileChunk& chunk) -> absl::StatusOr<ChunkCounts> {
+    out.chunks.push_back(chunk.rows.size());
+    for (ImportRow& row : chunk.rows) out.rows.push_back(std::move(row));
+    return ChunkCounts{.contacts_created = static_cast<int64_t>(chunk.rows.size())};
   });
   out.status = importer.Feed(file);
   if (out.status.ok()) out.status = importer.Finish();
@@ -90,7 +91,7 @@ TEST_CASE("Importer: every kind of bad row is reported and the rest goes on", "[
       "K,081234567897,R9,Jl. A, No 5,,,,\n"
       "L,081234567898,R10\n"
       "\"M\" x,081234567899,R11,Transit,,,,\n"
-      "N\xff,081234567800,R12,Transit,,,,\n" +
+      "N\x81,081234567800,R12,Transit,,,,\n" +
       std::string("O\0,081234567801,R13,Transit,,,,\n", 32) + "P" + std::string(300, 'x') +
       ",081234567802,R14,Transit,,,,\n"
       "Q,081234567803,R15,\"Transit\n2\",,,,\n";
@@ -111,6 +112,15 @@ TEST_CASE("Importer: every kind of bad row is reported and the rest goes on", "[
       "11 resi INVALID_TRACKING_NUMBER\n12  TRACKING_NUMBER_MISSING\n13  COLUMN_COUNT\n"
       "14  COLUMN_COUNT\n15  BAD_QUOTES\n16 nama NOT_TEXT\n17 nama NOT_TEXT\n18 nama TOO_LONG\n");
   CHECK(got.rows[1].shipment.status == "Transit\n2");
+}
+
+TEST_CASE("Importer: a formula's error is no value", "[import]") {
+  const Imported got =
+      Import("hp,nama,catatan\n081234567890,#N/A,\n#REF!,Budi,\n081234567891,# 5,x\n");
+  CHECK(got.report.accepted == 1);
+  REQUIRE(got.report.problems.size() == 2);
+  CHECK(got.report.problems[0].reason == "FORMULA_ERROR");
+  CHECK(got.report.problems[1].reason == "FORMULA_ERROR");
 }
 
 TEST_CASE("Importer: refused rows come back as a file that can be imported again", "[import]") {
@@ -153,7 +163,7 @@ TEST_CASE("Importer: a file that cannot be understood is refused whole", "[impor
   CHECK_THAT(Import("nama,resi\nA,R1\n").status, testing::ReasonIs("HEADER_NO_PHONE"));
   CHECK_THAT(Import("Budi,081234567890,Jakarta\n").status, testing::ReasonIs("HEADER_NO_PHONE"));
   CHECK_THAT(Import("no_hp,whatsapp\n1,2\n").status, testing::ReasonIs("HEADER_AMBIGUOUS"));
-  CHECK_THAT(Import("hp,\xff\n").status, testing::ReasonIs("HEADER_NOT_TEXT"));
+  CHECK_THAT(Import("hp,\x81\n").status, testing::ReasonIs("HEADER_NOT_TEXT"));
   CHECK_THAT(Import("hp,\"x\n081234567890,b\n").status, testing::ReasonIs("HEADER_NOT_TEXT"));
   const Imported headerless = Import("Budi,081234567890,Jakarta\n");
   CHECK(std::string(headerless.status.message()).find("0812") == std::string::npos);
@@ -178,7 +188,7 @@ TEST_CASE("Importer: the mapping goes before the table", "[import]") {
 
 TEST_CASE("Importer: an error of the store says how far it came", "[import]") {
   int calls = 0;
-  Importer importer({.chunk_rows = 1}, [&](absl::Span<ImportRow>) -> absl::StatusOr<ChunkCounts> {
+  Importer importer({.chunk_rows = 1}, [&](FileChunk&) -> absl::StatusOr<ChunkCounts> {
     if (++calls == 2) return absl::UnavailableError("no database");
     return ChunkCounts{};
   });
@@ -192,18 +202,17 @@ TEST_CASE("Importer: chunks are written one by one in the file's order, while th
   int writing = 0;
   bool alone = true;
   std::string order;
-  Importer importer({.chunk_rows = 1},
-                    [&](absl::Span<ImportRow> rows) -> absl::StatusOr<ChunkCounts> {
-                      {
-                        absl::MutexLock lock(&mutex);
-                        alone = alone && ++writing == 1;
-                        order += rows[0].tracking_number;
-                      }
-                      std::this_thread::yield();  // a second writer has its chance
-                      absl::MutexLock lock(&mutex);
-                      --writing;
-                      return ChunkCounts{.shipments_created = 1};
-                    });
+  Importer importer({.chunk_rows = 1}, [&](FileChunk& chunk) -> absl::StatusOr<ChunkCounts> {
+    {
+      absl::MutexLock lock(&mutex);
+      alone = alone && ++writing == 1;
+      order += chunk.rows[0].tracking_number;
+    }
+    std::this_thread::yield();  // a second writer has its chance
+    absl::MutexLock lock(&mutex);
+    --writing;
+    return ChunkCounts{.shipments_created = 1};
+  });
   std::string file = "hp,resi\n";
   std::string expected;
   for (int i = 0; i < 50; ++i) {
@@ -219,15 +228,132 @@ TEST_CASE("Importer: chunks are written one by one in the file's order, while th
 
 TEST_CASE("Importer: nothing is written behind a chunk that failed", "[import]") {
   std::string begun;
-  Importer importer({.chunk_rows = 1},
-                    [&](absl::Span<ImportRow> rows) -> absl::StatusOr<ChunkCounts> {
-                      begun += rows[0].tracking_number;
-                      return absl::UnavailableError("no database");
-                    });
+  Importer importer({.chunk_rows = 1}, [&](FileChunk& chunk) -> absl::StatusOr<ChunkCounts> {
+    begun += chunk.rows[0].tracking_number;
+    return absl::UnavailableError("no database");
+  });
   const absl::Status status =
       importer.Feed("hp,resi\n081234567890,R1\n081234567891,R2\n081234567892,R3\n");
   CHECK_THAT(status, testing::StatusIs(absl::StatusCode::kUnavailable, "behind row 0"));
   CHECK(begun == "R1");
+}
+
+// Until the writer fails, and what was kept of it until then.
+ImportSoFar CutOff(const std::string& file, int chunks, ImportOptions options) {
+  ImportSoFar kept;
+  Importer importer(options, [&](FileChunk& chunk) -> absl::StatusOr<ChunkCounts> {
+    if (chunks-- == 0) return absl::UnavailableError("no database");
+    kept.progress = chunk.until;
+    kept.progress.counts.contacts_created += static_cast<int64_t>(chunk.rows.size());
+    for (const RowProblem& problem : chunk.refused.problems) {
+      kept.refused.problems.push_back(problem);
+    }
+    kept.refused.csv += chunk.refused.csv;
+    kept.refused.csv_truncated = kept.refused.csv_truncated || chunk.refused.csv_truncated;
+    return ChunkCounts{.contacts_created = static_cast<int64_t>(chunk.rows.size())};
+  });
+  absl::Status status = importer.Feed(file);
+  if (status.ok()) status = importer.Finish();
+  CHECK_FALSE(status.ok());
+  return kept;
+}
+
+TEST_CASE("Importer: goes on behind the last chunk, with the report of a whole import",
+          "[import]") {
+  std::string file = "hp,nama\n";
+  for (int i = 0; i < 40; ++i) {
+    file += i % 3 == 0 ? "0812,bad\n" : absl::StrCat("0812345678", 10 + i, ",N\n");
+  }
+  const ImportOptions options{.chunk_rows = 7, .max_problems = 5, .max_refused_bytes = 200};
+  const Imported whole = Import(file, options);
+  for (int chunks = 0; chunks < 6; ++chunks) {
+    CAPTURE(chunks);
+    const ImportSoFar kept = CutOff(file, chunks, options);
+    CHECK(kept.progress.rows == 7 * chunks);
+    Imported rest;
+    Importer importer(
+        options,
+        [&](FileChunk& chunk) -> absl::StatusOr<ChunkCounts> {
+          for (ImportRow& row : chunk.rows) rest.rows.push_back(std::move(row));
+          return ChunkCounts{.contacts_created = static_cast<int64_t>(chunk.rows.size())};
+        },
+        kept);
+    REQUIRE_THAT(importer.Feed(file), testing::IsOk());
+    REQUIRE_THAT(importer.Finish(), testing::IsOk());
+    const ImportReport& report = importer.report();
+    CHECK(report.rows == 40);
+    CHECK(report.accepted == whole.report.accepted);
+    CHECK(report.refused == whole.report.refused);
+    CHECK(report.counts.contacts_created == whole.report.counts.contacts_created);
+    CHECK(report.refused_csv == whole.report.refused_csv);
+    CHECK(report.refused_csv_truncated == whole.report.refused_csv_truncated);
+    CHECK(report.problems.size() == whole.report.problems.size());
+    CHECK(report.rows_before == 7 * chunks);
+    // None twice, none lost.
+    CHECK(static_cast<int64_t>(rest.rows.size()) == report.accepted - kept.progress.accepted);
+  }
+}
+
+TEST_CASE("Importer: goes on with the same file only", "[import]") {
+  std::string file = "hp,nama\n";
+  for (int i = 0; i < 40; ++i) absl::StrAppend(&file, "0812345678", 10 + i, ",N\n");
+  const ImportSoFar kept = CutOff(file, 2, {.chunk_rows = 10});
+  const auto go_on = [&](const std::string& other) {
+    int written = 0;
+    Importer importer(
+        {.chunk_rows = 10},
+        [&](FileChunk&) -> absl::StatusOr<ChunkCounts> {
+          ++written;
+          return ChunkCounts{};
+        },
+        kept);
+    absl::Status status = importer.Feed(other);
+    if (status.ok()) status = importer.Finish();
+    CHECK((status.ok() || written == 0));
+    return status;
+  };
+  CHECK_THAT(go_on(file), testing::IsOk());
+  CHECK_THAT(go_on(file + "081234567890,more\n"), testing::IsOk());
+  std::string other = file;
+  other[file.find('N')] = 'M';
+  CHECK_THAT(go_on(other), testing::ReasonIs("IMPORT_FILE_CHANGED"));
+  CHECK_THAT(go_on("nama,hp\n" + file.substr(8)), testing::ReasonIs("IMPORT_FILE_CHANGED"));
+  CHECK_THAT(go_on(file.substr(0, 100)), testing::ReasonIs("IMPORT_FILE_CHANGED"));
+}
+
+TEST_CASE("Importer: Windows-1252 is read and said", "[import]") {
+  const Imported got =
+      Import("hp,nama\n081234567890,Andr\xE9\n0812,\x93x\x94\n081234567891,Budi\n");
+  REQUIRE_THAT(got.status, testing::IsOk());
+  REQUIRE(got.rows.size() == 2);
+  CHECK(got.rows[0].contact.name == "André");
+  CHECK(got.report.windows_1252_rows == 2);
+  CHECK(got.report.refused_csv == "hp,nama,row,column,reason\n0812,“x”,3,hp,PHONE_TOO_SHORT\n");
+  const Imported marked = Import("\xEF\xBB\xBFhp,nama\n081234567890,Andr\xE9\n");
+  CHECK(marked.report.refused == 1);
+  CHECK(marked.report.windows_1252_rows == 0);
+}
+
+TEST_CASE("Importer: a workbook goes the same way as a CSV file", "[import]") {
+  const std::string file = Zipped(
+      WorkbookParts(TextRows({{"Nama", "No. HP", "No Resi", "Waktu Update"},
+                              {"Budi", "0812-3456-7890", "R1"},
+                              {"Siti", "0812", "R2"}}) +
+                    "<row><c t=\"s\"><v>2</v></c><c><v>81234567891</v></c><c><v>12345678901</v></c>"
+                    "<c s=\"2\"><v>46348.354166666664</v></c></row>"));
+  const Imported got = Import(file);
+  REQUIRE_THAT(got.status, testing::IsOk());
+  REQUIRE(got.rows.size() == 2);
+  CHECK(got.rows[0].contact.name == "Budi");
+  CHECK(got.rows[1].phone == "+6281234567891");
+  CHECK(got.rows[1].tracking_number == "12345678901");
+  CHECK(got.rows[1].shipment.updated_at == absl::FromUnixSeconds(1795311000));
+  CHECK(got.report.refused_csv ==
+        "Nama,No. HP,No Resi,Waktu Update,row,column,reason\n"
+        "Siti,0812,R2,,3,No. HP,PHONE_TOO_SHORT\n");
+  CHECK_THAT(Import("hp\n081234567890\n", {.sheet = "Pagi"}).status,
+             testing::HasFieldViolation("options.sheet"));
+  CHECK_THAT(Import("\xD0\xCF\x11\xE0\xA1\xB1").status, testing::ReasonIs("FILE_NOT_XLSX"));
 }
 
 TEST_CASE("MergeRows: one upsert a phone and a tracking number, later rows win", "[import]") {

@@ -16,6 +16,7 @@
 #include "services/contacts/config.h"
 #include "services/contacts/events_handler.h"
 #include "services/contacts/handler.h"
+#include "services/contacts/imports_handler.h"
 #include "services/contacts/migrations.h"
 #include "services/contacts/pg_store.h"
 #include "services/contacts/request_sweep.h"
@@ -66,10 +67,12 @@ int Main(const Config& config) {
   RequestSweep sweep(store, config.audience_retention, base::SystemClock());
   rpc::Guard guard({.service = "contacts"}, **keys);
   Handler handler(store, language, *zone, base::SystemClock(), guard);
+  ImportsHandler imports_handler(store, guard);
   EventsHandler events_handler(reader, guard);
 
   rpc::ServerRunner runner({.address = config.listen, .drain_pause = config.drain_pause}, guard);
   runner.Register(&handler);
+  runner.Register(&imports_handler);
   runner.Register(&events_handler);
   runner.OnStop("inbound messages", [&] { inbound.Stop(); });
   runner.OnStop("request sweep", [&] { sweep.Stop(); });

@@ -30,6 +30,7 @@ class PgStore : public Store {
   absl::Status Read(const std::string& outlet, absl::string_view operation, absl::Time deadline,
                     Work work) override;
   absl::StatusOr<int64_t> ForgetRequests(absl::Time time, int limit, absl::Time deadline) override;
+  absl::StatusOr<int64_t> GiveUpImports(absl::Time time, int limit, absl::Time deadline) override;
   absl::StatusOr<int64_t> ForgetAudiences(absl::Time before, int limit,
                                           absl::Time deadline) override;
 

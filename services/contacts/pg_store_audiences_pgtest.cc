@@ -327,5 +327,24 @@ TEST_CASE("audiences: a temporary one can be deleted, a run's cannot", "[audienc
   CHECK(f.Sql("SELECT count(*) FROM audience_members") == "3");
 }
 
+TEST_CASE("Audience: the parcels of one contact spread over the run, whatever the file's order",
+          "[audiences]") {
+  StoreFixture f;
+  ImportChunk chunk;
+  for (int i = 0; i < 200; ++i) {
+    const std::string phone = absl::StrCat("+628123456", 1000 + i / 4);
+    if (i % 4 == 0) chunk.contacts.push_back({.phone = phone, .bsuid = "", .patch = {}});
+    chunk.shipments.push_back(
+        {.tracking_number = absl::StrCat("R", 1000 + i), .phone = phone, .patch = {}});
+  }
+  f.Must(kA, [&](Store::Unit& u) { return u.Import(chunk); });
+  const SegmentFilter all = f.Filter("");
+  f.Must(kA, [&](Store::Unit& u) { return u.CreateAudience("run", Subject::kShipment, all); });
+  const std::string neighbours = f.Sql(
+      "SELECT count(*) FROM audience_members a JOIN audience_members b ON b.audience = "
+      "a.audience AND b.ordinal = a.ordinal + 1 AND b.contact_id = a.contact_id");
+  CHECK(std::stoi(neighbours) < 40);  // in the file's order 150, by chance 3
+}
+
 }  // namespace
 }  // namespace kabar::contacts

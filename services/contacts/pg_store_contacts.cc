@@ -27,9 +27,13 @@ constexpr pg::Query kOwner{
     "SELECT i.contact_id, c.deleted_at IS NOT NULL FROM contact_identities i "
     "JOIN contacts c ON c.outlet_id = i.outlet_id AND c.id = i.contact_id "
     "WHERE i.outlet_id = $1 AND i.kind = $2 AND i.value = $3"};
+// Holds the contact if it is there already, until the end of the transaction: what is added to one
+// that is being deleted would be nobody's.
 constexpr pg::Query kClaim{
     "contacts.claim_identity",
-    "INSERT INTO contact_identities (outlet_id, kind, value, contact_id) VALUES ($1, $2, $3, $4) "
+    "WITH held AS (SELECT 1 FROM contacts WHERE outlet_id = $1 AND id = $4 FOR KEY SHARE) "
+    "INSERT INTO contact_identities (outlet_id, kind, value, contact_id) "
+    "SELECT $1, $2, $3, $4 FROM (SELECT count(*) FROM held) AS h "
     "ON CONFLICT (outlet_id, kind, value) DO NOTHING"};
 constexpr pg::Query kRelease{"contacts.release_identity",
                              "DELETE FROM contact_identities "

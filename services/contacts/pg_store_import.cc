@@ -1,149 +1,307 @@
-// A chunk of a file: COPY into session tables, then one upsert of contacts and one of shipments.
+// A chunk of a file. One look-up of the people and one of the shipments tells what is new; what is
+// new goes by COPY straight into its table, what is known by COPY into a session table and one
+// UPDATE, which leaves alone what the file says nothing new about.
+#include <algorithm>
+#include <deque>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "libs/base/ids.h"
+#include "libs/base/status.h"
 #include "nlohmann/json.hpp"
 #include "services/contacts/pg_store_unit.h"
 
 namespace kabar::contacts {
 namespace {
 
+// Other imports of the outlet wait for the chunk, so that none of them adds the same people. Only
+// API calls can, a few at a time.
+//
+// Plans: each look-up must go through the index, row by row. While the tables grow the planner has
+// no idea of them: it would rather read a whole table for every chunk, or even for every row. So
+// joins are loops, what is looked up is LATERAL (OFFSET 0 keeps it apart), and no condition on the
+// large table alone invites it to begin there.
+constexpr pg::Query kBegin{
+    "contacts.import_begin",
+    "SELECT pg_advisory_xact_lock(hashtextextended('contacts.import ' || $1, 0)), now(), "
+    "set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"};
+
+// Locked: neither does anybody delete them while their shipments are written, nor do two changes of
+// one contact meet half way. In one order, as others lock.
+constexpr char kKnownContacts[] =
+    "SELECT k.phone, k.contact_id FROM (SELECT p.phone, i.contact_id "
+    "FROM unnest($2::text[]) AS p(phone) CROSS JOIN LATERAL (SELECT i.contact_id "
+    "FROM contact_identities i WHERE i.outlet_id = $1::text AND i.kind = 'phone' "
+    "AND i.value = p.phone OFFSET 0) AS i ORDER BY i.contact_id) AS k "
+    "CROSS JOIN LATERAL (SELECT 1 FROM contacts c WHERE c.outlet_id = $1::text "
+    "AND c.id = k.contact_id FOR NO KEY UPDATE) AS c";
+constexpr char kKnownShipments[] =
+    "SELECT p.number, s.contact_id FROM unnest($2::text[]) AS p(number) "
+    "CROSS JOIN LATERAL (SELECT s.contact_id FROM shipments s WHERE s.outlet_id = $1::text "
+    "AND s.tracking_number = p.number OFFSET 0) AS s";
+// Of contacts that this transaction has not locked: they could go with their contact.
+constexpr char kLockShipments[] =
+    "SELECT p.number FROM unnest($2::text[]) AS p(number) "
+    "CROSS JOIN LATERAL (SELECT 1 FROM shipments s WHERE s.outlet_id = $1::text "
+    "AND s.tracking_number = p.number FOR NO KEY UPDATE) AS s";
+
 // Kept by the session and emptied by every commit: no new catalogue rows for every chunk.
 constexpr char kTables[] =
-    "CREATE TEMP TABLE IF NOT EXISTS import_contacts ("
-    "new_id text, phone text, bsuid text, name text, address text, city text, province text, "
-    "service_type text, vip boolean, preferred_time text, notes text, attributes jsonb, "
-    "tags text[]) ON COMMIT DELETE ROWS; "
-    "CREATE TEMP TABLE IF NOT EXISTS import_shipments ("
-    "new_id text, tracking_number text, phone text, status text, location text, estimate text, "
+    "CREATE TEMP TABLE IF NOT EXISTS import_contacts (outlet_id text, id text, phone text, "
+    "name text, address text, city text, province text, service_type text, vip boolean, "
+    "preferred_time text, notes text, attributes jsonb, tags text[]) ON COMMIT DELETE ROWS; "
+    "CREATE TEMP TABLE IF NOT EXISTS import_shipments (outlet_id text, id text, "
+    "tracking_number text, contact_id text, status text, location text, estimate text, "
     "driver_name text, driver_phone text, destination_address text, cod_amount bigint, "
     "cod_paid boolean, delay_reason text, new_estimate text, updated_at timestamptz) "
     "ON COMMIT DELETE ROWS";
 
-// First the identities, in one order for all imports: whoever comes second waits here and then
-// finds the contact of the first.
-constexpr char kClaimPhones[] =
-    "INSERT INTO contact_identities (outlet_id, kind, value, contact_id) "
-    "SELECT $1::text, 'phone', t.phone, t.new_id FROM import_contacts t ORDER BY t.phone "
-    "ON CONFLICT (outlet_id, kind, value) DO NOTHING";
+// NULL: the file says nothing. Consents are not among the columns, and never may be.
+constexpr absl::string_view kContactColumns[] = {
+    "name", "address", "city", "province", "service_type", "vip", "preferred_time", "notes"};
+constexpr absl::string_view kShipmentColumns[] = {
+    "status",     "location", "estimate",     "driver_name", "driver_phone", "destination_address",
+    "cod_amount", "cod_paid", "delay_reason", "new_estimate"};
 
-// NULL: the file says nothing. Consents are not among the columns, and never may be. Two phones of
-// one contact in one chunk: the later phone wins.
-constexpr char kUpsertContacts[] =
-    "WITH written AS (INSERT INTO contacts AS c (outlet_id, id, phone, name, address, city, "
-    "province, service_type, vip, preferred_time, notes, attributes, tags) "
-    "SELECT DISTINCT ON (i.contact_id) $1::text, i.contact_id, t.phone, t.name, t.address, "
-    "t.city, t.province, t.service_type, t.vip, t.preferred_time, t.notes, t.attributes, t.tags "
-    "FROM import_contacts t JOIN contact_identities i ON i.outlet_id = $1::text "
-    "AND i.kind = 'phone' AND i.value = t.phone ORDER BY i.contact_id, t.phone DESC "
-    "ON CONFLICT (outlet_id, id) DO UPDATE SET "
-    "phone = CASE WHEN c.phone = '' THEN excluded.phone ELSE c.phone END, "
-    "name = coalesce(excluded.name, c.name), address = coalesce(excluded.address, c.address), "
-    "city = coalesce(excluded.city, c.city), province = coalesce(excluded.province, c.province), "
-    "service_type = coalesce(excluded.service_type, c.service_type), "
-    "vip = coalesce(excluded.vip, c.vip), "
-    "preferred_time = coalesce(excluded.preferred_time, c.preferred_time), "
-    "notes = coalesce(excluded.notes, c.notes), "
-    "attributes = c.attributes || excluded.attributes, "
-    "tags = c.tags || ARRAY(SELECT e FROM unnest(excluded.tags) AS e WHERE NOT EXISTS "
-    "(SELECT 1 FROM unnest(c.tags) AS k WHERE lower(k) = lower(e))), "
-    "deleted_at = NULL, updated_at = now() "
-    "RETURNING (xmax = 0) AS created) "
-    "SELECT count(*) FILTER (WHERE created), count(*) FILTER (WHERE NOT created) FROM written";
+// What the file says, or else what is known: `name = coalesce(t.name, c.name), ...`.
+std::string Assignments(absl::Span<const absl::string_view> columns, absl::string_view table) {
+  return absl::StrJoin(columns, ", ", [&](std::string* out, absl::string_view column) {
+    absl::StrAppend(out, column, " = coalesce(t.", column, ", ", table, ".", column, ")");
+  });
+}
+
+// Whether it differs from what is known.
+std::string News(absl::Span<const absl::string_view> columns, absl::string_view table) {
+  return absl::StrJoin(columns, " OR ", [&](std::string* out, absl::string_view column) {
+    absl::StrAppend(out, "coalesce(t.", column, " <> ", table, ".", column, ", t.", column,
+                    " IS NOT NULL)");
+  });
+}
+
+const std::string& UpdateContacts() {
+  static const auto* const kSql = new std::string(absl::StrCat(
+      "UPDATE contacts c SET phone = CASE WHEN c.phone = '' THEN t.phone ELSE c.phone END, ",
+      Assignments(kContactColumns, "c"),
+      ", attributes = c.attributes || t.attributes, "
+      "tags = c.tags || ARRAY(SELECT e FROM unnest(t.tags) AS e WHERE NOT EXISTS "
+      "(SELECT 1 FROM unnest(c.tags) AS k WHERE lower(k) = lower(e))), "
+      "deleted_at = NULL, updated_at = now() FROM import_contacts t "
+      "WHERE c.outlet_id = t.outlet_id AND c.id = t.id AND (c.deleted_at IS NOT NULL OR c.phone = "
+      "'' "
+      "OR ",
+      News(kContactColumns, "c"), " OR NOT c.attributes @> t.attributes OR NOT c.tags @> t.tags)"));
+  return *kSql;
+}
+
+const std::string& UpdateShipments() {
+  static const auto* const kSql = new std::string(absl::StrCat(
+      "UPDATE shipments s SET contact_id = t.contact_id, ", Assignments(kShipmentColumns, "s"),
+      ", updated_at = t.updated_at FROM import_shipments t WHERE s.outlet_id = t.outlet_id "
+      "AND s.tracking_number = t.tracking_number AND (s.contact_id <> t.contact_id "
+      "OR s.updated_at <> t.updated_at OR ",
+      News(kShipmentColumns, "s"), ")"));
+  return *kSql;
+}
 
 constexpr char kClaimBsuids[] =
     "INSERT INTO contact_identities (outlet_id, kind, value, contact_id) "
-    "SELECT DISTINCT ON (t.bsuid) $1::text, 'bsuid', t.bsuid, i.contact_id FROM import_contacts t "
-    "JOIN contact_identities i ON i.outlet_id = $1::text AND i.kind = 'phone' "
-    "AND i.value = t.phone WHERE t.bsuid <> '' ORDER BY t.bsuid "
-    "ON CONFLICT (outlet_id, kind, value) DO NOTHING";
+    "SELECT DISTINCT ON (t.bsuid) $1::text, 'bsuid', t.bsuid, t.contact_id "
+    "FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS t(bsuid, contact_id, n) "
+    "ORDER BY t.bsuid, t.n ON CONFLICT (outlet_id, kind, value) DO NOTHING";
 constexpr char kSetBsuids[] =
-    "UPDATE contacts c SET bsuid = i.value FROM import_contacts t "
-    "JOIN contact_identities i ON i.outlet_id = $1::text AND i.kind = 'bsuid' "
-    "AND i.value = t.bsuid "
-    "WHERE t.bsuid <> '' AND c.outlet_id = $1::text AND c.id = i.contact_id AND c.bsuid = ''";
+    "UPDATE contacts c SET bsuid = t.bsuid FROM unnest($2::text[]) AS t(bsuid) "
+    "CROSS JOIN LATERAL (SELECT i.outlet_id, i.contact_id FROM contact_identities i "
+    "WHERE i.outlet_id = $1::text AND i.kind = 'bsuid' AND i.value = t.bsuid OFFSET 0) AS i "
+    "WHERE c.outlet_id = i.outlet_id AND c.id = i.contact_id AND c.bsuid = ''";
 
-constexpr char kUpsertShipments[] =
-    "WITH written AS (INSERT INTO shipments AS s (outlet_id, id, tracking_number, contact_id, "
-    "status, location, estimate, driver_name, driver_phone, destination_address, cod_amount, "
-    "cod_paid, delay_reason, new_estimate, updated_at) "
-    "SELECT $1::text, t.new_id, t.tracking_number, i.contact_id, t.status, t.location, "
-    "t.estimate, t.driver_name, t.driver_phone, t.destination_address, t.cod_amount, t.cod_paid, "
-    "t.delay_reason, t.new_estimate, coalesce(t.updated_at, now()) FROM import_shipments t "
-    "JOIN contact_identities i ON i.outlet_id = $1::text AND i.kind = 'phone' "
-    "AND i.value = t.phone ORDER BY t.tracking_number "
-    "ON CONFLICT (outlet_id, tracking_number) DO UPDATE SET contact_id = excluded.contact_id, "
-    "status = coalesce(excluded.status, s.status), "
-    "location = coalesce(excluded.location, s.location), "
-    "estimate = coalesce(excluded.estimate, s.estimate), "
-    "driver_name = coalesce(excluded.driver_name, s.driver_name), "
-    "driver_phone = coalesce(excluded.driver_phone, s.driver_phone), "
-    "destination_address = coalesce(excluded.destination_address, s.destination_address), "
-    "cod_amount = coalesce(excluded.cod_amount, s.cod_amount), "
-    "cod_paid = coalesce(excluded.cod_paid, s.cod_paid), "
-    "delay_reason = coalesce(excluded.delay_reason, s.delay_reason), "
-    "new_estimate = coalesce(excluded.new_estimate, s.new_estimate), "
-    "updated_at = excluded.updated_at "
-    "RETURNING (xmax = 0) AS created) "
-    "SELECT count(*) FILTER (WHERE created), count(*) FILTER (WHERE NOT created) FROM written";
+// API calls that add the same people or shipments between a chunk's look-up and its COPY: each
+// time round the look-up finds theirs.
+constexpr int kRounds = 10;
+constexpr absl::string_view kUniqueViolation = "23505";
+
+struct Person {
+  std::string id;
+  const ContactUpsert* said = nullptr;
+};
+struct Parcel {
+  std::string contact_id;
+  const ShipmentUpsert* said = nullptr;
+};
+
+// Of a chunk: what is in the store already, and what is not. Points into the chunk.
+struct Sorted {
+  absl::flat_hash_map<absl::string_view, std::string> contact_ids;  // by phone
+  std::vector<Person> new_people;
+  std::vector<Person> known_people;
+  std::vector<Parcel> new_parcels;
+  std::vector<Parcel> known_parcels;
+  std::deque<ContactUpsert> merged;  // of contacts that the chunk names by several phones
+};
 
 std::string AttributesJson(const std::map<std::string, std::string>& attributes) {
   if (attributes.empty()) return "{}";
   return nlohmann::json(attributes).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-void CopyContacts(pg::Transaction& tx, absl::Span<const ContactUpsert> contacts) {
-  tx.CopyIn("contacts.copy_contacts", "import_contacts",
-            {"new_id", "phone", "bsuid", "name", "address", "city", "province", "service_type",
+void CopyContacts(pg::Transaction& tx, absl::string_view table, const std::string& outlet,
+                  const std::vector<Person>& people) {
+  if (people.empty()) return;
+  tx.CopyIn("contacts.copy_contacts", table,
+            {"outlet_id", "id", "phone", "name", "address", "city", "province", "service_type",
              "vip", "preferred_time", "notes", "attributes", "tags"},
             [&](pg::Transaction::RowSink row) {
-              for (const ContactUpsert& contact : contacts) {
-                const ContactPatch& p = contact.patch;
-                row({base::NewId("con"), contact.phone, contact.bsuid, p.name, p.address, p.city,
-                     p.province, p.service_type, p.vip, p.preferred_time, p.notes,
-                     AttributesJson(p.attributes), pg::TextArray(p.tags)});
+              for (const Person& person : people) {
+                const ContactPatch& p = person.said->patch;
+                row({outlet, person.id, person.said->phone, p.name, p.address, p.city, p.province,
+                     p.service_type, p.vip, p.preferred_time, p.notes, AttributesJson(p.attributes),
+                     pg::TextArray(p.tags)});
               }
             });
 }
 
-void CopyShipments(pg::Transaction& tx, absl::Span<const ShipmentUpsert> shipments) {
-  tx.CopyIn("contacts.copy_shipments", "import_shipments",
-            {"new_id", "tracking_number", "phone", "status", "location", "estimate", "driver_name",
-             "driver_phone", "destination_address", "cod_amount", "cod_paid", "delay_reason",
-             "new_estimate", "updated_at"},
-            [&](pg::Transaction::RowSink row) {
-              for (const ShipmentUpsert& shipment : shipments) {
-                const ShipmentPatch& p = shipment.patch;
-                row({base::NewId("shp"), shipment.tracking_number, shipment.phone, p.status,
-                     p.location, p.estimate, p.driver_name, p.driver_phone, p.destination_address,
-                     p.cod_amount, p.cod_paid, p.delay_reason, p.new_estimate, p.updated_at});
+void CopyPhones(pg::Transaction& tx, const std::string& outlet, const std::vector<Person>& people) {
+  if (people.empty()) return;
+  tx.CopyIn("contacts.copy_phones", "contact_identities",
+            {"outlet_id", "kind", "value", "contact_id"}, [&](pg::Transaction::RowSink row) {
+              for (const Person& person : people) {
+                row({outlet, "phone", person.said->phone, person.id});
               }
             });
+}
+
+void CopyShipments(pg::Transaction& tx, absl::string_view table, const std::string& outlet,
+                   absl::Time now, const std::vector<Parcel>& parcels) {
+  if (parcels.empty()) return;
+  tx.CopyIn("contacts.copy_shipments", table,
+            {"outlet_id", "id", "tracking_number", "contact_id", "status", "location", "estimate",
+             "driver_name", "driver_phone", "destination_address", "cod_amount", "cod_paid",
+             "delay_reason", "new_estimate", "updated_at"},
+            [&](pg::Transaction::RowSink row) {
+              for (const Parcel& parcel : parcels) {
+                const ShipmentPatch& p = parcel.said->patch;
+                row({outlet, base::NewOrderedId("shp"), parcel.said->tracking_number,
+                     parcel.contact_id, p.status, p.location, p.estimate, p.driver_name,
+                     p.driver_phone, p.destination_address, p.cod_amount, p.cod_paid,
+                     p.delay_reason, p.new_estimate, p.updated_at.value_or(now)});
+              }
+            });
+}
+
+// Value by value as in the file: what its later row says wins, whatever phone it names him by.
+void SortPeople(pg::Transaction& tx, const std::string& outlet, const ImportChunk& chunk,
+                Sorted& out) {
+  pg::ArrayBuilder phones;
+  for (const ContactUpsert& contact : chunk.contacts) phones.Add(contact.phone);
+  absl::flat_hash_map<std::string, std::string> known;
+  for (const pqxx::row& row : tx.ExecDynamic("contacts.import_known_contacts", kKnownContacts,
+                                             {outlet, std::move(phones).Finish()})) {
+    known.emplace(pg::TextField(row[0]), pg::TextField(row[1]));
+  }
+  absl::flat_hash_map<std::string, std::size_t> places;  // in known_people, by contact
+  for (const ContactUpsert& contact : chunk.contacts) {
+    const auto found = known.find(contact.phone);
+    std::string& id = out.contact_ids[contact.phone];
+    if (found == known.end()) {
+      id = base::NewOrderedId("con");
+      out.new_people.push_back({id, &contact});
+      continue;
+    }
+    id = found->second;
+    const auto [place, first] = places.emplace(id, out.known_people.size());
+    if (first) {
+      out.known_people.push_back({id, &contact});
+      continue;
+    }
+    Person& person = out.known_people[place->second];
+    const ContactUpsert& before = *person.said;
+    const bool later = contact.last_row > before.last_row;
+    ContactUpsert& both = out.merged.emplace_back(later ? before : contact);
+    MergeContact(both.patch, later ? contact.patch : before.patch);
+    both.last_row = std::max(contact.last_row, before.last_row);
+    person.said = &both;
+  }
+}
+
+void SortParcels(pg::Transaction& tx, const std::string& outlet, const ImportChunk& chunk,
+                 Sorted& out) {
+  if (chunk.shipments.empty()) return;
+  pg::ArrayBuilder numbers;
+  for (const ShipmentUpsert& shipment : chunk.shipments) numbers.Add(shipment.tracking_number);
+  absl::flat_hash_map<std::string, std::string> known;  // their contacts
+  for (const pqxx::row& row : tx.ExecDynamic("contacts.import_known_shipments", kKnownShipments,
+                                             {outlet, std::move(numbers).Finish()})) {
+    known.emplace(pg::TextField(row[0]), pg::TextField(row[1]));
+  }
+  pg::ArrayBuilder moved;
+  bool any_moved = false;
+  for (const ShipmentUpsert& shipment : chunk.shipments) {
+    const auto found = known.find(shipment.tracking_number);
+    if (found == known.end() || found->second == out.contact_ids.at(shipment.phone)) continue;
+    moved.Add(shipment.tracking_number);
+    any_moved = true;
+    known.erase(found);
+  }
+  if (any_moved) {
+    for (const pqxx::row& row : tx.ExecDynamic("contacts.import_lock_shipments", kLockShipments,
+                                               {outlet, std::move(moved).Finish()})) {
+      known.emplace(pg::TextField(row[0]), "");
+    }
+  }
+  for (const ShipmentUpsert& shipment : chunk.shipments) {
+    auto& there = known.contains(shipment.tracking_number) ? out.known_parcels : out.new_parcels;
+    there.push_back({out.contact_ids.at(shipment.phone), &shipment});
+  }
+}
+
+void ClaimBsuids(pg::Transaction& tx, const std::string& outlet, const ImportChunk& chunk,
+                 const Sorted& sorted) {
+  pg::ArrayBuilder bsuids;
+  pg::ArrayBuilder contacts;
+  bool any = false;
+  for (const ContactUpsert& contact : chunk.contacts) {
+    if (contact.bsuid.empty()) continue;
+    bsuids.Add(contact.bsuid);
+    contacts.Add(sorted.contact_ids.at(contact.phone));
+    any = true;
+  }
+  if (!any) return;
+  const std::string values = std::move(bsuids).Finish();
+  tx.ExecDynamic("contacts.import_bsuids", kClaimBsuids,
+                 {outlet, values, std::move(contacts).Finish()});
+  tx.ExecDynamic("contacts.import_set_bsuids", kSetBsuids, {outlet, values});
 }
 
 }  // namespace
 
 absl::StatusOr<ChunkCounts> PgUnit::Import(const ImportChunk& chunk) {
-  ChunkCounts counts;
-  tx_.ExecScript("contacts.import_tables", kTables);
-  CopyContacts(tx_, chunk.contacts);
-  // Planned each time: what was planned for a small table is wrong for a large one.
-  tx_.ExecDynamic("contacts.import_phones", kClaimPhones, {outlet_});
-  const pqxx::result contacts =
-      tx_.ExecDynamic("contacts.import_contacts", kUpsertContacts, {outlet_});
-  counts.contacts_created = contacts[0][0].as<int64_t>();
-  counts.contacts_updated = contacts[0][1].as<int64_t>();
-  bool bsuids = false;
-  for (const ContactUpsert& contact : chunk.contacts) bsuids = bsuids || !contact.bsuid.empty();
-  if (bsuids) {
-    tx_.ExecDynamic("contacts.import_bsuids", kClaimBsuids, {outlet_});
-    tx_.ExecDynamic("contacts.import_set_bsuids", kSetBsuids, {outlet_});
+  const absl::Time now = pg::TimeField(tx_.ExecOne(kBegin, outlet_)[1]);
+  Sorted sorted;
+  for (int round = 1;; ++round) {
+    sorted = Sorted();
+    SortPeople(tx_, outlet_, chunk, sorted);
+    SortParcels(tx_, outlet_, chunk, sorted);
+    const absl::Status added = tx_.Savepoint([&]() -> absl::Status {
+      CopyPhones(tx_, outlet_, sorted.new_people);
+      CopyContacts(tx_, "contacts", outlet_, sorted.new_people);
+      CopyShipments(tx_, "shipments", outlet_, now, sorted.new_parcels);
+      return absl::OkStatus();
+    });
+    if (added.ok()) break;
+    if (pg::SqlState(added) != kUniqueViolation || round == kRounds) return added;
   }
-  if (chunk.shipments.empty()) return counts;
-  CopyShipments(tx_, chunk.shipments);
-  const pqxx::result shipments =
-      tx_.ExecDynamic("contacts.import_shipments", kUpsertShipments, {outlet_});
-  counts.shipments_created = shipments[0][0].as<int64_t>();
-  counts.shipments_updated = shipments[0][1].as<int64_t>();
-  return counts;
+  if (!sorted.known_people.empty() || !sorted.known_parcels.empty()) {
+    tx_.ExecScript("contacts.import_tables", kTables);
+    CopyContacts(tx_, "import_contacts", outlet_, sorted.known_people);
+    tx_.ExecDynamic("contacts.import_update_contacts", UpdateContacts(), {});
+    CopyShipments(tx_, "import_shipments", outlet_, now, sorted.known_parcels);
+    tx_.ExecDynamic("contacts.import_update_shipments", UpdateShipments(), {});
+  }
+  ClaimBsuids(tx_, outlet_, chunk, sorted);
+  return ChunkCounts{.contacts_created = static_cast<int64_t>(sorted.new_people.size()),
+                     .contacts_updated = static_cast<int64_t>(sorted.known_people.size()),
+                     .shipments_created = static_cast<int64_t>(sorted.new_parcels.size()),
+                     .shipments_updated = static_cast<int64_t>(sorted.known_parcels.size())};
 }
 
 }  // namespace kabar::contacts

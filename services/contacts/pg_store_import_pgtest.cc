@@ -1,4 +1,5 @@
 // Importing through the real store: a morning file with everything wrong that can be.
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <string>
 #include <thread>
@@ -11,11 +12,12 @@ namespace {
 
 using testing::IsOk;
 
-ImportReport ImportFile(StoreFixture& f, const std::string& outlet, const std::string& file,
-                        std::size_t chunk_rows = 2000) {
+// Without assertions: also for other threads.
+absl::StatusOr<ImportReport> TryImport(StoreFixture& f, const std::string& outlet,
+                                       const std::string& file, std::size_t chunk_rows) {
   Importer importer({.zone = absl::FixedTimeZone(7 * 3600), .chunk_rows = chunk_rows},
-                    [&](absl::Span<ImportRow> rows) -> absl::StatusOr<ChunkCounts> {
-                      const ImportChunk chunk = MergeRows(rows);
+                    [&](FileChunk& part) -> absl::StatusOr<ChunkCounts> {
+                      const ImportChunk chunk = MergeRows(absl::MakeSpan(part.rows));
                       ChunkCounts counts;
                       KABAR_RETURN_IF_ERROR(f.store.Write(
                           outlet, "Import", Soon(), [&](Store::Unit& u) -> absl::Status {
@@ -24,12 +26,18 @@ ImportReport ImportFile(StoreFixture& f, const std::string& outlet, const std::s
                           }));
                       return counts;
                     });
-  absl::Status status = importer.Feed(file);
-  if (status.ok()) status = importer.Finish();
-  INFO(status);
-  REQUIRE(status.ok());
-  CHECK(importer.report().rows == importer.report().accepted + importer.report().refused);
+  KABAR_RETURN_IF_ERROR(importer.Feed(file));
+  KABAR_RETURN_IF_ERROR(importer.Finish());
   return importer.report();
+}
+
+ImportReport ImportFile(StoreFixture& f, const std::string& outlet, const std::string& file,
+                        std::size_t chunk_rows = 2000) {
+  absl::StatusOr<ImportReport> report = TryImport(f, outlet, file, chunk_rows);
+  INFO(report.status());
+  REQUIRE(report.ok());
+  CHECK(report->rows == report->accepted + report->refused);
+  return *std::move(report);
 }
 
 TEST_CASE("Import: a nasty morning file", "[import]") {
@@ -133,10 +141,131 @@ TEST_CASE("Import: bsuids, and two phones of one contact in a chunk", "[import]"
     return u.FindOrInsertContact({.id = "", .phone = "+6281234567892", .bsuid = "ID.1"});
   });
   const ImportReport report =
-      ImportFile(f, kA, "nama,hp\nBudi 1,081234567890\nBudi 2,081234567892\n");
+      ImportFile(f, kA, "nama,hp,kota\nBudi 1,081234567892,Solo\nBudi 2,081234567890,\n");
   CHECK(report.counts.contacts_created == 0);
   CHECK(report.counts.contacts_updated == 1);
   CHECK(f.Get(kA, budi.id).phone == "+6281234567890");
+  CHECK(f.Get(kA, budi.id).name == "Budi 2");  // the later row
+  CHECK(f.Get(kA, budi.id).city == "Solo");    // what only the earlier one says
+}
+
+TEST_CASE("Import: writes only what the file says anew", "[import]") {
+  StoreFixture f;
+  const std::string file =
+      "nama,hp,kota,tags,attributes.a,resi,status,waktu update\n"
+      "Budi,081234567890,Solo,x,1,R1,In Transit,22/11/2026 08:00\n"
+      "Siti,081234567891,,,,R2,In Transit,22/11/2026 08:00\n";
+  ImportFile(f, kA, file);
+  const auto versions = [&](const char* table) {
+    return f.Sql(absl::StrCat("SELECT string_agg(ctid::text, ' ' ORDER BY id) FROM ", table));
+  };
+  const std::string contacts = versions("contacts");
+  const std::string shipments = versions("shipments");
+  const ImportReport again = ImportFile(f, kA, file);
+  CHECK(again.counts.contacts_updated == 2);
+  CHECK(again.counts.shipments_updated == 2);
+  CHECK(versions("contacts") == contacts);
+  CHECK(versions("shipments") == shipments);
+  // Each value alone is news.
+  for (const char* news : {"nama,hp\nBudi S,081234567890\n", "kota,hp\nBogor,081234567890\n",
+                           "tags,hp\ny,081234567890\n", "attributes.a,hp\n2,081234567890\n",
+                           "vip,hp\ntidak,081234567890\n"}) {
+    INFO(news);
+    const std::string before = versions("contacts");
+    ImportFile(f, kA, news);
+    CHECK(versions("contacts") != before);
+  }
+  // A file without times says that its shipments stand so now: their age begins anew.
+  f.Sql("UPDATE shipments SET updated_at = '2026-01-01'");
+  ImportFile(f, kA, "hp,resi,status\n081234567890,R1,In Transit\n");
+  CHECK(f.Sql("SELECT count(*) FROM shipments WHERE updated_at > '2026-01-02'") == "1");
+}
+
+TEST_CASE("Import: a shipment goes over to another contact, and stays when the first one goes",
+          "[import]") {
+  StoreFixture f;
+  ImportFile(f, kA, "nama,hp,resi\nBudi,081234567890,R1\n");
+  const std::string budi = f.Find(kA, "+6281234567890").id;
+  const ImportReport report = ImportFile(f, kA, "nama,hp,resi\nSiti,081234567891,R1\n");
+  CHECK(report.counts.shipments_updated == 1);
+  REQUIRE_THAT(f.Do(kA, [&](Store::Unit& u) { return u.DeleteContact(budi); }), IsOk());
+  const Shipment r1 = f.Must(kA, [](Store::Unit& u) { return u.FindShipment("R1"); });
+  CHECK(r1.contact_id == f.Find(kA, "+6281234567891").id);
+}
+
+constexpr char kOrphans[] =
+    "SELECT (SELECT count(*) FROM shipments s WHERE NOT EXISTS (SELECT 1 FROM contacts c WHERE "
+    "c.outlet_id = s.outlet_id AND c.id = s.contact_id)) + (SELECT count(*) FROM "
+    "contact_identities i WHERE NOT EXISTS (SELECT 1 FROM contacts c WHERE c.outlet_id = "
+    "i.outlet_id AND c.id = i.contact_id))";
+
+TEST_CASE("Import: what belongs to a contact goes with him, and nothing else", "[import]") {
+  StoreFixture f;
+  ImportFile(f, kA, "hp,bsuid,resi\n081234567890,ID.1,R1\n081234567890,,R2\n081234567891,,R3\n");
+  ImportFile(f, kB, "hp,resi\n081234567890,R1\n");
+  const std::string id = f.Find(kA, "+6281234567890").id;
+  REQUIRE_THAT(f.Do(kA, [&](Store::Unit& u) { return u.DeleteContact(id); }), IsOk());
+  CHECK(f.Sql(kOrphans) == "0");
+  CHECK(f.Sql("SELECT string_agg(outlet_id || ' ' || tracking_number, ', ' ORDER BY 1) "
+              "FROM shipments") == "toko-a R3, toko-b R1");
+  CHECK(f.Sql("SELECT count(*) FROM contact_identities") == "2");
+}
+
+// Deletions, API calls and two imports of the same people and shipments, all at once.
+TEST_CASE("Import: beside API calls nothing is lost, beside deletions nothing is orphaned",
+          "[import]") {
+  const bool deletions = GENERATE(false, true);
+  StoreFixture f;
+  constexpr int kPeople = 60;
+  const auto phone = [](int i) { return absl::StrCat("+628123456", 1000 + i); };
+  std::string file = "nama,hp,resi\n";
+  for (int i = 0; i < kPeople; ++i) {
+    absl::StrAppend(&file, "N,", phone(i), ",R", i, "\nM,", phone(kPeople - i), ",Q", i, "\n");
+  }
+  std::atomic<bool> over = false;
+  std::atomic<int> deleted = 0;
+  std::vector<std::jthread> others;
+  for (int part = 0; part < 2; ++part) {
+    others.emplace_back([&, part] {
+      for (int i = part; !over; i = (i + 2) % kPeople) {
+        (void)f.Do(kA, [&](Store::Unit& u) -> absl::Status {
+          Contact wanted;
+          wanted.phone = phone(i);
+          wanted.bsuid = absl::StrCat("ID.", i * 13 % kPeople);  // mostly somebody else's by now
+          KABAR_ASSIGN_OR_RETURN(const Contact contact, u.FindOrInsertContact(wanted));
+          Shipment shipment;
+          shipment.tracking_number = absl::StrCat("R", (i * 7) % kPeople);
+          shipment.contact_id = contact.id;
+          return u.UpsertShipment(shipment).status();
+        });
+        if (!deletions) {
+          ++deleted;
+          continue;
+        }
+        const absl::Status gone = f.Do(kA, [&](Store::Unit& u) -> absl::Status {
+          KABAR_ASSIGN_OR_RETURN(const Contact contact, u.FindContact(phone(i * 11 % kPeople), ""));
+          return contact.id.empty() ? absl::OkStatus() : u.DeleteContact(contact.id);
+        });
+        deleted += gone.ok();
+      }
+    });
+  }
+  for (int round = 0; round < 3 || deleted < 100; ++round) {
+    absl::Status second;
+    std::jthread other([&] { second = TryImport(f, kA, file, 25).status(); });
+    const absl::Status first = TryImport(f, kA, file, 40).status();
+    other.join();
+    CHECK_THAT(first, IsOk());
+    CHECK_THAT(second, IsOk());
+  }
+  over = true;
+  others.clear();
+  CHECK(f.Sql(kOrphans) == "0");
+  if (deletions) ImportFile(f, kA, file);  // what they took along comes again
+  CHECK(f.Sql(kOrphans) == "0");
+  CHECK(f.Sql("SELECT count(*) FROM contact_identities WHERE kind = 'phone'") ==
+        absl::StrCat(kPeople + 1));
+  CHECK(f.Sql("SELECT count(*) FROM shipments") == absl::StrCat(2 * kPeople));
 }
 
 TEST_CASE("Import: outlets do not mix", "[import]") {
@@ -157,24 +286,14 @@ TEST_CASE("Import: imports of the same people at once end well", "[import]") {
     absl::StrAppend(&up, "U,08123456", 1000 + i, ",R", 1000 + i, "\n");
     absl::StrAppend(&down, "D,08123456", 1299 - i, ",R", 1299 - i, "\n");
   }
+  std::vector<absl::Status> ends(4, absl::UnknownError("not run"));
   std::vector<std::jthread> threads;
   for (const std::string* file : {&up, &down, &up, &down}) {
-    threads.emplace_back([&f, file] {
-      Importer importer({.chunk_rows = 50}, [&](absl::Span<ImportRow> rows) {
-        const ImportChunk chunk = MergeRows(rows);
-        absl::StatusOr<ChunkCounts> counts = ChunkCounts();
-        const absl::Status status =
-            f.store.Write(kA, "Import", Soon(), [&](Store::Unit& u) -> absl::Status {
-              counts = u.Import(chunk);
-              return counts.status();
-            });
-        return status.ok() ? counts : absl::StatusOr<ChunkCounts>(status);
-      });
-      (void)importer.Feed(*file);
-      (void)importer.Finish();
-    });
+    absl::Status& end = ends[threads.size()];
+    threads.emplace_back([&f, &end, file] { end = TryImport(f, kA, *file, 50).status(); });
   }
   threads.clear();
+  for (const absl::Status& end : ends) CHECK_THAT(end, IsOk());
   CHECK(f.Sql("SELECT count(*) FROM contacts") == "300");
   CHECK(f.Sql("SELECT count(*) FROM contact_identities") == "300");
   CHECK(f.Sql("SELECT count(*) FROM shipments") == "300");

@@ -52,6 +52,19 @@ class PgUnit : public Store::Unit {
   // pg_store_import.cc
   absl::StatusOr<ChunkCounts> Import(const ImportChunk& chunk) override;
 
+  // pg_store_imports.cc
+  absl::StatusOr<ImportTurn> BeginImport(const std::string& request_id,
+                                         const std::string& options) override;
+  absl::Status NoteChunk(const ImportTurn& turn, const FileChunk& chunk,
+                         const ChunkCounts& counts) override;
+  absl::Status EndImport(const ImportTurn& turn, ImportState state,
+                         const std::string& error) override;
+  absl::StatusOr<ImportRecord> GetImport(const std::string& id,
+                                         const std::string& request_id) override;
+  absl::StatusOr<std::vector<ImportRecord>> ListImports(const std::string& before_id,
+                                                        int limit) override;
+  absl::Status CancelImport(const std::string& id) override;
+
   // pg_store_consents.cc
   absl::StatusOr<Consent> SetConsent(const Consent& wanted) override;
   absl::StatusOr<std::vector<Consent>> ListConsents(const std::string& contact_id) override;
@@ -90,6 +103,8 @@ class PgUnit : public Store::Unit {
   absl::StatusOr<Contact> Adopt(const Owner& owner, const Contact& wanted);
   absl::Status MoveIdentity(const char* kind, const std::string& before, const std::string& after,
                             const std::string& contact_id);
+  // Why a turn changed nothing.
+  absl::Status WhyNotMine(const std::string& import_id);
   // A new phone or bsuid of somebody who opted out must be told to those who suppress by them.
   void RepeatOptOuts(const Contact& contact);
   absl::StatusOr<SegmentSize> CountContacts(const SegmentFilter& filter);

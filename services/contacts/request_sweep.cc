@@ -53,6 +53,9 @@ void RequestSweep::Run(std::stop_token stop) {
     ForgetAll("request_id", stop, [&] {
       return store_.ForgetRequests(now - kHonoured, kAtOnce, absl::Now() + kTimeout);
     });
+    ForgetAll("import", stop, [&] {
+      return store_.GiveUpImports(now - kHonoured, kAtOnce, absl::Now() + kTimeout);
+    });
     ForgetAll("audience_member", stop, [&] {
       return store_.ForgetAudiences(now - keep_audiences_, kAtOnce, absl::Now() + kTimeout);
     });

@@ -29,7 +29,7 @@
 #include "libs/rpc/idempotency.h"
 #include "services/contacts/contact.h"
 #include "services/contacts/import_chunk.h"
-#include "services/contacts/importer.h"
+#include "services/contacts/import_state.h"
 #include "services/contacts/segment.h"
 
 namespace kabar::contacts {
@@ -106,6 +106,26 @@ class Store {
 
     virtual absl::StatusOr<ChunkCounts> Import(const ImportChunk& chunk) = 0;
 
+    // A new import, or the one that broke off under this request id (import_state.h). `options`: a
+    // digest of what it was asked. FAILED_PRECONDITION (IMPORT_CANCELLED, IMPORT_COMPLETED),
+    // INVALID_ARGUMENT (REQUEST_ID_REUSED: other options).
+    virtual absl::StatusOr<ImportTurn> BeginImport(const std::string& request_id,
+                                                   const std::string& options) = 0;
+    // In the transaction that writes the chunk. CANCELLED (IMPORT_CANCELLED), ABORTED
+    // (IMPORT_TAKEN_OVER): it must not be written.
+    virtual absl::Status NoteChunk(const ImportTurn& turn, const FileChunk& chunk,
+                                   const ChunkCounts& counts) = 0;
+    // Errors as of NoteChunk.
+    virtual absl::Status EndImport(const ImportTurn& turn, ImportState state,
+                                   const std::string& error) = 0;
+    // By `id` or, where that is empty, by `request_id`. NOT_FOUND (IMPORT_NOT_FOUND).
+    virtual absl::StatusOr<ImportRecord> GetImport(const std::string& id,
+                                                   const std::string& request_id) = 0;
+    // Newest first, behind `before_id`.
+    virtual absl::StatusOr<std::vector<ImportRecord>> ListImports(const std::string& before_id,
+                                                                  int limit) = 0;
+    virtual absl::Status CancelImport(const std::string& id) = 0;
+
     // The consent as it is then. The same state again changes nothing and is no event.
     virtual absl::StatusOr<Consent> SetConsent(const Consent& wanted) = 0;
     virtual absl::StatusOr<std::vector<Consent>> ListConsents(const std::string& contact_id) = 0;
@@ -149,6 +169,10 @@ class Store {
   // Forgets up to `limit` request ids reserved before `time`; how many.
   virtual absl::StatusOr<int64_t> ForgetRequests(absl::Time time, int limit,
                                                  absl::Time deadline) = 0;
+  // Gives up imports that stopped before `time`, and what is kept to go on with them: up to
+  // `limit`; how many.
+  virtual absl::StatusOr<int64_t> GiveUpImports(absl::Time time, int limit,
+                                                absl::Time deadline) = 0;
   // Forgets audiences of runs that ended before: up to `limit` of their members; how many.
   virtual absl::StatusOr<int64_t> ForgetAudiences(absl::Time before, int limit,
                                                   absl::Time deadline) = 0;

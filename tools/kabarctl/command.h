@@ -35,6 +35,7 @@ using Commands = std::vector<Command>;
 
 // One function a noun, in the file of that name.
 Commands ContactCommands();
+Commands ImportCommands();
 Commands SegmentCommands();
 Commands TemplateCommands();
 Commands ProviderTemplateCommands();

@@ -12,10 +12,10 @@ const Commands& AllCommands() {
   static const Commands* const commands = [] {
     auto* all = new Commands;
     for (Commands (*of_noun)() :
-         {ContactCommands, SegmentCommands, TemplateCommands, ProviderTemplateCommands,
-          CampaignCommands, HolidayCommands, EventCommands, AutomationCommands, PortfolioCommands,
-          SenderCommands, MessageCommands, DeadLetterCommands, SendingCommands, AuditCommands,
-          VerifyCommands}) {
+         {ContactCommands, ImportCommands, SegmentCommands, TemplateCommands,
+          ProviderTemplateCommands, CampaignCommands, HolidayCommands, EventCommands,
+          AutomationCommands, PortfolioCommands, SenderCommands, MessageCommands,
+          DeadLetterCommands, SendingCommands, AuditCommands, VerifyCommands}) {
       Commands some = of_noun();
       std::move(some.begin(), some.end(), std::back_inserter(*all));
     }

@@ -72,15 +72,21 @@ Commands ContactCommands() {
   return {
       {.noun = "contacts",
        .verb = "import",
-       .summary = "Imports a CSV of contacts and shipments (the morning file).",
+       .summary = "Imports a CSV or .xlsx of contacts and shipments (the morning file).",
        .details =
-           "Comma, semicolon or tab, UTF-8, Indonesian or English headers. Contacts are known by\n"
+           "CSV (comma, semicolon or tab; UTF-8 or Windows-1252) or an Excel workbook; Indonesian "
+           "or\n"
+           "English headers. Contacts are known by\n"
            "their phone, shipments by their tracking number: importing a file again updates them.\n"
            "Rows that cannot be taken stop nothing; they are written beside the file with their\n"
            "reasons (personal data: readable by you only). Exit code 1 only if the file as a "
            "whole\n"
-           "was refused. With --json the report has no refused_csv: that is the file.",
-       .positionals = {{"FILE", "the CSV; - for standard input"}},
+           "was refused. With --json the report has no refused_csv: that is the file. An import "
+           "that\n"
+           "broke off goes on with the same file and --request-id (it says which); `kabarctl "
+           "imports`\n"
+           "shows and cancels imports.",
+       .positionals = {{"FILE", "the file; - for standard input"}},
        .options = {{.name = "map",
                     .value = "HEADER=FIELD",
                     .help = "what a column means, e.g. \"No. Paket=no_resi\"",
@@ -90,6 +96,14 @@ Commands ContactCommands() {
                     .value = "CHAR",
                     .help = "instead of finding it; \\t for a tab",
                     .field = "options.delimiter"},
+                   {.name = "sheet",
+                    .value = "NAME",
+                    .help = "of a workbook (default: the first that is shown)",
+                    .field = "options.sheet"},
+                   {.name = "request-id",
+                    .value = "ID",
+                    .help = "of an import that broke off, to go on with it",
+                    .field = "options.request_id"},
                    {.name = "refused",
                     .value = "FILE",
                     .help = "where refused rows go (default FILE.refused.csv)"},

@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
 #include "kabar/contacts/v1/contacts.grpc.pb.h"
 #include "libs/base/ids.h"
 #include "libs/base/status.h"
@@ -21,7 +21,7 @@
 #include "tools/kabarctl/command.h"
 #include "tools/kabarctl/errors.h"
 #include "tools/kabarctl/files.h"
-#include "tools/kabarctl/live_line.h"
+#include "tools/kabarctl/import_progress.h"
 #include "tools/kabarctl/output.h"
 #include "tools/kabarctl/session.h"
 
@@ -35,6 +35,8 @@ using contacts::v1::ImportContactsResponse;
 constexpr std::size_t kPiece = 256 * 1024;
 constexpr absl::Duration kUsualTimeout = absl::Hours(1);
 constexpr int kProblemsShown = 20;
+// Waits of 0.2 s, 0.4 s, ...: a service that restarts is back within them.
+constexpr int kAttempts = 7;
 
 // The file and how long it is (0: unknown).
 struct Source {
@@ -59,16 +61,9 @@ absl::StatusOr<Source> Open(Session& session, const std::string& path) {
   return source;
 }
 
-std::string ProgressText(std::int64_t sent, std::int64_t size) {
-  const double mib = static_cast<double>(sent) / (1024 * 1024);
-  if (size == 0) return absl::StrFormat("%.1f MiB", mib);
-  return absl::StrFormat("%s %3d%%  %.1f of %.1f MiB", Bar(sent, size), 100 * sent / size, mib,
-                         static_cast<double>(size) / (1024 * 1024));
-}
-
 // Writes options and file. False when the service ended the call: its status says why.
-bool Send(grpc::ClientWriter<ImportContactsRequest>& writer, ImportContactsRequest options,
-          Source& source, LiveLine& line) {
+bool Send(grpc::ClientWriter<ImportContactsRequest>& writer, const ImportContactsRequest& options,
+          Source& source, ImportProgress& progress) {
   if (!writer.Write(options)) return false;
   std::int64_t sent = 0;
   std::string piece(kPiece, '\0');
@@ -80,38 +75,59 @@ bool Send(grpc::ClientWriter<ImportContactsRequest>& writer, ImportContactsReque
     request.set_data(piece.data(), n);
     if (!writer.Write(request)) return false;
     sent += static_cast<std::int64_t>(n);
-    line.Show(ProgressText(sent, source.size));
+    progress.Sent(sent);
   }
   return true;
 }
 
-absl::StatusOr<ImportContactsResponse> Import(Session& session, ImportContactsRequest options,
-                                              Source& source, const std::string& path) {
+// The file once from its beginning.
+absl::StatusOr<ImportContactsResponse> ImportOnce(Session& session,
+                                                  const ImportContactsRequest& options,
+                                                  Source& source, const std::string& path) {
   const auto stub = ContactsService::NewStub(session.Channel(Area::kContacts));
   const absl::Duration timeout = session.Timeout(kUsualTimeout);
   grpc::ClientContext context;
   session.Prepare(context, timeout);
   ImportContactsResponse response;
   const auto writer = stub->ImportContacts(&context, &response);
-  bool whole;
+  absl::Status status;
   {
-    LiveLine line(session.error(), session.terminal().error_is_terminal, absl::InfiniteDuration());
-    whole = Send(*writer, std::move(options), source, line);
+    ImportProgress progress(session, options.options().request_id(), source.size);
+    const bool whole = Send(*writer, options, source, progress);
+    // Half a file must not look like a whole one.
+    if (source.in->bad()) context.TryCancel();
+    if (whole) writer->WritesDone();
+    status = rpc::ToAbsl(writer->Finish());
   }
-  // Half a file must not look like a whole one.
-  const bool unreadable = source.in->bad();
-  if (unreadable) context.TryCancel();
-  if (whole) writer->WritesDone();
-  absl::Status status = rpc::ToAbsl(writer->Finish());
-  if (unreadable) return FileError("read", path, EIO);
+  if (source.in->bad()) return FileError("read", path, EIO);
   if (status.ok()) return response;
-  status = session.Named(std::move(status), Area::kContacts, timeout);
-  if (ExitCode(status) == kExitUnreachable) {
-    status =
-        WithHint(std::move(status),
-                 "rows that were imported before stay; import the file again, nothing is doubled");
+  return session.Named(std::move(status), Area::kContacts, timeout);
+}
+
+// The service went away, or is about to: it goes on with the import when it is back.
+bool BrokeOff(const absl::Status& status) {
+  return ExitCode(status) == kExitUnreachable || base::GetReason(status) == "IMPORT_CUT_OFF";
+}
+
+absl::StatusOr<ImportContactsResponse> Import(Session& session,
+                                              const ImportContactsRequest& options, Source& source,
+                                              const std::string& path) {
+  absl::Duration wait = session.retry_wait();
+  for (int attempt = 1;; ++attempt) {
+    absl::StatusOr<ImportContactsResponse> response = ImportOnce(session, options, source, path);
+    if (response.ok() || !BrokeOff(response.status())) return response;
+    const bool again = source.file != nullptr && attempt < kAttempts;
+    if (!again) {
+      return WithHint(response.status(),
+                      absl::StrCat("rows that were taken stay; to go on behind them add "
+                                   "--request-id ",
+                                   options.options().request_id()));
+    }
+    source.file->clear();
+    source.file->seekg(0);
+    absl::SleepFor(wait);
+    wait *= 2;
   }
-  return status;
 }
 
 void PrintReport(Session& session, const ImportContactsResponse& report) {
@@ -121,6 +137,14 @@ void PrintReport(Session& session, const ImportContactsResponse& report) {
                 << report.contacts_updated()
                 << " updated; shipments: " << report.shipments_created() << " new, "
                 << report.shipments_updated() << " updated\n";
+  if (report.rows_before() > 0) {
+    session.out() << "of these rows " << report.rows_before()
+                  << " were taken before the import broke off and went on\n";
+  }
+  if (report.windows_1252_rows() > 0) {
+    session.out() << Count(report.windows_1252_rows(), "row")
+                  << " read as Windows-1252, not UTF-8: look whether names came right\n";
+  }
   if (report.ignored_columns_size() > 0) {
     session.out() << "columns that mean nothing here: "
                   << OneLine(absl::StrJoin(report.ignored_columns(), ", "))
@@ -163,7 +187,9 @@ absl::StatusOr<ImportContactsRequest> ReadOptions(const Arguments& arguments) {
   for (const auto& [header, field] : mapping) (*options->mutable_mapping())[header] = field;
   const std::string& delimiter = arguments.Get("delimiter");
   options->set_delimiter(delimiter == "\\t" ? "\t" : delimiter);
-  options->set_request_id(base::NewId("req"));
+  options->set_sheet(arguments.Get("sheet"));
+  options->set_request_id(arguments.Has("request-id") ? arguments.Get("request-id")
+                                                      : base::NewId("req"));
   return request;
 }
 
@@ -176,10 +202,9 @@ absl::StatusOr<int> ImportContacts(Session& session, const Arguments& arguments)
   }
   const std::string refused =
       arguments.Has("refused") ? arguments.Get("refused") : absl::StrCat(path, ".refused.csv");
-  KABAR_ASSIGN_OR_RETURN(ImportContactsRequest options, ReadOptions(arguments));
+  KABAR_ASSIGN_OR_RETURN(const ImportContactsRequest options, ReadOptions(arguments));
   KABAR_ASSIGN_OR_RETURN(Source source, Open(session, path));
-  KABAR_ASSIGN_OR_RETURN(ImportContactsResponse report,
-                         Import(session, std::move(options), source, path));
+  KABAR_ASSIGN_OR_RETURN(ImportContactsResponse report, Import(session, options, source, path));
   if (session.json()) {
     ImportContactsResponse without = report;
     without.clear_refused_csv();

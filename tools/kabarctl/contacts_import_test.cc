@@ -5,6 +5,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "libs/base/status.h"
 #include "libs/testing/temp_dir.h"
@@ -95,6 +96,28 @@ TEST_CASE("contacts import: from standard input, as JSON without the refused byt
   CHECK(json["problems"][0]["reason"] == "PHONE_INVALID");
   CHECK(json["refused_csv"] == "");
   CHECK(Slurp(refused) == services.world.import_report.refused_csv());
+}
+
+TEST_CASE("contacts import: one that breaks off is begun again under its request id",
+          "[kabarctl]") {
+  Services services;
+  services.world.import_report = Report(2, 0);
+  services.world.import_report.set_rows_before(1);
+  services.world.breaks = 1;
+  const TempDir folder;
+  const std::string file = folder.WriteFile("pagi.csv", "hp\n1\n2\n");
+  const Outcome done = services.Run({"contacts", "import", file, "--request-id", "pagi-1"});
+  REQUIRE(done.code == 0);
+  CHECK(services.world.imported == "hp\n1\n2\nhp\n1\n2\n");
+  CHECK(services.world.import_request_ids == std::vector<std::string>{"pagi-1", "pagi-1"});
+  CHECK_THAT(done.out, Catch::Contains("1 were taken before the import broke off"));
+
+  // Standard input cannot be read again: the command says how to go on.
+  services.world.breaks = 1;
+  const Outcome piped = services.Run(
+      {"contacts", "import", "-", "--refused", folder.File("r"), "--request-id", "pagi-2"}, "hp\n");
+  CHECK(piped.code == 3);
+  CHECK_THAT(piped.error, Catch::Contains("--request-id pagi-2"));
 }
 
 TEST_CASE("contacts import: a file that is refused as a whole", "[kabarctl]") {

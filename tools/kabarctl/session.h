@@ -73,6 +73,9 @@ class Session {
   std::ostream& out() { return *terminal_.out; }
   std::ostream& error() { return *terminal_.error; }
 
+  // Between the attempts of a call that reached nobody.
+  absl::Duration retry_wait() const { return options_.retry_wait; }
+
   std::shared_ptr<grpc::Channel> Channel(Area area);
 
   // What --timeout says, else `usual`.

@@ -42,6 +42,8 @@ struct World {
   std::string imported;
   std::size_t largest_piece = 0;
   int pieces = 0;
+  int breaks = 0;  // so many imports break off at their end
+  std::vector<std::string> import_request_ids;
   contacts::v1::ImportContactsResponse import_report;
 
   std::vector<contacts::v1::Segment> segments;
@@ -88,6 +90,7 @@ class FakeContacts : public contacts::v1::ContactsService::Service {
             KABAR_RETURN_IF_ERROR(world_.refuse);
             if (part.has_options()) {
               world_.import_options = part.options();
+              world_.import_request_ids.push_back(part.options().request_id());
               continue;
             }
             ++world_.pieces;
@@ -95,6 +98,7 @@ class FakeContacts : public contacts::v1::ContactsService::Service {
             world_.imported += part.data();
           }
           const std::lock_guard lock(world_.mutex);
+          if (world_.breaks-- > 0) return absl::UnavailableError("gone");
           *response = world_.import_report;
           return absl::OkStatus();
         });
