@@ -3,6 +3,8 @@
 // UPDATE, which leaves alone what the file says nothing new about.
 #include <algorithm>
 #include <deque>
+#include <limits>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
@@ -115,9 +117,10 @@ constexpr char kSetBsuids[] =
     "WHERE i.outlet_id = $1::text AND i.kind = 'bsuid' AND i.value = t.bsuid OFFSET 0) AS i "
     "WHERE c.outlet_id = i.outlet_id AND c.id = i.contact_id AND c.bsuid = ''";
 
-// API calls that add the same people or shipments between a chunk's look-up and its COPY: each
-// time round the look-up finds theirs.
-constexpr int kRounds = 10;
+// API calls may add the same people or shipments between a chunk's look-up and its COPY. The next
+// look-up finds theirs, so that each round has fewer to add; so many in a row that have not are no
+// coincidence any more.
+constexpr int kRoundsInVain = 10;
 constexpr absl::string_view kUniqueViolation = "23505";
 
 struct Person {
@@ -277,7 +280,8 @@ void ClaimBsuids(pg::Transaction& tx, const std::string& outlet, const ImportChu
 absl::StatusOr<ChunkCounts> PgUnit::Import(const ImportChunk& chunk) {
   const absl::Time now = pg::TimeField(tx_.ExecOne(kBegin, outlet_)[1]);
   Sorted sorted;
-  for (int round = 1;; ++round) {
+  std::size_t to_add = std::numeric_limits<std::size_t>::max();
+  for (int in_vain = 0;;) {
     sorted = Sorted();
     SortPeople(tx_, outlet_, chunk, sorted);
     SortParcels(tx_, outlet_, chunk, sorted);
@@ -288,7 +292,10 @@ absl::StatusOr<ChunkCounts> PgUnit::Import(const ImportChunk& chunk) {
       return absl::OkStatus();
     });
     if (added.ok()) break;
-    if (pg::SqlState(added) != kUniqueViolation || round == kRounds) return added;
+    const std::size_t before =
+        std::exchange(to_add, sorted.new_people.size() + sorted.new_parcels.size());
+    in_vain = to_add < before ? 0 : in_vain + 1;
+    if (pg::SqlState(added) != kUniqueViolation || in_vain == kRoundsInVain) return added;
   }
   if (!sorted.known_people.empty() || !sorted.known_parcels.empty()) {
     tx_.ExecScript("contacts.import_tables", kTables);
