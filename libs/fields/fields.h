@@ -26,12 +26,14 @@ enum class Type {
   kBool,
   kMoney,  // minor units once imported
   kTime,
+  kNumber,
 };
 
 struct Field {
   absl::string_view name;  // canonical, lives as long as the program
   Owner owner = Owner::kContact;
   Type type = Type::kText;
+  bool derived = false;  // follows from other data: no file can set it
 };
 
 // The field that a header, filter or template calls `name`; nullopt if it is none of ours.

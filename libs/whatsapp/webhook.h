@@ -80,6 +80,7 @@ struct Inbound {
   std::string from = {};   // phone digits; empty when the customer hides the phone
   std::string bsuid = {};  // user_id; at least one of both is there
   std::string profile_name = {};
+  std::string username = {};  // may be empty
   absl::Time timestamp = absl::InfinitePast();
   InboundKind kind = InboundKind::kUnsupported;
   std::string text = {};               // what a person would read: body, title, caption

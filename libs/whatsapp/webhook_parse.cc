@@ -66,7 +66,7 @@ std::string Raw(const Value& value) {
 
 // Who a message or status is about, from the array `contacts` of the same value.
 struct Contact {
-  std::string wa_id, user_id, name;
+  std::string wa_id = {}, user_id = {}, name = {}, username = {};
 };
 
 std::vector<Contact> ReadContacts(const JsonObject& value) {
@@ -76,9 +76,11 @@ std::vector<Contact> ReadContacts(const JsonObject& value) {
   for (const JsonElement element : contacts) {
     JsonObject contact, profile;
     if (element.get(contact) != simdjson::SUCCESS) continue;
-    Contact read{
-        .wa_id = TextOf(contact, "wa_id"), .user_id = TextOf(contact, "user_id"), .name = {}};
-    if (Find(contact, "profile", &profile)) read.name = TextOf(profile, "name");
+    Contact read{.wa_id = TextOf(contact, "wa_id"), .user_id = TextOf(contact, "user_id")};
+    if (Find(contact, "profile", &profile)) {
+      read.name = TextOf(profile, "name");
+      read.username = TextOf(profile, "username");
+    }
     out.push_back(std::move(read));
   }
   return out;
@@ -383,6 +385,7 @@ class Reader {
       if (inbound->bsuid.empty()) inbound->bsuid = contact->user_id;
       if (inbound->from.empty()) inbound->from = contact->wa_id;
       inbound->profile_name = contact->name;
+      inbound->username = contact->username;
     }
     return !inbound->from.empty() || !inbound->bsuid.empty();
   }

@@ -194,7 +194,9 @@ TEST_CASE("ParseWebhook: who wrote, with and without phone", "[whatsapp]") {
     if (webhook.inbound.size() != 1) throw std::runtime_error("not one inbound message");
     return webhook.inbound[0];
   };
-  const Inbound hidden = inbound(R"([{"profile":{"name":"B"},"user_id":"ID.5"}])", "");
+  const Inbound hidden =
+      inbound(R"([{"profile":{"name":"B","username":"budi.s"},"user_id":"ID.5"}])", "");
+  CHECK(hidden.username == "budi.s");
   CHECK(hidden.from.empty());
   CHECK(hidden.bsuid == "ID.5");
   CHECK(hidden.profile_name == "B");

@@ -302,6 +302,10 @@ class AdminStore {
   virtual absl::StatusOr<std::vector<LedgerMessage>> ListMessages(
       const std::string& outlet, const std::string& lane_id, MessageState state,
       const std::string& after_day, std::int64_t after_seq, int limit, absl::Time deadline) = 0;
+  // The same of a person, by one of his addresses, in whatever lane.
+  virtual absl::StatusOr<std::vector<LedgerMessage>> ListMessagesTo(
+      const std::string& outlet, const std::string& phone, const std::string& bsuid,
+      MessageState state, std::int64_t after_seq, int limit, absl::Time deadline) = 0;
   // Dead letters, by id, those after `after`. `outlet` empty: what is no outlet's.
   virtual absl::StatusOr<std::vector<DeadLetter>> ListDeadLetters(const std::string& outlet,
                                                                   const DeadLetterFilter& filter,

@@ -1,5 +1,5 @@
-// Keeps the suppression table from contacts' consent changes (the dispatcher's own copy: claims ask
-// it, so it must be in the same database).
+// Keeps the suppression table from contacts' consent changes, and notes whom they erased (the
+// dispatcher's own copy: claims ask it, so it must be in the same database).
 //
 // Thread safety, blocking, errors: events::Sink.
 #pragma once

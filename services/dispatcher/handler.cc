@@ -114,7 +114,8 @@ grpc::Status Handler::ListMessages(grpc::ServerContext* context,
       context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) -> absl::Status {
         KABAR_ASSIGN_OR_RETURN(const int limit, PageSize(request->page_size(), 100, 1000));
         const std::string list =
-            absl::StrCat("messages/", request->lane_id(), "/", request->state());
+            absl::StrCat("messages/", request->lane_id(), "/", request->phone(), "/",
+                         request->bsuid(), "/", request->state());
         KABAR_ASSIGN_OR_RETURN(const std::string last,
                                LastOfPageToken(list, request->page_token()));
         std::string day;
@@ -126,10 +127,17 @@ grpc::Status Handler::ListMessages(grpc::ServerContext* context,
           }
           day = parts[0];
         }
-        KABAR_ASSIGN_OR_RETURN(const std::vector<LedgerMessage> messages,
-                               store_.ListMessages(call.outlet, request->lane_id(),
-                                                   static_cast<MessageState>(request->state()), day,
-                                                   seq, limit, call.deadline));
+        const auto state = static_cast<MessageState>(request->state());
+        const bool of_person = !request->phone().empty() || !request->bsuid().empty();
+        if (of_person && !request->lane_id().empty()) {
+          return base::InvalidField("lane_id", "stands alone; leave it out to list a person's");
+        }
+        KABAR_ASSIGN_OR_RETURN(
+            const std::vector<LedgerMessage> messages,
+            of_person ? store_.ListMessagesTo(call.outlet, request->phone(), request->bsuid(),
+                                              state, seq, limit, call.deadline)
+                      : store_.ListMessages(call.outlet, request->lane_id(), state, day, seq, limit,
+                                            call.deadline));
         for (const LedgerMessage& message : messages) ToProto(message, response->add_messages());
         if (static_cast<int>(messages.size()) == limit) {
           const LedgerMessage& end = messages.back();

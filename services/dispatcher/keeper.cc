@@ -16,6 +16,7 @@
 #include "services/dispatcher/figures.h"
 #include "services/dispatcher/keeper_loop.h"
 #include "services/dispatcher/lane_closer.h"
+#include "services/dispatcher/pg_erasure.h"
 #include "services/dispatcher/queue_keeper.h"
 #include "services/dispatcher/rescuer.h"
 #include "services/dispatcher/retention.h"
@@ -35,6 +36,7 @@ struct Keeper::Parts {
         queue_keeper({}, queue, store, clock),
         figures(store, store, queue, clock),
         retention(store, config.message_retention, clock),
+        eraser(pool, clock),
         caller(config.service_key),
         consent_sink(MakeConsentSink(pool)),
         consents(
@@ -59,7 +61,8 @@ struct Keeper::Parts {
                     return rows >= 5000;
                   }),
         retention_loop("retention", absl::Minutes(10), clock,
-                       [this] { return retention.RunOnce(); }) {}
+                       [this] { return retention.RunOnce(); }),
+        erase_loop("erase", absl::Seconds(1), clock, [this] { return eraser.RunOnce(); }) {}
 
   void Start() {
     publisher.Start();
@@ -82,8 +85,8 @@ struct Keeper::Parts {
   }
 
   std::vector<KeeperLoop*> Loops() {
-    return {&apply_loop,   &rescue_loop, &end_loop,      &close_loop,
-            &figures_loop, &trim_loop,   &retention_loop};
+    return {&apply_loop,   &rescue_loop, &end_loop,       &close_loop,
+            &figures_loop, &trim_loop,   &retention_loop, &erase_loop};
   }
   absl::StatusOr<bool> ApplyWebhooks() {
     seen = webhook_news.Seen();  // before looking: what comes meanwhile is news
@@ -103,6 +106,7 @@ struct Keeper::Parts {
   QueueKeeper queue_keeper;
   FigureKeeper figures;
   Retention retention;
+  Eraser eraser;
   rpc::Caller caller;
   std::unique_ptr<events::Sink> consent_sink;
   events::Consumer consents;
@@ -113,6 +117,7 @@ struct Keeper::Parts {
   KeeperLoop figures_loop;
   KeeperLoop trim_loop;
   KeeperLoop retention_loop;
+  KeeperLoop erase_loop;
 };
 
 Keeper::Keeper(const Config& config, pg::Pool& pool, PgStore& store, Queue& queue,

@@ -80,6 +80,12 @@ events::v1::InboundReceived* LedgerEvents::Inbound(const std::string& outlet) {
   return written.mutable_inbound_received();
 }
 
+events::v1::ContactErased* LedgerEvents::Erased(const std::string& outlet) {
+  events::v1::Event& written = *Room().add_events();
+  state_->Stamp(written, outlet);
+  return written.mutable_contact_erased();
+}
+
 absl::Status LedgerEvents::Append(pg::Transaction& tx) {
   for (const events::v1::EventBatch& batch : state_->batches) {
     KABAR_RETURN_IF_ERROR(events::AppendToOutbox(tx, batch));

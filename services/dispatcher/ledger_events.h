@@ -15,6 +15,7 @@
 #include "services/dispatcher/store.h"
 
 namespace kabar::events::v1 {
+class ContactErased;
 class EventBatch;
 class InboundReceived;
 }  // namespace kabar::events::v1
@@ -52,6 +53,7 @@ class LedgerEvents {
   void LaneChanged(const Lane& lane, LaneState from);  // `lane` as it is now
   // To be filled in.
   events::v1::InboundReceived* Inbound(const std::string& outlet);
+  events::v1::ContactErased* Erased(const std::string& outlet);
 
   // Last in the transaction. Empty again afterwards.
   absl::Status Append(pg::Transaction& tx);

@@ -6,6 +6,7 @@
 #include "libs/base/status.h"
 #include "libs/pg/transaction.h"
 #include "services/dispatcher/consent_sink.h"
+#include "services/dispatcher/pg_erasure.h"
 #include "services/dispatcher/pg_recipients.h"
 
 namespace kabar::dispatcher {
@@ -57,6 +58,15 @@ std::unique_ptr<events::Sink> MakeConsentSink(pg::Pool& pool) {
                      absl::InfiniteFuture());
           } else {
             Unsuppress(tx, recipient, change->purpose(), kSource);
+          }
+        }
+        // Whom to forget is only noted: what the consents above link is forgotten with him.
+        for (const events::v1::NumberedBatch* batch : batches) {
+          for (const events::v1::Event& event : batch->batch().events()) {
+            if (!event.has_contact_erased()) continue;
+            // To the second, rounded down by contacts: its end.
+            NoteErasure(tx, event.outlet_id(), event.contact_erased(),
+                        absl::FromUnixSeconds(event.time().seconds() + 1));
           }
         }
         return absl::OkStatus();

@@ -5,6 +5,7 @@
 #include "libs/base/message_id.h"
 #include "libs/base/status.h"
 #include "libs/pg/transaction.h"
+#include "services/dispatcher/pg_recipients.h"
 #include "services/dispatcher/pg_rows.h"
 #include "services/dispatcher/pg_store.h"
 
@@ -59,6 +60,13 @@ constexpr pg::Query kMessagesOfDay{
     "dispatcher.messages_of_day", KABAR_MESSAGE_QUERY
     "WHERE m.day = $1::date AND m.lane_id = $2 AND m.seq > $3::bigint"
     " AND ($4::smallint = 0 OR m.state = $4::smallint) ORDER BY m.seq LIMIT $5::bigint"};
+constexpr pg::Query kMessagesTo{
+    "dispatcher.messages_to", KABAR_MESSAGE_QUERY
+    "WHERE m.recipient_id IN (SELECT r.id FROM unnest($1::bigint[]) AS who(id)"
+    " CROSS JOIN LATERAL " KABAR_SAME_PERSON("who.id") " r) AND m.outlet_id = $2"
+    " AND m.seq > $3::bigint AND ($4::smallint = 0 OR m.state = $4::smallint)"
+    " ORDER BY m.seq LIMIT $5::bigint"};
+
 LedgerMessage ReadMessage(const pqxx::row& row) {
   return {.id = pg::TextField(row[0]),
           .lane_id = pg::TextField(row[1]),
@@ -189,6 +197,25 @@ absl::StatusOr<std::vector<LedgerMessage>> PgStore::ListMessages(
                tx.Exec(kMessagesOfDay, day, lane_id, seq, static_cast<int>(state), left)) {
             messages.push_back(ReadMessage(message));
           }
+        }
+        return absl::OkStatus();
+      }));
+  return messages;
+}
+
+absl::StatusOr<std::vector<LedgerMessage>> PgStore::ListMessagesTo(
+    const std::string& outlet, const std::string& phone, const std::string& bsuid,
+    MessageState state, std::int64_t after_seq, int limit, absl::Time deadline) {
+  std::vector<LedgerMessage> messages;
+  KABAR_RETURN_IF_ERROR(pg::Transact(
+      pool_, "ListMessagesTo", {.deadline = deadline, .read_only = true},
+      [&](pg::Transaction& tx) -> absl::Status {
+        messages.clear();
+        const std::string who =
+            pg::BigintArray(FindRecipientIds(tx, outlet, {{phone, bsuid}}).front());
+        for (const pqxx::row& message :
+             tx.Exec(kMessagesTo, who, outlet, after_seq, static_cast<int>(state), limit)) {
+          messages.push_back(ReadMessage(message));
         }
         return absl::OkStatus();
       }));

@@ -167,6 +167,9 @@ class PgStore : public Store, public AdminStore {
                                                           const std::string& after_day,
                                                           std::int64_t after_seq, int limit,
                                                           absl::Time deadline) override;
+  absl::StatusOr<std::vector<LedgerMessage>> ListMessagesTo(
+      const std::string& outlet, const std::string& phone, const std::string& bsuid,
+      MessageState state, std::int64_t after_seq, int limit, absl::Time deadline) override;
 
   // pg_dead_letters.cc
   absl::StatusOr<std::vector<DeadLetter>> ListDeadLetters(const std::string& outlet,

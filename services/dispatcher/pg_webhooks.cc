@@ -332,6 +332,9 @@ class Application {
     event.set_phone(inbound.phone);
     event.set_bsuid(inbound.bsuid);
     event.set_profile_name(inbound.profile_name);
+    event.set_username(inbound.username);
+    event.set_new_phone(inbound.new_phone);
+    event.set_new_bsuid(inbound.new_bsuid);
     event.set_kind(inbound.kind);
     event.set_text(inbound.text);
     event.set_payload(inbound.payload_id);

@@ -234,6 +234,9 @@ TEST_CASE("ApplyWebhooks: a customer's message is one event, with what it answer
                                .phone = f.Message(1).phone,
                                .bsuid = "ID.7",
                                .profile_name = "Sari",
+                               .username = "sari.w",
+                               .new_phone = "+62899",
+                               .new_bsuid = "ID.9",
                                .kind = "button",
                                .text = "YA",
                                .payload_id = "yes",
@@ -255,6 +258,9 @@ TEST_CASE("ApplyWebhooks: a customer's message is one event, with what it answer
   CHECK(received[0].sender_id() == "snd");
   CHECK(received[0].phone() == f.Message(1).phone);
   CHECK(received[0].text() == "YA");
+  CHECK(received[0].username() == "sari.w");
+  CHECK(received[0].new_phone() == "+62899");
+  CHECK(received[0].new_bsuid() == "ID.9");
   CHECK(received[0].context_message_id() == f.Id(1));
   CHECK(received[0].context_contact_id() == "contact-1");
   CHECK(received[0].context_run_id() == "run");

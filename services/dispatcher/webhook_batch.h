@@ -36,6 +36,9 @@ struct InboundMessage {
   std::string phone = {};  // E.164 with '+', or empty
   std::string bsuid = {};
   std::string profile_name = {};
+  std::string username = {};
+  std::string new_phone = {};  // he changed his number: E.164 with '+'
+  std::string new_bsuid = {};
   std::string kind = {};
   std::string text = {};
   std::string payload_id = {};  // a button's payload or id

@@ -67,6 +67,20 @@ TEST_CASE("ReadWebhooks: a failure carries what the error table says of its code
   }
 }
 
+TEST_CASE("ReadWebhooks: a changed number, a username", "[dispatcher]") {
+  const WebhookBatch batch = Read(Payload(
+      R"("contacts":[{"profile":{"name":"Sari","username":"sari.w"},"wa_id":"62812"}],"messages":[)"
+      R"({"from":"62812","id":"wamid.in","timestamp":"1700000900","type":"system","system":)"
+      R"({"body":"x","type":"user_changed_number","wa_id":"62899","user_id":"ID.9"}}])"));
+  REQUIRE(batch.inbound.size() == 1);
+  CHECK(batch.inbound[0].kind == "system");
+  CHECK(batch.inbound[0].payload_id == "user_changed_number");
+  CHECK(batch.inbound[0].username == "sari.w");
+  CHECK(batch.inbound[0].new_phone == "+62899");
+  CHECK(batch.inbound[0].new_bsuid == "ID.9");
+  CHECK_FALSE(batch.inbound[0].opens_window);
+}
+
 TEST_CASE("ReadWebhooks: an answer keeps what it answers", "[dispatcher]") {
   const WebhookBatch batch = Read(Payload(
       R"("contacts":[{"profile":{"name":"Sari"},"wa_id":"62812"}],"messages":[{"from":"62812",)"

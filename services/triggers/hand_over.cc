@@ -17,6 +17,7 @@ namespace {
 constexpr absl::Duration kStoreTimeout = absl::Seconds(10);
 constexpr char kContactNotFound[] = "CONTACT_NOT_FOUND";
 constexpr char kNoPhone[] = "NO_PHONE";
+constexpr char kErased[] = "ERASED";
 constexpr char kAutomationDisabled[] = "AUTOMATION_DISABLED";
 constexpr char kStepNotFound[] = "STEP_NOT_FOUND";
 constexpr char kLeaseLost[] = "LEASE_LOST";
@@ -170,6 +171,12 @@ void HandOver::Resolve(const std::string& outlet, const Items& items) {
   Items by_phone;
   Items by_id;
   for (Item* item : items) {
+    // An event came with one of the two; without both its person was erased (pg_erasure.h).
+    if (item->step->event_contact_id.empty() && item->step->phone.empty()) {
+      item->Refuse(kErased);
+      item->suppressed = true;
+      continue;
+    }
     (item->step->event_contact_id.empty() ? by_phone : by_id).push_back(item);
   }
   ResolveByPhone(outlet, by_phone);

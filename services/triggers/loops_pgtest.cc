@@ -77,6 +77,17 @@ TEST_CASE_METHOD(Fixture, "steps: a contact by its id", "[triggers][pg]") {
   CHECK(Message(refused.message_id).message.refusal().reason() == "CONTACT_NOT_FOUND");
 }
 
+TEST_CASE_METHOD(Fixture, "steps: of somebody erased: refused, and no contact is made of him",
+                 "[triggers][pg]") {
+  Publish(kA, Paid("e1", "+6281200000001", "Budi"));
+  kabar::testing::TestPostgres().Sql(pool.options().connection,
+                                     "UPDATE triggers.events SET phone = '', name = ''");
+  CHECK(Run() == 1);
+  CHECK(Step(kA, "e1").state == StepState::kRefused);
+  CHECK(Step(kA, "e1").reason == "ERASED");
+  CHECK(fakes.contacts.count(kA) == 0);
+}
+
 TEST_CASE_METHOD(Fixture, "steps: dead between ledger and record: the same message again",
                  "[triggers][pg]") {
   Publish(kA, Paid("e1", "+6281200000001", "Budi"));

@@ -19,6 +19,7 @@
 #include "services/triggers/handler.h"
 #include "services/triggers/migrations.h"
 #include "services/triggers/peers.h"
+#include "services/triggers/pg_erasure.h"
 #include "services/triggers/pg_store.h"
 #include "services/triggers/stale_loop.h"
 #include "services/triggers/step_loop.h"
@@ -62,6 +63,7 @@ int Main(const Config& config) {
   StaleLoop stale(store, peers, hand_over, clock);
   AnswerLoop answers(store, peers, clock, {});
   Sweep sweep(store, config.event_retention, clock);
+  EraseLoop erasures(pool, clock);
 
   const rpc::Caller caller(config.service_key);
   WakingSink sink(store.MakeDispatcherSink(clock, config.answer_window), answers);
@@ -87,6 +89,7 @@ int Main(const Config& config) {
   runner.OnStop("publisher", [&] { publisher.Stop(); });
   runner.OnStop("trimming", [&] { reader.Stop(); });
   runner.OnStop("sweep", [&] { sweep.Stop(); });
+  runner.OnStop("erasures", [&] { erasures.Stop(); });
   if (const absl::Status started = runner.Start(); !started.ok()) return Fail("listen", started);
   publisher.Start();
   reader.Start();
@@ -94,6 +97,7 @@ int Main(const Config& config) {
   answers.Start();
   steps.Start();
   stale.Start();
+  erasures.Start();
   log::Info("serving", {{"listen", runner.address()}});
   runner.WaitForSignal();
   runner.Drain();

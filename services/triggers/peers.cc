@@ -46,6 +46,13 @@ Person PersonOf(const contacts::v1::Contact& contact) {
   add("vip", contact.vip() ? "true" : "");
   add("preferred_time", contact.preferred_time());
   add("notes", contact.notes());
+  add("subdistrict", contact.subdistrict());
+  add("district", contact.district());
+  add("postcode", contact.postcode());
+  add("language", contact.language());
+  add("style", contact.style());
+  add("time_zone", contact.time_zone());
+  add("satisfaction", contact.satisfaction() == 0 ? "" : absl::StrCat(contact.satisfaction()));
   return person;
 }
 

@@ -8,6 +8,7 @@
 #include "libs/base/text.h"
 #include "libs/events/outbox.h"
 #include "libs/pg/transaction.h"
+#include "services/triggers/pg_erasure.h"
 #include "services/triggers/pg_store.h"
 
 namespace kabar::triggers {
@@ -154,6 +155,9 @@ std::unique_ptr<events::Sink> PgStore::MakeDispatcherSink(base::Clock& clock,
         std::vector<PendingAnswer> pending;
         for (const auto* batch : batches) {
           for (const auto& event : batch->batch().events()) {
+            if (event.has_contact_erased()) {
+              NoteErasure(tx, event.outlet_id(), event.contact_erased(), clock.Now());
+            }
             if (!event.has_inbound_received()) continue;
             const events::v1::InboundReceived& inbound = event.inbound_received();
             if (!IsAnswer(inbound.kind(), inbound.text())) continue;

@@ -75,7 +75,7 @@ std::vector<std::string> VariablesOf(const Automation& automation) {
   }
   for (const fields::Field& field : fields::All()) {
     // Of the name every event has its own spelling above.
-    if (field.owner == fields::Owner::kContact && field.name != "name") {
+    if (field.owner == fields::Owner::kContact && field.name != "name" && !field.derived) {
       names.emplace_back(field.name);
     }
   }
