@@ -12,6 +12,7 @@
 #include "libs/base/status.h"
 #include "libs/base/text.h"
 #include "libs/phone/phone.h"
+#include "services/contacts/time_zone.h"
 
 namespace kabar::contacts {
 namespace {
@@ -39,6 +40,52 @@ void CheckPhone(const std::string& field, std::string& phone, absl::Status& stat
 
 }  // namespace
 
+absl::Span<const ContactText> ContactTexts() {
+  static constexpr ContactText kTexts[] = {
+      {"name", &Contact::name, kMaxShortText},
+      {"phone", &Contact::phone, kMaxShortText},
+      {"bsuid", &Contact::bsuid, kMaxShortText},
+      {"username", &Contact::username, kMaxShortText},
+      {"address", &Contact::address, kMaxLongText},
+      {"city", &Contact::city, kMaxShortText},
+      {"province", &Contact::province, kMaxShortText},
+      {"service_type", &Contact::service_type, kMaxShortText},
+      {"preferred_time", &Contact::preferred_time, kMaxShortText},
+      {"notes", &Contact::notes, kMaxLongText},
+      {"subdistrict", &Contact::subdistrict, kMaxShortText},
+      {"district", &Contact::district, kMaxShortText},
+      {"postcode", &Contact::postcode, kMaxShortText},
+      {"language", &Contact::language, kMaxShortText},
+      {"style", &Contact::style, kMaxShortText},
+      {"time_zone", &Contact::time_zone, kMaxShortText},
+  };
+  return kTexts;
+}
+
+const char* IdentityKindName(IdentityKind kind) {
+  switch (kind) {
+    case IdentityKind::kPhone:
+      return "phone";
+    case IdentityKind::kBsuid:
+      return "bsuid";
+    case IdentityKind::kUsername:
+      return "username";
+  }
+  return "";
+}
+
+const std::string& IdentityOf(const Contact& contact, IdentityKind kind) {
+  switch (kind) {
+    case IdentityKind::kBsuid:
+      return contact.bsuid;
+    case IdentityKind::kUsername:
+      return contact.username;
+    case IdentityKind::kPhone:
+      break;
+  }
+  return contact.phone;
+}
+
 absl::string_view PurposeName(Purpose purpose) {
   return purpose == Purpose::kMarketing ? "MARKETING" : "DELIVERY_UPDATES";
 }
@@ -61,14 +108,17 @@ absl::Status NormalizeContact(absl::string_view prefix, Contact& contact) {
   absl::Status status;
   auto field = [&](absl::string_view name) { return absl::StrCat(prefix, name); };
   CheckPhone(field("phone"), contact.phone, status);
-  CheckText(field("bsuid"), contact.bsuid, kMaxShortText, status);
-  CheckText(field("name"), contact.name, kMaxShortText, status);
-  CheckText(field("address"), contact.address, kMaxLongText, status);
-  CheckText(field("city"), contact.city, kMaxShortText, status);
-  CheckText(field("province"), contact.province, kMaxShortText, status);
-  CheckText(field("service_type"), contact.service_type, kMaxShortText, status);
-  CheckText(field("preferred_time"), contact.preferred_time, kMaxShortText, status);
-  CheckText(field("notes"), contact.notes, kMaxLongText, status);
+  contact.username = NormalizeUsername(contact.username);
+  for (const ContactText& text : ContactTexts()) {
+    CheckText(field(text.name), contact.*text.member, text.max, status);
+  }
+  std::string fault;
+  contact.time_zone = NormalizeTimeZone(contact.time_zone, &fault);
+  if (!fault.empty()) base::AddFieldViolation(status, field("time_zone"), fault);
+  if (contact.satisfaction < 0 || contact.satisfaction > kMaxSatisfaction) {
+    base::AddFieldViolation(status, field("satisfaction"),
+                            "is 1 (bad) to 5 (good), or 0 where it is not known");
+  }
   if (contact.attributes.size() > kMaxAttributes) {
     base::AddFieldViolation(status, field("attributes"),
                             absl::StrCat("at most ", kMaxAttributes, " attributes are allowed"));
@@ -107,6 +157,7 @@ absl::Status NormalizeShipment(absl::string_view prefix, Shipment& shipment) {
   }
   CheckText(field("delay_reason"), shipment.delay_reason, kMaxLongText, status);
   CheckText(field("new_estimate"), shipment.new_estimate, kMaxShortText, status);
+  CheckText(field("service_type"), shipment.service_type, kMaxShortText, status);
   return status;
 }
 
@@ -140,6 +191,12 @@ std::vector<std::string> NormalizeTags(const std::vector<std::string>& tags) {
     if (!known) out.push_back(std::move(tag));
   }
   return out;
+}
+
+std::string NormalizeUsername(absl::string_view written) {
+  absl::string_view text = base::Trim(written);
+  absl::ConsumePrefix(&text, "@");
+  return absl::AsciiStrToLower(text);
 }
 
 std::vector<std::string> SplitTags(absl::string_view cell) {

@@ -1,5 +1,6 @@
 #include "services/contacts/convert.h"
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "libs/base/status.h"
 
@@ -13,32 +14,17 @@ void SetTime(absl::Time from, google::protobuf::Timestamp* to) {
   to->set_nanos(static_cast<int32_t>(micros - seconds * 1'000'000) * 1000);
 }
 
-struct TextField {
-  absl::string_view path;
-  std::string Contact::*member;
-};
-
-constexpr TextField kTextFields[] = {
-    {"name", &Contact::name},
-    {"phone", &Contact::phone},
-    {"bsuid", &Contact::bsuid},
-    {"address", &Contact::address},
-    {"city", &Contact::city},
-    {"province", &Contact::province},
-    {"service_type", &Contact::service_type},
-    {"preferred_time", &Contact::preferred_time},
-    {"notes", &Contact::notes},
-};
-
 // False: no field of a contact that can be updated.
 bool CopyField(absl::string_view path, const Contact& from, Contact* to) {
-  for (const TextField& field : kTextFields) {
-    if (field.path != path) continue;
+  for (const ContactText& field : ContactTexts()) {
+    if (field.name != path) continue;
     to->*field.member = from.*field.member;
     return true;
   }
   if (path == "vip") {
     to->vip = from.vip;
+  } else if (path == "satisfaction") {
+    to->satisfaction = from.satisfaction;
   } else if (path == "attributes") {
     to->attributes = from.attributes;
   } else if (path == "tags") {
@@ -50,17 +36,18 @@ bool CopyField(absl::string_view path, const Contact& from, Contact* to) {
 }
 
 void CopyWhatIsSet(const Contact& from, Contact* to) {
-  for (const TextField& field : kTextFields) {
+  for (const ContactText& field : ContactTexts()) {
     if (!(from.*field.member).empty()) to->*field.member = from.*field.member;
   }
   if (from.vip) to->vip = true;
+  if (from.satisfaction != 0) to->satisfaction = from.satisfaction;
   if (!from.attributes.empty()) to->attributes = from.attributes;
   if (!from.tags.empty()) to->tags = from.tags;
 }
 
 void CopyAll(const Contact& from, Contact* to) {
-  for (const TextField& field : kTextFields) to->*field.member = from.*field.member;
-  for (const char* path : {"vip", "attributes", "tags"}) CopyField(path, from, to);
+  for (const ContactText& field : ContactTexts()) to->*field.member = from.*field.member;
+  for (const char* path : {"vip", "satisfaction", "attributes", "tags"}) CopyField(path, from, to);
 }
 
 }  // namespace
@@ -70,6 +57,7 @@ void ToProto(const Contact& from, v1::Contact* to) {
   to->set_name(from.name);
   to->set_phone(from.phone);
   to->set_bsuid(from.bsuid);
+  to->set_username(from.username);
   to->set_address(from.address);
   to->set_city(from.city);
   to->set_province(from.province);
@@ -77,6 +65,13 @@ void ToProto(const Contact& from, v1::Contact* to) {
   to->set_vip(from.vip);
   to->set_preferred_time(from.preferred_time);
   to->set_notes(from.notes);
+  to->set_subdistrict(from.subdistrict);
+  to->set_district(from.district);
+  to->set_postcode(from.postcode);
+  to->set_language(from.language);
+  to->set_style(from.style);
+  to->set_time_zone(from.time_zone);
+  to->set_satisfaction(from.satisfaction);
   for (const auto& [key, value] : from.attributes) (*to->mutable_attributes())[key] = value;
   for (const std::string& tag : from.tags) to->add_tags(tag);
   if (from.last_inbound_at) SetTime(*from.last_inbound_at, to->mutable_last_inbound_time());
@@ -98,6 +93,7 @@ void ToProto(const Shipment& from, v1::Shipment* to) {
   to->set_cod_paid(from.cod_paid);
   to->set_delay_reason(from.delay_reason);
   to->set_new_estimate(from.new_estimate);
+  to->set_service_type(from.service_type);
   SetTime(from.updated_at, to->mutable_update_time());
 }
 
@@ -106,7 +102,67 @@ void ToProto(const Consent& from, v1::Consent* to) {
   to->set_purpose(from.purpose == Purpose::kMarketing ? v1::MARKETING : v1::DELIVERY_UPDATES);
   to->set_state(from.opted_out ? v1::OPTED_OUT : v1::OPTED_IN);
   to->set_source(from.source);
+  to->set_merged_from(from.merged_from);
   SetTime(from.changed_at, to->mutable_time());
+}
+
+void ToProto(const Activity& from, v1::ContactActivity* to) {
+  v1::ContactActivity::Lifecycle lifecycle = v1::ContactActivity::LIFECYCLE_UNSPECIFIED;
+  v1::ContactActivity::Lifecycle_Parse(absl::AsciiStrToUpper(from.lifecycle), &lifecycle);
+  to->set_lifecycle(lifecycle);
+  to->set_shipments_total(from.shipments_total);
+  to->set_shipments_per_month(from.shipments_per_month);
+  if (from.last_shipment_at) SetTime(*from.last_shipment_at, to->mutable_last_shipment_time());
+  to->set_regular(from.regular);
+  to->set_express(from.express);
+  to->set_cod(from.cod);
+  to->set_corporate(from.corporate);
+  to->set_time_zone(from.time_zone);
+}
+
+void ToProto(const Identity& from, v1::ContactIdentity* to) {
+  switch (from.kind) {
+    case IdentityKind::kPhone:
+      to->set_kind(v1::ContactIdentity::PHONE);
+      break;
+    case IdentityKind::kBsuid:
+      to->set_kind(v1::ContactIdentity::BSUID);
+      break;
+    case IdentityKind::kUsername:
+      to->set_kind(v1::ContactIdentity::USERNAME);
+      break;
+  }
+  to->set_value(from.value);
+  if (from.former_since) SetTime(*from.former_since, to->mutable_former_since());
+  to->set_merged_from(from.merged_from);
+}
+
+void ToProto(const TimelineEntry& from, v1::TimelineEntry* to) {
+  v1::TimelineEntry::Kind kind = v1::TimelineEntry::KIND_UNSPECIFIED;
+  v1::TimelineEntry::Kind_Parse(from.kind, &kind);
+  to->set_kind(kind);
+  SetTime(from.time, to->mutable_time());
+  if (kind != v1::TimelineEntry::CONSENT) to->set_id(from.id);
+  to->set_state(from.state);
+  SetTime(from.state_time, to->mutable_state_time());
+  to->set_reason(from.reason);
+  const bool text = kind == v1::TimelineEntry::INBOUND || kind == v1::TimelineEntry::SHIPMENT;
+  (text ? to->mutable_text() : to->mutable_subject())->assign(from.detail);
+  to->set_run_id(from.run_id);
+  to->set_merged_from(from.merged_from);
+}
+
+void ToProto(const Merge& from, v1::ContactMerge* to) {
+  to->set_id(from.id);
+  to->set_survivor_id(from.survivor_id);
+  to->set_merged_id(from.merged_id);
+  to->set_reason(from.reason);
+  to->set_by(from.by);
+  SetTime(from.time, to->mutable_time());
+  ToProto(from.survivor_before, to->mutable_survivor_before());
+  ToProto(from.merged_before, to->mutable_merged_before());
+  if (from.undone_at) SetTime(*from.undone_at, to->mutable_undo_time());
+  to->set_undone_by(from.undone_by);
 }
 
 void ToProto(const Segment& from, v1::Segment* to) {
@@ -191,6 +247,7 @@ Contact FromProto(const v1::Contact& from) {
   to.name = from.name();
   to.phone = from.phone();
   to.bsuid = from.bsuid();
+  to.username = from.username();
   to.address = from.address();
   to.city = from.city();
   to.province = from.province();
@@ -198,6 +255,13 @@ Contact FromProto(const v1::Contact& from) {
   to.vip = from.vip();
   to.preferred_time = from.preferred_time();
   to.notes = from.notes();
+  to.subdistrict = from.subdistrict();
+  to.district = from.district();
+  to.postcode = from.postcode();
+  to.language = from.language();
+  to.style = from.style();
+  to.time_zone = from.time_zone();
+  to.satisfaction = from.satisfaction();
   to.attributes.insert(from.attributes().begin(), from.attributes().end());
   to.tags.assign(from.tags().begin(), from.tags().end());
   return to;
@@ -217,6 +281,7 @@ Shipment FromProto(const v1::Shipment& from) {
   to.cod_paid = from.cod_paid();
   to.delay_reason = from.delay_reason();
   to.new_estimate = from.new_estimate();
+  to.service_type = from.service_type();
   return to;
 }
 

@@ -17,6 +17,10 @@ namespace kabar::contacts {
 void ToProto(const Contact& from, v1::Contact* to);
 void ToProto(const Shipment& from, v1::Shipment* to);
 void ToProto(const Consent& from, v1::Consent* to);
+void ToProto(const Activity& from, v1::ContactActivity* to);
+void ToProto(const Identity& from, v1::ContactIdentity* to);
+void ToProto(const TimelineEntry& from, v1::TimelineEntry* to);
+void ToProto(const Merge& from, v1::ContactMerge* to);
 void ToProto(const Segment& from, v1::Segment* to);
 void ToProto(const AudienceMember& from, v1::AudienceMember* to);
 void ToProto(const ImportReport& from, v1::ImportContactsResponse* to);

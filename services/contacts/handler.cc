@@ -18,10 +18,15 @@ namespace {
 constexpr int kDefaultPage = 100;
 constexpr int kMaxPage = 1000;
 constexpr int kMaxResolve = 1000;
+// Who hands over an event may hold somebody erased in memory so long (triggers tries again within
+// minutes): it makes no contact of him anew.
+constexpr absl::Duration kErasedLately = absl::Minutes(10);
 
 absl::Status RequireIdentity(const Contact& contact) {
-  if (!contact.phone.empty() || !contact.bsuid.empty()) return absl::OkStatus();
-  return base::InvalidField("contact.phone", "is required: a phone number, or a bsuid");
+  for (const IdentityKind kind : kAllIdentityKinds) {
+    if (!IdentityOf(contact, kind).empty()) return absl::OkStatus();
+  }
+  return base::InvalidField("contact.phone", "is required: a phone number, a bsuid or a username");
 }
 
 // Each entry's identities in stored form.
@@ -34,8 +39,9 @@ absl::StatusOr<std::vector<Contact>> Wanted(const v1::ResolveContactsRequest& re
     Contact contact = FromProto(request.contacts(i));
     const std::string prefix = absl::StrCat("contacts[", i, "].");
     KABAR_RETURN_IF_ERROR(NormalizeContact(prefix, contact));
-    if (contact.phone.empty() && contact.bsuid.empty()) {
-      return base::InvalidField(absl::StrCat(prefix, "phone"), "is required, or a bsuid");
+    if (!RequireIdentity(contact).ok()) {
+      return base::InvalidField(absl::StrCat(prefix, "phone"),
+                                "is required, or a bsuid or username");
     }
     wanted.push_back(std::move(contact));
   }
@@ -55,6 +61,7 @@ grpc::Status Handler::CreateContact(grpc::ServerContext* context,
       Contact wanted = FromProto(request->contact());
       KABAR_RETURN_IF_ERROR(NormalizeContact("contact.", wanted));
       KABAR_RETURN_IF_ERROR(RequireIdentity(wanted));
+      KABAR_RETURN_IF_ERROR(NormalizeTyped(unit, "contact.", wanted));
       KABAR_ASSIGN_OR_RETURN(const Contact added, unit.InsertContact(wanted));
       ToProto(added, response);
       return absl::OkStatus();
@@ -69,8 +76,13 @@ grpc::Status Handler::GetContact(grpc::ServerContext* context, const v1::GetCont
     return store_.Read(
         call.outlet, "GetContact", call.deadline, [&](Store::Unit& unit) -> absl::Status {
           KABAR_ASSIGN_OR_RETURN(const Contact found, unit.GetContact(request->id()));
+          KABAR_ASSIGN_OR_RETURN(const std::vector<Identity> known_by,
+                                 unit.ListIdentities(found.id));
+          KABAR_ASSIGN_OR_RETURN(const Activity activity, unit.GetActivity(found.id));
           response->Clear();
           ToProto(found, response);
+          ToProto(activity, response->mutable_activity());
+          for (const Identity& one : known_by) ToProto(one, response->add_identities());
           return absl::OkStatus();
         });
   });
@@ -117,6 +129,7 @@ grpc::Status Handler::UpdateContact(grpc::ServerContext* context,
       KABAR_RETURN_IF_ERROR(ApplyMask(request->contact(), request->update_mask(), &changed));
       KABAR_RETURN_IF_ERROR(NormalizeContact("contact.", changed));
       KABAR_RETURN_IF_ERROR(RequireIdentity(changed));
+      KABAR_RETURN_IF_ERROR(NormalizeTyped(unit, "contact.", changed));
       KABAR_ASSIGN_OR_RETURN(const Contact saved, unit.ReplaceContact(changed));
       ToProto(saved, response);
       return absl::OkStatus();
@@ -143,10 +156,27 @@ grpc::Status Handler::ResolveContacts(grpc::ServerContext* context,
     KABAR_ASSIGN_OR_RETURN(const std::vector<Contact> wanted, Wanted(*request));
     const auto work = [&](Store::Unit& unit) -> absl::Status {
       response->Clear();
-      for (const Contact& one : wanted) {
+      const absl::Time lately = clock_.Now() - kErasedLately;
+      bool any_erased = false;
+      if (request->create_missing()) {
+        KABAR_ASSIGN_OR_RETURN(any_erased, unit.AnyErasedSince(lately));
+      }
+      for (std::size_t i = 0; i < wanted.size(); ++i) {
+        Contact one = wanted[i];
+        if (request->create_missing()) {
+          KABAR_RETURN_IF_ERROR(NormalizeTyped(unit, absl::StrCat("contacts[", i, "]."), one));
+        }
+        if (any_erased) {
+          KABAR_ASSIGN_OR_RETURN(const bool erased, unit.ErasedSince(one, lately));
+          KABAR_ASSIGN_OR_RETURN(const Contact known, unit.FindContact(one));
+          if (erased && known.id.empty()) {
+            response->add_contacts();
+            continue;
+          }
+        }
         KABAR_ASSIGN_OR_RETURN(const Contact found, request->create_missing()
                                                         ? unit.FindOrInsertContact(one)
-                                                        : unit.FindContact(one.phone, one.bsuid));
+                                                        : unit.FindContact(one));
         v1::Contact* answer = response->add_contacts();
         if (!found.id.empty()) ToProto(found, answer);
       }

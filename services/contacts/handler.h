@@ -25,6 +25,8 @@ struct Call;
 
 namespace kabar::contacts {
 
+class JsonStream;
+
 class Handler : public v1::ContactsService::Service {
  public:
   // All outlive the handler. `zone`: that of times in imported files.
@@ -46,6 +48,44 @@ class Handler : public v1::ContactsService::Service {
   grpc::Status ResolveContacts(grpc::ServerContext* context,
                                const v1::ResolveContactsRequest* request,
                                v1::ResolveContactsResponse* response) override;
+
+  // handler_merges.cc
+  grpc::Status MergeContacts(grpc::ServerContext* context, const v1::MergeContactsRequest* request,
+                             v1::ContactMerge* response) override;
+  grpc::Status UndoMerge(grpc::ServerContext* context, const v1::UndoMergeRequest* request,
+                         v1::ContactMerge* response) override;
+  grpc::Status ListMerges(grpc::ServerContext* context, const v1::ListMergesRequest* request,
+                          v1::ListMergesResponse* response) override;
+  grpc::Status ListDuplicates(grpc::ServerContext* context,
+                              const v1::ListDuplicatesRequest* request,
+                              v1::ListDuplicatesResponse* response) override;
+
+  // handler_timeline.cc
+  grpc::Status GetContactTimeline(grpc::ServerContext* context,
+                                  const v1::GetContactTimelineRequest* request,
+                                  v1::GetContactTimelineResponse* response) override;
+
+  // handler_personal_data.cc
+  grpc::Status ExportContact(grpc::ServerContext* context, const v1::ExportContactRequest* request,
+                             grpc::ServerWriter<v1::ExportContactResponse>* writer) override;
+  grpc::Status EraseContact(grpc::ServerContext* context, const v1::EraseContactRequest* request,
+                            v1::EraseContactResponse* response) override;
+
+  // handler_attribute_types.cc
+  grpc::Status SetAttributeType(grpc::ServerContext* context,
+                                const v1::SetAttributeTypeRequest* request,
+                                v1::AttributeType* response) override;
+  grpc::Status ListAttributeTypes(grpc::ServerContext* context,
+                                  const v1::ListAttributeTypesRequest* request,
+                                  v1::ListAttributeTypesResponse* response) override;
+
+  // handler_export.cc
+  grpc::Status ExportContacts(grpc::ServerContext* context,
+                              const v1::ExportContactsRequest* request,
+                              grpc::ServerWriter<v1::ExportContactsResponse>* writer) override;
+  grpc::Status ExportShipments(grpc::ServerContext* context,
+                               const v1::ExportShipmentsRequest* request,
+                               grpc::ServerWriter<v1::ExportShipmentsResponse>* writer) override;
 
   // handler_shipments.cc
   grpc::Status UpsertShipment(grpc::ServerContext* context,
@@ -122,6 +162,13 @@ class Handler : public v1::ContactsService::Service {
                            grpc::ServerReader<v1::ImportContactsRequest>* reader,
                            const std::string& options, const std::string& request_id,
                            v1::ImportContactsResponse* response);
+  // Attributes that have a type, in stored form.
+  static absl::Status NormalizeTyped(Store::Unit& unit, absl::string_view prefix, Contact& contact);
+  // The filter; and a line in the audit log: much that is personal leaves the house.
+  absl::StatusOr<SegmentFilter> BeginExport(const rpc::Call& call, const char* action,
+                                            const std::string& filter, const std::string& reason);
+  absl::Status Export(const rpc::Call& call, const v1::ExportContactRequest& request,
+                      JsonStream& json);
   // Of a saved segment; a filter saved under older rules may be wrong today.
   absl::StatusOr<SegmentFilter> FilterOfSegment(Store::Unit& unit, const std::string& segment_id);
   // The filter in a request; errors name the field it came in. `self`: the segment it is to become.

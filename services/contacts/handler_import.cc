@@ -64,7 +64,7 @@ absl::Status Handler::Import(const rpc::Call& call,
                              v1::ImportContactsResponse* response) {
   v1::ImportContactsRequest message;
   if (!reader->Read(&message)) return base::InvalidField("options", "is required");
-  KABAR_ASSIGN_OR_RETURN(const ImportOptions options, OptionsOf(message, zone_));
+  KABAR_ASSIGN_OR_RETURN(ImportOptions options, OptionsOf(message, zone_));
   const std::string request_id = message.options().request_id();
   const std::string key = OptionsKey(options);
   // A complete one is answered as before, once the file is known to be the same.
@@ -76,6 +76,7 @@ absl::Status Handler::Import(const rpc::Call& call,
           KABAR_ASSIGN_OR_RETURN(known, unit.KnowsRequest(request_id));
         }
         if (known) return absl::OkStatus();
+        KABAR_ASSIGN_OR_RETURN(options.attribute_kinds, unit.GetAttributeKinds());
         KABAR_ASSIGN_OR_RETURN(turn, unit.BeginImport(request_id, Bytes(base::Sha256(key))));
         return absl::OkStatus();
       }));

@@ -23,6 +23,7 @@ void MergeShipment(ShipmentPatch& old, ShipmentPatch& newer) {
   Override(old.cod_paid, newer.cod_paid);
   Override(old.delay_reason, newer.delay_reason);
   Override(old.new_estimate, newer.new_estimate);
+  Override(old.service_type, newer.service_type);
   Override(old.updated_at, newer.updated_at);
 }
 
@@ -37,6 +38,13 @@ void MergeContact(ContactPatch& old, ContactPatch newer) {
   Override(old.vip, newer.vip);
   Override(old.preferred_time, newer.preferred_time);
   Override(old.notes, newer.notes);
+  Override(old.subdistrict, newer.subdistrict);
+  Override(old.district, newer.district);
+  Override(old.postcode, newer.postcode);
+  Override(old.language, newer.language);
+  Override(old.style, newer.style);
+  Override(old.time_zone, newer.time_zone);
+  Override(old.satisfaction, newer.satisfaction);
   for (auto& [key, value] : newer.attributes) old.attributes[key] = std::move(value);
   old.tags.insert(old.tags.end(), newer.tags.begin(), newer.tags.end());
   old.tags = NormalizeTags(old.tags);
@@ -52,6 +60,7 @@ ImportChunk MergeRows(absl::Span<ImportRow> rows) {
     contact.last_row = i;
     if (!row.bsuid.empty()) contact.bsuid = std::move(row.bsuid);
     MergeContact(contact.patch, std::move(row.contact));
+    contact.opt_ins.insert(row.opt_ins.begin(), row.opt_ins.end());
     if (row.tracking_number.empty()) continue;
     ShipmentUpsert& shipment = shipments[row.tracking_number];
     shipment.tracking_number = row.tracking_number;

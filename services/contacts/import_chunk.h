@@ -6,6 +6,7 @@
 #define KABAR_SERVICES_CONTACTS_IMPORT_CHUNK_H_
 
 #include <cstddef>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,9 @@ namespace kabar::contacts {
 struct ContactUpsert {
   std::string phone;
   std::string bsuid;
-  ContactPatch patch;
+  ContactPatch patch = {};
   std::size_t last_row = 0;  // of the chunk's rows, the last that names the phone
+  std::set<Purpose> opt_ins = {};
 };
 
 struct ShipmentUpsert {

@@ -19,6 +19,19 @@ absl::Status HeaderError(absl::string_view reason, absl::string_view message) {
   return base::Error(absl::StatusCode::kInvalidArgument, reason, message);
 }
 
+// By fields::Key of the header.
+std::optional<Purpose> OptInOf(absl::string_view key) {
+  for (const char* name : {"marketingoptin", "optinmarketing", "setujupromosi", "izinpromosi",
+                           "persetujuanpromosi", "setujupromo"}) {
+    if (key == name) return Purpose::kMarketing;
+  }
+  for (const char* name : {"deliveryupdatesoptin", "optindeliveryupdates", "setujunotifikasi",
+                           "izinnotifikasi", "persetujuannotifikasi", "setujukabar"}) {
+    if (key == name) return Purpose::kDeliveryUpdates;
+  }
+  return std::nullopt;
+}
+
 // False: no column of ours has this name.
 bool Assign(absl::string_view name, ImportColumn& column) {
   const std::string key = fields::Key(name);
@@ -30,6 +43,11 @@ bool Assign(absl::string_view name, ImportColumn& column) {
     column.kind = Kind::kTags;
     return true;
   }
+  if (const std::optional<Purpose> purpose = OptInOf(key)) {
+    column.kind = Kind::kOptIn;
+    column.purpose = *purpose;
+    return true;
+  }
   constexpr absl::string_view kPrefix = "attributes.";
   if (absl::StartsWithIgnoreCase(name, kPrefix) && name.size() > kPrefix.size()) {
     column.kind = Kind::kAttribute;
@@ -37,14 +55,14 @@ bool Assign(absl::string_view name, ImportColumn& column) {
     return true;
   }
   const std::optional<fields::Field> field = fields::Canonical(name);
-  if (!field || field->owner == fields::Owner::kTrigger) return false;
+  if (!field || field->owner == fields::Owner::kTrigger || field->derived) return false;
   column.kind = Kind::kField;
   column.field = *field;
   return true;
 }
 
 // What two columns must not both be.
-std::string Identity(const ImportColumn& column) {
+std::string MeaningOf(const ImportColumn& column) {
   switch (column.kind) {
     case Kind::kField:
       return std::string(column.field.name);
@@ -54,6 +72,8 @@ std::string Identity(const ImportColumn& column) {
       return "tags";
     case Kind::kAttribute:
       return absl::StrCat("attributes.", column.attribute);
+    case Kind::kOptIn:
+      return absl::StrCat(PurposeName(column.purpose), " opt-in");
     case Kind::kIgnored:
       break;
   }
@@ -90,7 +110,8 @@ absl::Status ApplyMapping(const std::map<std::string, std::string>& mapping,
 }  // namespace
 
 absl::StatusOr<ImportColumns> ImportColumns::Resolve(
-    const std::vector<std::string>& header, const std::map<std::string, std::string>& mapping) {
+    const std::vector<std::string>& header, const std::map<std::string, std::string>& mapping,
+    const AttributeKinds& attribute_kinds) {
   ImportColumns out;
   for (std::size_t i = 0; i < header.size(); ++i) {
     ImportColumn column;
@@ -108,7 +129,10 @@ absl::StatusOr<ImportColumns> ImportColumns::Resolve(
   for (std::size_t i = 0; i < out.columns_.size(); ++i) {
     ImportColumn& column = out.columns_[i];
     if (!mapped[i] && !column.header.empty()) Assign(column.header, column);
-    const std::string identity = Identity(column);
+    if (const auto kind = attribute_kinds.find(column.attribute); kind != attribute_kinds.end()) {
+      column.attribute_kind = kind->second;
+    }
+    const std::string identity = MeaningOf(column);
     if (identity.empty()) continue;
     const auto [other, fresh] = taken.emplace(identity, i);
     if (!fresh) {

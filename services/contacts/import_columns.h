@@ -14,23 +14,30 @@
 
 #include "absl/status/statusor.h"
 #include "libs/fields/fields.h"
+#include "services/contacts/attribute_type.h"
+#include "services/contacts/contact.h"
 
 namespace kabar::contacts {
 
 struct ImportColumn {
-  enum class Kind { kIgnored, kField, kBsuid, kTags, kAttribute };
+  // kOptIn: "yes" says that the customer agreed; "no" and nothing say nothing.
+  enum class Kind { kIgnored, kField, kBsuid, kTags, kAttribute, kOptIn };
   Kind kind = Kind::kIgnored;
   std::string header;     // as written, trimmed
   fields::Field field;    // kField: of a contact or shipment
   std::string attribute;  // kAttribute: its name
+  AttributeKind attribute_kind = AttributeKind::kText;
+  Purpose purpose = Purpose::kDeliveryUpdates;  // kOptIn
 };
 
 class ImportColumns {
  public:
   // `mapping`: header as written -> canonical name, one of its aliases, "bsuid", "tags",
+  // "marketing_opt_in", "delivery_updates_opt_in",
   // "attributes.<name>", or "" to leave the column out. It goes before the table.
   static absl::StatusOr<ImportColumns> Resolve(const std::vector<std::string>& header,
-                                               const std::map<std::string, std::string>& mapping);
+                                               const std::map<std::string, std::string>& mapping,
+                                               const AttributeKinds& attribute_kinds = {});
 
   const std::vector<ImportColumn>& columns() const { return columns_; }
   std::vector<std::string> Ignored() const;  // headers of columns that nothing takes up

@@ -6,12 +6,14 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "libs/base/status.h"
 #include "libs/base/text.h"
 #include "libs/phone/phone.h"
 #include "services/contacts/cell_values.h"
+#include "services/contacts/time_zone.h"
 
 namespace kabar::contacts {
 namespace {
@@ -34,9 +36,15 @@ const TextTarget* FindTextTarget(absl::string_view name) {
       {"address", {&C::address, nullptr, kMaxLongText}},
       {"city", {&C::city, nullptr, kMaxShortText}},
       {"province", {&C::province, nullptr, kMaxShortText}},
-      {"service_type", {&C::service_type, nullptr, kMaxShortText}},
+      // A file names the service once a row: of the parcel, and so what the customer used last.
+      {"service_type", {&C::service_type, &S::service_type, kMaxShortText}},
       {"preferred_time", {&C::preferred_time, nullptr, kMaxShortText}},
       {"notes", {&C::notes, nullptr, kMaxLongText}},
+      {"subdistrict", {&C::subdistrict, nullptr, kMaxShortText}},
+      {"district", {&C::district, nullptr, kMaxShortText}},
+      {"postcode", {&C::postcode, nullptr, kMaxShortText}},
+      {"language", {&C::language, nullptr, kMaxShortText}},
+      {"style", {&C::style, nullptr, kMaxShortText}},
       {"status", {nullptr, &S::status, kMaxShortText}},
       {"location", {nullptr, &S::location, kMaxLongText}},
       {"estimate", {nullptr, &S::estimate, kMaxShortText}},
@@ -87,8 +95,9 @@ class RowBuilder {
         row_->contact.tags = SplitTags(cell);
         return TakeTags();
       case Kind::kAttribute:
-        if (!cell.empty()) row_->contact.attributes[column.attribute] = std::string(cell);
-        return {};
+        return TakeAttribute(column, cell);
+      case Kind::kOptIn:
+        return TakeOptIn(column.purpose, cell);
       case Kind::kField:
         return TakeField(column.field, cell);
     }
@@ -113,6 +122,25 @@ class RowBuilder {
     return {};
   }
 
+  Fault TakeAttribute(const ImportColumn& column, absl::string_view cell) {
+    if (cell.empty()) return {};
+    std::string hint;
+    std::optional<std::string> stored = StoredAttribute(column.attribute_kind, cell, &hint);
+    if (!stored) {
+      return {absl::StrCat("INVALID_", AttributeKindName(column.attribute_kind)), hint};
+    }
+    row_->contact.attributes[column.attribute] = *std::move(stored);
+    return {};
+  }
+
+  Fault TakeOptIn(Purpose purpose, absl::string_view cell) {
+    if (cell.empty()) return {};
+    std::optional<bool> agreed;
+    Fault fault = TakeYesNo(cell, agreed);
+    if (agreed == true) row_->opt_ins.push_back(purpose);
+    return fault;
+  }
+
   Fault TakeField(const fields::Field& field, absl::string_view cell) {
     if (field.owner == fields::Owner::kShipment && field.name != "tracking_number" &&
         !cell.empty()) {
@@ -132,6 +160,8 @@ class RowBuilder {
     }
     if (field.name == "cod_amount") return TakeAmount(cell);
     if (field.name == "updated_at") return TakeTime(cell);
+    if (field.name == "time_zone") return TakeZone(cell);
+    if (field.name == "satisfaction") return TakeScore(cell);
     return {"UNKNOWN_FIELD", absl::StrCat("the import does not know the field ", field.name)};
   }
 
@@ -184,6 +214,23 @@ class RowBuilder {
     row_->shipment.cod_amount = cell.empty() ? 0 : ParseRupiah(cell, &hint);
     if (row_->shipment.cod_amount) return {};
     return {"INVALID_AMOUNT", absl::StrCat("the cell ", hint)};
+  }
+
+  Fault TakeZone(absl::string_view cell) {
+    if (cell.empty()) return {};
+    std::string fault;
+    row_->contact.time_zone = NormalizeTimeZone(cell, &fault);
+    return fault.empty() ? Fault{} : Fault{"INVALID_TIME_ZONE", absl::StrCat("the cell ", fault)};
+  }
+
+  Fault TakeScore(absl::string_view cell) {
+    if (cell.empty()) return {};
+    int score = 0;
+    if (!absl::SimpleAtoi(cell, &score) || score < 1 || score > kMaxSatisfaction) {
+      return {"INVALID_SCORE", "the cell must be 1 (bad) to 5 (good), or empty"};
+    }
+    row_->contact.satisfaction = score;
+    return {};
   }
 
   Fault TakeTime(absl::string_view cell) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "services/contacts/contact.h"
@@ -21,13 +22,15 @@ struct ImportRow {
   std::string phone;  // E.164
   std::string bsuid;
   ContactPatch contact;
-  std::string tracking_number;  // empty: the row has no shipment
+  std::vector<Purpose> opt_ins;  // what the customer agreed to, as the file says
+  std::string tracking_number;   // empty: the row has no shipment
   ShipmentPatch shipment;
 };
 
 // Reasons: FORMULA_ERROR, BAD_QUOTES, ROW_TOO_LARGE, COLUMN_COUNT, NOT_TEXT, TOO_LONG, REQUIRED,
 // PHONE_<reason of libs/phone>, INVALID_TRACKING_NUMBER, INVALID_AMOUNT, INVALID_YES_NO,
-// INVALID_TIME, TRACKING_NUMBER_MISSING (shipment values without the number they belong to).
+// INVALID_TIME, INVALID_TIME_ZONE, INVALID_SCORE, INVALID_NUMBER, INVALID_DATE, INVALID_BOOLEAN (of
+// attributes), TRACKING_NUMBER_MISSING (shipment values without the number they belong to).
 struct RowProblem {
   int64_t row = 0;
   std::string column;  // header as written; empty: the row as a whole

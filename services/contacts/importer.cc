@@ -125,7 +125,8 @@ absl::Status Importer::OnHeader(const CsvRecord& record) {
                        "the first row, which must name the columns, has a quotation mark that is "
                        "not closed, or is far too long");
   }
-  KABAR_ASSIGN_OR_RETURN(columns_, ImportColumns::Resolve(record.fields, options_.mapping));
+  KABAR_ASSIGN_OR_RETURN(
+      columns_, ImportColumns::Resolve(record.fields, options_.mapping, options_.attribute_kinds));
   report_.delimiter = csv_ ? csv_->delimiter() : ',';
   report_.ignored_columns = columns_->Ignored();
   std::vector<std::string> header = record.fields;

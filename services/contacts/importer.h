@@ -43,6 +43,7 @@ namespace kabar::contacts {
 
 struct ImportOptions {
   std::map<std::string, std::string> mapping = {};
+  AttributeKinds attribute_kinds = {};  // of the outlet, as the import begins
   char delimiter = 0;
   std::string sheet = {};                     // of a workbook; empty: its first one
   absl::TimeZone zone = absl::UTCTimeZone();  // of times without one

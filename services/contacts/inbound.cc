@@ -17,10 +17,13 @@ namespace {
 
 // What somebody else typed may be too long or no text at all: cut, never refused, because a refusal
 // would hold up all events behind it.
-std::string Cut(const std::string& text) {
+std::string CutTo(const std::string& text, std::size_t max) {
   if (!TextFault(text, SIZE_MAX).empty()) return "";
-  return std::string(base::TruncateCodepoints(base::Trim(text), kMaxShortText));
+  return std::string(base::TruncateCodepoints(base::Trim(text), max));
 }
+
+std::string Cut(const std::string& text) { return CutTo(text, kMaxShortText); }
+std::string CutLong(const std::string& text) { return CutTo(text, kMaxLongText); }
 
 Contact SenderOf(const events::v1::InboundReceived& inbound) {
   Contact sender;
@@ -30,24 +33,58 @@ Contact SenderOf(const events::v1::InboundReceived& inbound) {
     sender.phone = absl::StrCat("+", sender.phone);
   }
   sender.bsuid = Cut(inbound.bsuid());
+  sender.username = NormalizeUsername(Cut(inbound.username()));
   sender.name = Cut(inbound.profile_name());
   return sender;
 }
 
+// Only the provider's own word may say so: a customer's text comes as another kind.
+bool ChangedNumber(const events::v1::InboundReceived& inbound) {
+  return inbound.kind() == "system" && inbound.payload() == "user_changed_number" &&
+         !(inbound.new_phone().empty() && inbound.new_bsuid().empty());
+}
+
 }  // namespace
+
+absl::Time TimeOf(const events::v1::Event& event) {
+  return absl::FromUnixSeconds(event.time().seconds()) + absl::Nanoseconds(event.time().nanos());
+}
+
+bool RefusesMarketing(const events::v1::Event& event) {
+  return event.has_message_changed() && event.message_changed().to() == events::v1::FAILED &&
+         event.message_changed().reason() == "GRAPH_131050";
+}
 
 absl::Status ApplyInbound(Store::Unit& unit, const events::v1::Event& event) {
   const events::v1::InboundReceived& inbound = event.inbound_received();
   const Contact sender = SenderOf(inbound);
   if (sender.phone.empty() && sender.bsuid.empty()) return absl::OkStatus();
-  KABAR_ASSIGN_OR_RETURN(const Contact contact, unit.FindOrInsertContact(sender));
-  const absl::Time at =
-      absl::FromUnixSeconds(event.time().seconds()) + absl::Nanoseconds(event.time().nanos());
-  KABAR_RETURN_IF_ERROR(unit.TouchInbound(contact.id, at));
-  if (!IsOptOut(inbound.text()) && !IsOptOut(inbound.payload())) return absl::OkStatus();
+  const absl::Time at = TimeOf(event);
+  const bool refuses = IsOptOut(inbound.text()) || IsOptOut(inbound.payload());
+  // He wrote it before he was erased: it does not bring him back.
+  KABAR_ASSIGN_OR_RETURN(const bool erased, unit.ErasedSince(sender, at));
+  if (erased) return refuses ? unit.RefuseForErased(sender) : absl::OkStatus();
+  if (ChangedNumber(inbound)) {
+    Contact after = sender;
+    after.phone = Cut(inbound.new_phone());
+    after.bsuid = Cut(inbound.new_bsuid());
+    return unit.ChangeNumber(sender, after, at).status();
+  }
+  KABAR_ASSIGN_OR_RETURN(const Recognized who,
+                         unit.RecognizeSender(sender, inbound.context_contact_id().empty()
+                                                          ? inbound.last_contact_id()
+                                                          : inbound.context_contact_id()));
+  KABAR_RETURN_IF_ERROR(unit.TouchInbound(who, at));
+  KABAR_RETURN_IF_ERROR(unit.AddInbound(who, {.time = at,
+                                              .id = Cut(inbound.inbound_id()),
+                                              .state = Cut(inbound.kind()),
+                                              .detail = CutLong(inbound.text()),
+                                              .run_id = Cut(inbound.context_run_id())}));
+  if (!refuses) return absl::OkStatus();
   for (const Purpose purpose : kAllPurposes) {
-    KABAR_RETURN_IF_ERROR(
-        unit.SetConsent({contact.id, purpose, /*opted_out=*/true, "keyword", at}).status());
+    KABAR_RETURN_IF_ERROR(unit.SetConsent({who.contact.id, purpose, /*opted_out=*/true, "keyword",
+                                           at, who.merged_from})
+                              .status());
   }
   return absl::OkStatus();
 }

@@ -1,5 +1,7 @@
-// What a customer's message does to his contact: he is created if nobody knew him, he was heard of
-// now, and words like STOP are an opt-out for all purposes.
+// What a customer's message does to his contact: he is created if nobody knew him, two that he
+// shows to be one are merged, he was heard of now, words like STOP are an opt-out for all purposes,
+// and a changed number moves what he is known by. What a failed message says of its recipient's
+// consent.
 //
 // Thread safety: as the unit. Blocks: some statements. Errors: the store's. A message without phone
 // and BSUID changes nothing.
@@ -7,6 +9,7 @@
 #define KABAR_SERVICES_CONTACTS_INBOUND_H_
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "services/contacts/store.h"
 
 namespace kabar::events::v1 {
@@ -14,6 +17,11 @@ class Event;
 }
 
 namespace kabar::contacts {
+
+absl::Time TimeOf(const events::v1::Event& event);
+
+// A message's failure by which the provider says that the customer wants no marketing (131050).
+bool RefusesMarketing(const events::v1::Event& event);
 
 // `event` holds an inbound_received.
 absl::Status ApplyInbound(Store::Unit& unit, const events::v1::Event& event);

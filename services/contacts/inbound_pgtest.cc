@@ -57,7 +57,7 @@ TEST_CASE("Inbound: STOP opts out of everything, in the outlet it was said to", 
   REQUIRE_THAT(f.Apply(1, {f.Inbound(kA, "+62811", " Stop! ")}), IsOk());
   CHECK(f.Names(kA, "marketing_opted_out = true AND delivery_updates_opted_out = true") == "A");
   CHECK(f.Names(kB, "marketing_opted_out = true").empty());
-  const auto consents = f.Must(kA, [&](Store::Unit& u) { return u.ListConsents(a.id); });
+  const auto consents = f.Must(kA, [&](Store::Unit& u) { return u.ListConsents(a.id, 0, 1000); });
   REQUIRE(consents.size() == 2);
   CHECK(consents[0].source == "keyword");
   CHECK(consents[0].changed_at == absl::FromUnixSeconds(1795222800));

@@ -1,5 +1,6 @@
 // kabar-contacts: contacts, shipments, consents, segments, run audiences, imports.
 #include "absl/time/clock.h"
+#include "libs/audit/handler.h"
 #include "libs/base/clock.h"
 #include "libs/base/local_time.h"
 #include "libs/events/consumer.h"
@@ -69,11 +70,13 @@ int Main(const Config& config) {
   Handler handler(store, language, *zone, base::SystemClock(), guard);
   ImportsHandler imports_handler(store, guard);
   EventsHandler events_handler(reader, guard);
+  audit::Handler audit_handler(pool, guard);
 
   rpc::ServerRunner runner({.address = config.listen, .drain_pause = config.drain_pause}, guard);
   runner.Register(&handler);
   runner.Register(&imports_handler);
   runner.Register(&events_handler);
+  runner.Register(&audit_handler);
   runner.OnStop("inbound messages", [&] { inbound.Stop(); });
   runner.OnStop("request sweep", [&] { sweep.Stop(); });
   if (const absl::Status started = runner.Start(); !started.ok()) return Fail("listen", started);

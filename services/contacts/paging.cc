@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "libs/base/ids.h"
@@ -26,6 +27,13 @@ absl::StatusOr<int> PageSize(int32_t requested, int otherwise, int max) {
 
 std::string MakePageToken(absl::string_view list, absl::string_view last_id) {
   return absl::WebSafeBase64Escape(absl::StrCat(ListKey(list), last_id));
+}
+
+absl::StatusOr<int64_t> NumberOfPageToken(absl::string_view list, absl::string_view token) {
+  KABAR_ASSIGN_OR_RETURN(const std::string last, LastOfPageToken(list, token));
+  int64_t number = 0;
+  if (last.empty() || absl::SimpleAtoi(last, &number)) return number;
+  return base::InvalidField("page_token", "is not one of this list");
 }
 
 absl::StatusOr<std::string> LastOfPageToken(absl::string_view list, absl::string_view token) {

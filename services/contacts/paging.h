@@ -21,6 +21,8 @@ absl::StatusOr<int> PageSize(int32_t requested, int otherwise, int max);
 std::string MakePageToken(absl::string_view list, absl::string_view last_id);
 // "" for an empty token.
 absl::StatusOr<std::string> LastOfPageToken(absl::string_view list, absl::string_view token);
+// The same of lists by number, newest first; 0 for an empty token.
+absl::StatusOr<int64_t> NumberOfPageToken(absl::string_view list, absl::string_view token);
 
 }  // namespace kabar::contacts
 

@@ -1,6 +1,7 @@
 #include "services/contacts/pg_store.h"
 
 #include <utility>
+#include <vector>
 
 #include "kabar/events/v1/events.pb.h"
 #include "libs/base/status.h"
@@ -9,6 +10,7 @@
 #include "libs/pg/transaction.h"
 #include "services/contacts/inbound.h"
 #include "services/contacts/pg_store_retention.h"
+#include "services/contacts/pg_store_timeline.h"
 #include "services/contacts/pg_store_unit.h"
 
 namespace kabar::contacts {
@@ -69,13 +71,25 @@ std::unique_ptr<events::Sink> PgStore::MakeDispatcherSink() {
       pool_, "dispatcher",
       [this](pg::Transaction& tx, absl::Span<const events::v1::NumberedBatch* const> batches) {
         events::v1::EventBatch caused;
+        MessageTimeline messages;
+        std::vector<const events::v1::Event*> erased;
         for (const events::v1::NumberedBatch* batch : batches) {
           for (const events::v1::Event& event : batch->batch().events()) {
             if (event.has_lane_changed()) NoteLaneChanged(tx, event);
-            if (!event.has_inbound_received()) continue;
+            if (event.has_message_changed()) messages.Add(event);
+            if (event.has_contact_erased()) erased.push_back(&event);
             PgUnit unit(tx, event.outlet_id(), zone_, &caused);
-            KABAR_RETURN_IF_ERROR(ApplyInbound(unit, event));
+            if (event.has_inbound_received()) {
+              KABAR_RETURN_IF_ERROR(ApplyInbound(unit, event));
+            } else if (RefusesMarketing(event)) {
+              KABAR_RETURN_IF_ERROR(
+                  unit.RefuseMarketing(event.message_changed().contact_id(), TimeOf(event)));
+            }
           }
+        }
+        messages.Flush(tx);  // after the merges, whose survivors they belong to
+        for (const events::v1::Event* event : erased) {
+          ForgetTimelineOf(tx, event->outlet_id(), event->contact_erased());
         }
         return events::AppendToOutbox(tx, caused);
       });
@@ -96,6 +110,10 @@ absl::StatusOr<std::optional<rpc::RequestRecord>> PgUnit::ReserveRequest(
   record.fingerprint = pg::BytesField((*row)[1]);
   if (!(*row)[2].is_null()) record.response = pg::BytesField((*row)[2]);
   return std::optional<rpc::RequestRecord>(std::move(record));
+}
+
+void PgUnit::Audit(const audit::Actor& by, const audit::Entry& entry) {
+  audit::Append(tx_, by, entry);
 }
 
 absl::StatusOr<bool> PgUnit::KnowsRequest(const std::string& request_id) {

@@ -141,12 +141,15 @@ absl::StatusOr<std::vector<AudienceMember>> PgUnit::ListAudience(const AudienceQ
       "_opted_out, false), c.id IS NULL OR (m.tracking_number <> '' AND s.id IS NULL), "
       "$3::text IS NULL, s.updated_at, m.parcels IS NOT NULL",
       values,
+      // Who was merged into another since is looked up as that one; all others cost one look.
       " FROM audience_members m LEFT JOIN LATERAL (SELECT * FROM contacts k "
-      "WHERE k.outlet_id = $1 AND k.id = m.contact_id AND k.deleted_at IS NULL LIMIT 1) AS c ON "
-      "true "
+      "WHERE k.outlet_id = $1 AND k.id = m.contact_id AND k.deleted_at IS NULL "
+      "UNION ALL SELECT v.* FROM contacts k JOIN contacts v ON v.outlet_id = k.outlet_id "
+      "AND v.id = k.merged_into WHERE k.outlet_id = $1 AND k.id = m.contact_id "
+      "AND v.deleted_at IS NULL LIMIT 1) AS c ON true "
       "LEFT JOIN LATERAL (SELECT * FROM (SELECT * FROM shipments h WHERE h.outlet_id = $1 "
       "AND h.tracking_number = m.tracking_number LIMIT 1) AS one "
-      "WHERE one.contact_id = m.contact_id) AS s ON true WHERE m.audience = $2::bigint AND ",
+      "WHERE one.contact_id = c.id) AS s ON true WHERE m.audience = $2::bigint AND ",
       named ? "m.ordinal = ANY($4::bigint[])"
             : absl::StrCat("m.ordinal > $4::bigint AND m.ordinal <= $4::bigint + ", query.limit),
       " ORDER BY m.ordinal");
@@ -198,7 +201,9 @@ void PgUnit::AddParcels(const AudienceQuery& query, int64_t audience,
       " FROM audience_members m CROSS JOIN LATERAL unnest(m.parcels) WITH ORDINALITY AS p(number, "
       "n)"
       " CROSS JOIN LATERAL (SELECT * FROM (SELECT * FROM shipments h WHERE h.outlet_id = $1 "
-      "AND h.tracking_number = p.number LIMIT 1) AS one WHERE one.contact_id = m.contact_id) AS s "
+      "AND h.tracking_number = p.number LIMIT 1) AS one WHERE one.contact_id = m.contact_id "
+      "OR one.contact_id = (SELECT k.merged_into FROM contacts k WHERE k.outlet_id = $1 "
+      "AND k.id = m.contact_id)) AS s "
       "WHERE m.audience = $2::bigint AND m.ordinal = ANY($4::bigint[]) ORDER BY m.ordinal, p.n");
   const pqxx::result rows =
       ExecFiltered("contacts.list_audience_parcels", sql,

@@ -5,19 +5,23 @@
 namespace kabar::contacts {
 namespace {
 
-// Locked, so that changes of one contact have one order, in the history as in the events.
-constexpr pg::Query kLock{"contacts.lock_for_consent",
-                          "SELECT phone, bsuid FROM contacts "
-                          "WHERE outlet_id = $1 AND id = $2 AND deleted_at IS NULL FOR UPDATE"};
-constexpr pg::Query kNewest{"contacts.newest_consent",
-                            "SELECT contact_id, purpose, opted_out, source, changed_at "
-                            "FROM consent_changes "
-                            "WHERE outlet_id = $1 AND contact_id = $2 AND purpose = $3 "
-                            "ORDER BY id DESC LIMIT 1"};
-constexpr pg::Query kAdd{"contacts.add_consent",
-                         "INSERT INTO consent_changes "
-                         "(outlet_id, contact_id, purpose, opted_out, source, changed_at) "
-                         "VALUES ($1, $2, $3, $4, $5, $6)"};
+constexpr pg::Query kNewest{
+    "contacts.newest_consent",
+    "SELECT contact_id, purpose, opted_out, source, changed_at, merged_from, id "
+    "FROM consent_changes "
+    "WHERE outlet_id = $1 AND contact_id = $2 AND purpose = $3 "
+    "ORDER BY id DESC LIMIT 1"};
+// What one said himself by his own aliases, not what a merge made of it.
+constexpr pg::Query kOwn{
+    "contacts.own_word",
+    "SELECT opted_out FROM consent_changes WHERE outlet_id = $1 AND contact_id = $2 "
+    "AND purpose = $3 AND merged_from = $4 AND source NOT IN ('merge', 'unmerge') "
+    "ORDER BY id DESC LIMIT 1"};
+constexpr pg::Query kAdd{
+    "contacts.add_consent",
+    "INSERT INTO consent_changes "
+    "(outlet_id, contact_id, purpose, opted_out, source, changed_at, merged_from) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7)"};
 constexpr pg::Query kSetState{
     "contacts.set_consent_state",
     "UPDATE contacts SET "
@@ -29,11 +33,14 @@ constexpr pg::Query kSetState{
 constexpr pg::Query kOptOuts{"contacts.opt_outs",
                              "SELECT delivery_updates_opted_out, marketing_opted_out "
                              "FROM contacts WHERE outlet_id = $1 AND id = $2"};
+constexpr pg::Query kAddresses{
+    "contacts.addresses", "SELECT phone, bsuid FROM contacts WHERE outlet_id = $1 AND id = $2"};
 constexpr pg::Query kNow{"contacts.now", "SELECT now()"};
-constexpr pg::Query kList{"contacts.list_consents",
-                          "SELECT contact_id, purpose, opted_out, source, changed_at "
-                          "FROM consent_changes WHERE outlet_id = $1 AND contact_id = $2 "
-                          "ORDER BY id DESC LIMIT 1000"};
+constexpr pg::Query kList{
+    "contacts.list_consents",
+    "SELECT contact_id, purpose, opted_out, source, changed_at, merged_from, id "
+    "FROM consent_changes WHERE outlet_id = $1 AND contact_id = $2 "
+    "AND ($3::bigint = 0 OR id < $3) ORDER BY id DESC LIMIT $4"};
 
 Consent ConsentOf(const pqxx::row& row) {
   Consent consent;
@@ -44,6 +51,8 @@ Consent ConsentOf(const pqxx::row& row) {
   consent.opted_out = row[2].as<bool>();
   consent.source = pg::TextField(row[3]);
   consent.changed_at = pg::TimeField(row[4]);
+  consent.merged_from = pg::TextField(row[5]);
+  consent.number = row[6].as<int64_t>();
   return consent;
 }
 
@@ -65,40 +74,81 @@ void AddEvent(const std::string& outlet, const Consent& consent, const std::stri
 
 }  // namespace
 
-absl::StatusOr<Consent> PgUnit::SetConsent(const Consent& wanted) {
-  const std::optional<pqxx::row> contact = tx_.ExecMaybe(kLock, outlet_, wanted.contact_id);
-  if (!contact) {
-    return base::Error(absl::StatusCode::kNotFound, "CONTACT_NOT_FOUND",
-                       "this outlet has no such contact; list its contacts to see which there are");
-  }
+// The contact is locked, so that its changes have one order, in the history as in the events.
+absl::StatusOr<Consent> PgUnit::SetConsent(const Consent& asked) {
+  KABAR_ASSIGN_OR_RETURN(const Contact contact, LockContact(asked.contact_id));
+  Consent wanted = asked;
+  wanted.contact_id = contact.id;
+  if (asked.contact_id != contact.id) wanted.merged_from = asked.contact_id;
   const std::string purpose(PurposeName(wanted.purpose));
-  if (const auto newest = tx_.ExecMaybe(kNewest, outlet_, wanted.contact_id, purpose)) {
-    Consent known = ConsentOf(*newest);
-    if (known.opted_out == wanted.opted_out) return known;
+  const auto newest = tx_.ExecMaybe(kNewest, outlet_, wanted.contact_id, purpose);
+  if (newest && ConsentOf(*newest).opted_out == wanted.opted_out) {
+    const auto own = tx_.ExecMaybe(kOwn, outlet_, wanted.contact_id, purpose, wanted.merged_from);
+    if (own && (*own)[0].as<bool>() == wanted.opted_out) return ConsentOf(*newest);
+    // It holds already, but by somebody else's word, which may go when a merge is undone.
+    // Told all the same: who suppresses may have it from the other alone.
+    SettleConsent(wanted, /*always=*/true);
+    AddConsentEvents(wanted);
+    return wanted;
   }
-  tx_.Exec(kAdd, outlet_, wanted.contact_id, purpose, wanted.opted_out, wanted.source,
-           wanted.changed_at);
-  tx_.Exec(kSetState, outlet_, wanted.contact_id, purpose, wanted.opted_out);
-  AddEvent(outlet_, wanted, pg::TextField((*contact)[0]), pg::TextField((*contact)[1]), events_);
+  SettleConsent(wanted);
+  AddConsentEvents(wanted);
   return wanted;
 }
 
-absl::StatusOr<std::vector<Consent>> PgUnit::ListConsents(const std::string& contact_id) {
-  KABAR_RETURN_IF_ERROR(GetContact(contact_id).status());
+void PgUnit::SettleConsent(const Consent& wanted, bool always) {
+  const std::string purpose(PurposeName(wanted.purpose));
+  const auto newest = tx_.ExecMaybe(kNewest, outlet_, wanted.contact_id, purpose);
+  const bool known = newest && ConsentOf(*newest).opted_out == wanted.opted_out;
+  // Whoever never said anything and is not opted out has not said that either.
+  const bool nothing =
+      !newest && !wanted.opted_out && (wanted.source == "merge" || wanted.source == "unmerge");
+  if (always || (!known && !nothing)) {
+    tx_.Exec(kAdd, outlet_, wanted.contact_id, purpose, wanted.opted_out, wanted.source,
+             wanted.changed_at, wanted.merged_from);
+  }
+  tx_.Exec(kSetState, outlet_, wanted.contact_id, purpose, wanted.opted_out);
+}
+
+absl::Status PgUnit::RefuseMarketing(const std::string& contact_id, absl::Time at) {
+  const absl::Status status =
+      SetConsent({contact_id, Purpose::kMarketing, /*opted_out=*/true, "provider", at}).status();
+  return base::GetReason(status) == "CONTACT_NOT_FOUND" ? absl::OkStatus() : status;
+}
+
+absl::StatusOr<std::vector<Consent>> PgUnit::ListConsents(const std::string& contact_id,
+                                                          int64_t before, int limit) {
+  KABAR_ASSIGN_OR_RETURN(const Contact contact, GetContact(contact_id));
   std::vector<Consent> out;
-  for (const pqxx::row& row : tx_.Exec(kList, outlet_, contact_id)) {
+  for (const pqxx::row& row : tx_.Exec(kList, outlet_, contact.id, before, limit)) {
     out.push_back(ConsentOf(row));
   }
   return out;
 }
 
-void PgUnit::RepeatOptOuts(const Contact& contact) {
-  const pqxx::row flags = tx_.ExecOne(kOptOuts, outlet_, contact.id);
+// One for the addresses in use, one for each other: messages to that may be on their way.
+void PgUnit::AddConsentEvents(const Consent& consent) {
+  const pqxx::row in_use = tx_.ExecOne(kAddresses, outlet_, consent.contact_id);
+  const std::string phone = pg::TextField(in_use[0]), bsuid = pg::TextField(in_use[1]);
+  AddEvent(outlet_, consent, phone, bsuid, events_);
+  const auto identities = ListIdentities(consent.contact_id);
+  if (!identities.ok()) return;
+  for (const Identity& one : *identities) {
+    if (one.former_since) continue;
+    if (one.kind == IdentityKind::kPhone && one.value != phone) {
+      AddEvent(outlet_, consent, one.value, "", events_);
+    } else if (one.kind == IdentityKind::kBsuid && one.value != bsuid) {
+      AddEvent(outlet_, consent, "", one.value, events_);
+    }
+  }
+}
+
+void PgUnit::RepeatOptOuts(const std::string& contact_id) {
+  const pqxx::row flags = tx_.ExecOne(kOptOuts, outlet_, contact_id);
   for (const Purpose purpose : kAllPurposes) {
     if (!flags[purpose == Purpose::kMarketing ? 1 : 0].as<bool>()) continue;
     const absl::Time now = pg::TimeField(tx_.ExecOne(kNow)[0]);
-    AddEvent(outlet_, {contact.id, purpose, true, "new identity", now}, contact.phone,
-             contact.bsuid, events_);
+    AddConsentEvents({contact_id, purpose, true, "new identity", now});
   }
 }
 

@@ -1,5 +1,4 @@
-// Contacts and their identities.
-#include <array>
+// Contacts; pg_store_identity.cc has what they are known by.
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,80 +12,63 @@
 namespace kabar::contacts {
 namespace {
 
+constexpr pg::Query kRoot{"contacts.root",
+                          "SELECT merged_into FROM contacts "
+                          "WHERE outlet_id = $1 AND id = $2 AND merged_into IS NOT NULL"};
 constexpr pg::Query kGet{"contacts.get",
                          "SELECT " KABAR_CONTACT_COLUMNS
                          " FROM contacts c "
                          "WHERE c.outlet_id = $1 AND c.id = $2 AND c.deleted_at IS NULL"};
+constexpr pg::Query kGetMany{"contacts.get_many",
+                             "SELECT " KABAR_CONTACT_COLUMNS
+                             " FROM contacts c WHERE c.outlet_id = $1 AND c.id = ANY($2::text[]) "
+                             "AND c.deleted_at IS NULL"};
 constexpr pg::Query kLock{"contacts.lock",
                           "SELECT " KABAR_CONTACT_COLUMNS
                           " FROM contacts c "
                           "WHERE c.outlet_id = $1 AND c.id = $2 AND c.deleted_at IS NULL "
                           "FOR UPDATE"};
-constexpr pg::Query kOwner{
-    "contacts.owner",
-    "SELECT i.contact_id, c.deleted_at IS NOT NULL FROM contact_identities i "
-    "JOIN contacts c ON c.outlet_id = i.outlet_id AND c.id = i.contact_id "
-    "WHERE i.outlet_id = $1 AND i.kind = $2 AND i.value = $3"};
-// Holds the contact if it is there already, until the end of the transaction: what is added to one
-// that is being deleted would be nobody's.
-constexpr pg::Query kClaim{
-    "contacts.claim_identity",
-    "WITH held AS (SELECT 1 FROM contacts WHERE outlet_id = $1 AND id = $4 FOR KEY SHARE) "
-    "INSERT INTO contact_identities (outlet_id, kind, value, contact_id) "
-    "SELECT $1, $2, $3, $4 FROM (SELECT count(*) FROM held) AS h "
-    "ON CONFLICT (outlet_id, kind, value) DO NOTHING"};
-constexpr pg::Query kRelease{"contacts.release_identity",
-                             "DELETE FROM contact_identities "
-                             "WHERE outlet_id = $1 AND kind = $2 AND value = $3 AND contact_id = "
-                             "$4"};
 // Written anew, or over the shell of a deleted one, whose consents stay.
 constexpr pg::Query kWrite{
     "contacts.write",
     "INSERT INTO contacts AS c (outlet_id, id, phone, bsuid, name, address, city, province, "
-    "service_type, vip, preferred_time, notes, attributes, tags) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::text[]) "
+    "service_type, vip, preferred_time, notes, attributes, tags, username, "
+    "subdistrict, district, postcode, language, style, time_zone, satisfaction) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::text[], $15, $16, $17, "
+    "$18, $19, $20, $21, nullif($22::smallint, 0)) "
     "ON CONFLICT (outlet_id, id) DO UPDATE SET phone = excluded.phone, bsuid = excluded.bsuid, "
     "name = excluded.name, address = excluded.address, city = excluded.city, "
     "province = excluded.province, service_type = excluded.service_type, vip = excluded.vip, "
     "preferred_time = excluded.preferred_time, notes = excluded.notes, "
-    "attributes = excluded.attributes, tags = excluded.tags, deleted_at = NULL, "
-    "updated_at = now() "
+    "attributes = excluded.attributes, tags = excluded.tags, username = excluded.username, "
+    "subdistrict = excluded.subdistrict, district = excluded.district, "
+    "postcode = excluded.postcode, language = excluded.language, style = excluded.style, "
+    "time_zone = excluded.time_zone, satisfaction = excluded.satisfaction, "
+    "deleted_at = NULL, updated_at = now() WHERE c.merged_into IS NULL "
     "RETURNING " KABAR_CONTACT_COLUMNS};
-constexpr pg::Query kAddIdentities{
-    "contacts.add_identities",
-    "UPDATE contacts c SET phone = CASE WHEN c.phone = '' THEN $3 ELSE c.phone END, "
-    "bsuid = CASE WHEN c.bsuid = '' THEN $4 ELSE c.bsuid END, updated_at = now() "
-    "WHERE c.outlet_id = $1 AND c.id = $2 RETURNING " KABAR_CONTACT_COLUMNS};
-constexpr pg::Query kTouch{"contacts.touch_inbound",
-                           "UPDATE contacts SET last_inbound_at = greatest(last_inbound_at, $3) "
-                           "WHERE outlet_id = $1 AND id = $2"};
 constexpr pg::Query kDeleteShipments{
     "contacts.delete_shipments", "DELETE FROM shipments WHERE outlet_id = $1 AND contact_id = $2"};
 constexpr pg::Query kEmpty{
     "contacts.empty",
     "UPDATE contacts SET deleted_at = now(), updated_at = now(), name = NULL, address = NULL, "
     "city = NULL, province = NULL, service_type = NULL, vip = NULL, preferred_time = NULL, "
-    "notes = NULL, attributes = '{}', tags = '{}', last_inbound_at = NULL "
+    "notes = NULL, attributes = '{}', tags = '{}', username = '', last_inbound_at = NULL, "
+    "subdistrict = NULL, district = NULL, postcode = NULL, language = NULL, style = NULL, "
+    "time_zone = NULL, satisfaction = NULL "
     "WHERE outlet_id = $1 AND id = $2 "
     "AND (delivery_updates_opted_out OR marketing_opted_out)"};
+// Who was merged into him, with the record of it, goes too.
+constexpr pg::Query kDeleteMerged{"contacts.delete_merged",
+                                  "DELETE FROM contacts WHERE outlet_id = $1 AND merged_into = $2"};
+constexpr pg::Query kDeleteTimeline{
+    "contacts.delete_timeline",
+    "DELETE FROM timeline WHERE outlet_id = $1 AND contact_id IN (SELECT id FROM contacts "
+    "WHERE outlet_id = $1 AND (id = $2 OR merged_into = $2))"};
 constexpr pg::Query kDelete{"contacts.delete",
                             "DELETE FROM contacts WHERE outlet_id = $1 AND id = $2"};
 
 std::string AttributesJson(const std::map<std::string, std::string>& attributes) {
   return nlohmann::json(attributes).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-absl::Status ContactNotFound() {
-  return base::Error(absl::StatusCode::kNotFound, "CONTACT_NOT_FOUND",
-                     "this outlet has no such contact; list its contacts to see which there are");
-}
-
-absl::Status ContactExists(const std::string& contact_id, absl::string_view kind) {
-  return base::WithMeta(
-      base::Error(absl::StatusCode::kAlreadyExists, "CONTACT_EXISTS",
-                  absl::StrCat("another contact has this ", kind,
-                               "; update that contact (metadata contact_id) instead")),
-      "contact_id", contact_id);
 }
 
 }  // namespace
@@ -114,85 +96,126 @@ Contact ContactOf(const pqxx::row& row) {
   contact.last_inbound_at = pg::OptTimeField(row[13]);
   contact.created_at = pg::TimeField(row[14]);
   contact.updated_at = pg::TimeField(row[15]);
+  contact.username = pg::TextField(row[16]);
+  contact.subdistrict = pg::TextField(row[17]);
+  contact.district = pg::TextField(row[18]);
+  contact.postcode = pg::TextField(row[19]);
+  contact.language = pg::TextField(row[20]);
+  contact.style = pg::TextField(row[21]);
+  contact.time_zone = pg::TextField(row[22]);
+  contact.satisfaction = row[23].as<int>();
   return contact;
 }
 
-std::optional<PgUnit::Owner> PgUnit::OwnerOf(const char* kind, const std::string& value) {
-  if (value.empty()) return std::nullopt;
-  const std::optional<pqxx::row> row = tx_.ExecMaybe(kOwner, outlet_, kind, value);
-  if (!row) return std::nullopt;
-  return Owner{pg::TextField((*row)[0]), (*row)[1].as<bool>()};
-}
-
-std::string PgUnit::Claim(const char* kind, const std::string& value,
-                          const std::string& contact_id) {
-  if (value.empty()) return contact_id;
-  const pqxx::result claimed = tx_.Exec(kClaim, outlet_, kind, value, contact_id);
-  if (claimed.affected_rows() == 1) return contact_id;
-  const std::optional<Owner> owner = OwnerOf(kind, value);
-  return owner ? owner->contact_id : "";
-}
-
 absl::StatusOr<Contact> PgUnit::WriteContact(const std::string& id, const Contact& contact) {
-  return ContactOf(tx_.ExecOne(
+  const std::optional<pqxx::row> row = tx_.ExecMaybe(
       kWrite, outlet_, id, contact.phone, contact.bsuid, contact.name, contact.address,
       contact.city, contact.province, contact.service_type, contact.vip, contact.preferred_time,
-      contact.notes, AttributesJson(contact.attributes), pg::TextArray(contact.tags)));
+      contact.notes, AttributesJson(contact.attributes), pg::TextArray(contact.tags),
+      contact.username, contact.subdistrict, contact.district, contact.postcode, contact.language,
+      contact.style, contact.time_zone, contact.satisfaction);
+  if (!row) {
+    return base::Error(absl::StatusCode::kAborted, "CONTACT_MERGED",
+                       "the contact was merged into another at this moment; send it again");
+  }
+  return ContactOf(*row);
 }
 
 absl::StatusOr<Contact> PgUnit::InsertContact(const Contact& contact) {
   std::string id = base::NewId("con");
-  const std::array<std::pair<const char*, const std::string*>, 2> identities = {
-      {{"phone", &contact.phone}, {"bsuid", &contact.bsuid}}};
-  for (const auto& [kind, value] : identities) {
-    const std::optional<Owner> owner = OwnerOf(kind, *value);
+  for (const IdentityKind kind : kAllIdentityKinds) {
+    const std::optional<Owner> owner = OwnerOf(kind, IdentityOf(contact, kind));
     if (!owner) continue;
-    if (!owner->deleted) return ContactExists(owner->contact_id, kind);
+    if (!owner->deleted) return IdentityTaken(kind, owner->contact_id);
     id = owner->contact_id;
   }
-  for (const auto& [kind, value] : identities) {
-    const std::string owner = Claim(kind, *value, id);
-    if (owner != id) return ContactExists(owner, kind);
+  for (const IdentityKind kind : kAllIdentityKinds) {
+    const std::string owner = Claim(kind, IdentityOf(contact, kind), id);
+    if (owner != id) return IdentityTaken(kind, owner);
   }
-  return WriteContact(id, contact);
+  KABAR_ASSIGN_OR_RETURN(const Contact added, WriteContact(id, contact));
+  RepeatOptOuts(id);  // it may be the shell of one who opted out
+  RecallOptOuts({id});
+  return added;
 }
 
-absl::StatusOr<Contact> PgUnit::GetContact(const std::string& id) {
-  const std::optional<pqxx::row> row = tx_.ExecMaybe(kGet, outlet_, id);
-  if (!row) return ContactNotFound();
-  return ContactOf(*row);
+// A contact is merged into one that is not merged itself, but somebody may merge or part the two
+// between our statements. Whoever locks asks again: once the lock is held, they stay as they are.
+absl::StatusOr<Contact> PgUnit::Named(const pg::Query& query, const std::string& id) {
+  std::string named = id;
+  for (int i = 0; i < 4; ++i) {
+    const std::optional<pqxx::row> row = tx_.ExecMaybe(query, outlet_, named);
+    if (row && named == id) return ContactOf(*row);
+    const std::optional<pqxx::row> root = tx_.ExecMaybe(kRoot, outlet_, id);
+    const std::string now = root ? pg::TextField((*root)[0]) : id;
+    if (row && now == named) return ContactOf(*row);
+    if (!row && now == named) break;
+    named = now;
+  }
+  return base::Error(absl::StatusCode::kNotFound, "CONTACT_NOT_FOUND",
+                     "this outlet has no such contact; list its contacts to see which there are");
 }
 
-absl::StatusOr<Contact> PgUnit::LockContact(const std::string& id) {
-  const std::optional<pqxx::row> row = tx_.ExecMaybe(kLock, outlet_, id);
-  if (!row) return ContactNotFound();
-  return ContactOf(*row);
+absl::StatusOr<Contact> PgUnit::GetContact(const std::string& id) { return Named(kGet, id); }
+
+absl::StatusOr<std::vector<Contact>> PgUnit::GetContacts(const std::vector<std::string>& ids) {
+  std::vector<Contact> out;
+  for (const pqxx::row& row : tx_.Exec(kGetMany, outlet_, pg::TextArray(ids))) {
+    out.push_back(ContactOf(row));
+  }
+  return out;
 }
 
-absl::Status PgUnit::MoveIdentity(const char* kind, const std::string& before,
-                                  const std::string& after, const std::string& contact_id) {
-  if (before == after) return absl::OkStatus();
-  const std::string owner = Claim(kind, after, contact_id);
-  if (owner != contact_id) return ContactExists(owner, kind);
-  if (!before.empty()) tx_.Exec(kRelease, outlet_, kind, before, contact_id);
-  return absl::OkStatus();
+absl::StatusOr<Activity> PgUnit::GetActivity(const std::string& id) {
+  std::string columns;
+  for (const char* field : {"lifecycle", "shipments_total", "shipments_per_month",
+                            "last_shipment_at", "shipments_regular", "shipments_express",
+                            "shipments_cod", "shipments_corporate", "time_zone"}) {
+    absl::StrAppend(&columns, columns.empty() ? "" : ", ", DerivedSql(field));
+  }
+  const pqxx::result rows = tx_.ExecDynamic(
+      "contacts.activity",
+      absl::StrCat("SELECT ", columns, " FROM contacts c WHERE c.outlet_id = $1 AND c.id = $2"),
+      {outlet_, id});
+  Activity out;
+  if (rows.empty()) return out;
+  const pqxx::row row = rows[0];
+  out.lifecycle = pg::TextField(row[0]);
+  out.shipments_total = row[1].as<int64_t>();
+  out.shipments_per_month = row[2].as<double>();
+  out.last_shipment_at = pg::OptTimeField(row[3]);
+  out.regular = row[4].as<int64_t>();
+  out.express = row[5].as<int64_t>();
+  out.cod = row[6].as<int64_t>();
+  out.corporate = row[7].as<int64_t>();
+  out.time_zone = pg::TextField(row[8]);
+  return out;
 }
+
+absl::StatusOr<Contact> PgUnit::LockContact(const std::string& id) { return Named(kLock, id); }
 
 absl::StatusOr<Contact> PgUnit::ReplaceContact(const Contact& contact) {
   KABAR_ASSIGN_OR_RETURN(const Contact before, LockContact(contact.id));
-  KABAR_RETURN_IF_ERROR(MoveIdentity("phone", before.phone, contact.phone, contact.id));
-  KABAR_RETURN_IF_ERROR(MoveIdentity("bsuid", before.bsuid, contact.bsuid, contact.id));
+  for (const IdentityKind kind : kAllIdentityKinds) {
+    KABAR_RETURN_IF_ERROR(
+        MoveIdentity(kind, IdentityOf(before, kind), IdentityOf(contact, kind), contact.id));
+  }
   KABAR_ASSIGN_OR_RETURN(Contact after, WriteContact(contact.id, contact));
-  if (after.phone != before.phone || after.bsuid != before.bsuid) RepeatOptOuts(after);
+  if (after.phone != before.phone || after.bsuid != before.bsuid) {
+    RepeatOptOuts(after.id);
+    RecallOptOuts({after.id});
+  }
   return after;
 }
 
 absl::Status PgUnit::DeleteContact(const std::string& id) {
-  KABAR_RETURN_IF_ERROR(LockContact(id).status());
-  if (tx_.Exec(kEmpty, outlet_, id).affected_rows() == 1) {
-    tx_.Exec(kDeleteShipments, outlet_, id);
+  KABAR_ASSIGN_OR_RETURN(const Contact contact, LockContact(id));
+  tx_.Exec(kDeleteTimeline, outlet_, contact.id);  // first: it asks who was merged into him
+  if (tx_.Exec(kEmpty, outlet_, contact.id).affected_rows() == 1) {
+    tx_.Exec(kDeleteShipments, outlet_, contact.id);
+    tx_.Exec(kDeleteMerged, outlet_, contact.id);
   } else {
-    tx_.Exec(kDelete, outlet_, id);
+    tx_.Exec(kDelete, outlet_, contact.id);
   }
   return absl::OkStatus();
 }
@@ -217,50 +240,6 @@ absl::StatusOr<std::vector<Contact>> PgUnit::ListContacts(const SegmentFilter& f
   std::vector<Contact> out;
   for (const pqxx::row& row : rows) out.push_back(ContactOf(row));
   return out;
-}
-
-absl::StatusOr<Contact> PgUnit::FindContact(const std::string& phone, const std::string& bsuid) {
-  std::optional<Owner> owner = OwnerOf("phone", phone);
-  if (!owner || owner->deleted) owner = OwnerOf("bsuid", bsuid);
-  if (!owner || owner->deleted) return Contact();
-  return GetContact(owner->contact_id);
-}
-
-absl::StatusOr<Contact> PgUnit::FindOrInsertContact(const Contact& wanted) {
-  std::optional<Owner> owner = OwnerOf("phone", wanted.phone);
-  if (!owner) owner = OwnerOf("bsuid", wanted.bsuid);
-  if (owner) return Adopt(*owner, wanted);
-  const std::string id = base::NewId("con");
-  Contact added = wanted;
-  // Somebody else may write the same contact at this moment; claiming waited for him.
-  if (const std::string other = Claim("phone", wanted.phone, id); other != id) {
-    return Adopt({other, false}, wanted);
-  }
-  if (const std::string other = Claim("bsuid", wanted.bsuid, id); other != id) {
-    if (wanted.phone.empty()) return Adopt({other, false}, wanted);
-    added.bsuid.clear();  // two people, as far as we know: the phone is the surer sign
-  }
-  return WriteContact(id, added);
-}
-
-absl::StatusOr<Contact> PgUnit::Adopt(const Owner& owner, const Contact& wanted) {
-  const std::string& id = owner.contact_id;
-  Contact added = wanted;
-  if (Claim("phone", wanted.phone, id) != id) added.phone.clear();
-  if (Claim("bsuid", wanted.bsuid, id) != id) added.bsuid.clear();
-  if (owner.deleted) return WriteContact(id, added);
-  KABAR_ASSIGN_OR_RETURN(Contact known, GetContact(id));
-  const bool news = (known.phone.empty() && !added.phone.empty()) ||
-                    (known.bsuid.empty() && !added.bsuid.empty());
-  if (!news) return known;
-  Contact after = ContactOf(tx_.ExecOne(kAddIdentities, outlet_, id, added.phone, added.bsuid));
-  RepeatOptOuts(after);
-  return after;
-}
-
-absl::Status PgUnit::TouchInbound(const std::string& contact_id, absl::Time at) {
-  tx_.Exec(kTouch, outlet_, contact_id, at);
-  return absl::OkStatus();
 }
 
 }  // namespace kabar::contacts

@@ -81,7 +81,7 @@ TEST_CASE("Contacts: another outlet neither sees nor touches them", "[contacts]"
                return u.SetConsent({a.id, Purpose::kMarketing, true, "x", absl::Now()}).status();
              }),
              ReasonIs("CONTACT_NOT_FOUND"));
-  CHECK_THAT(as_b([&](Store::Unit& u) { return u.ListConsents(a.id).status(); }),
+  CHECK_THAT(as_b([&](Store::Unit& u) { return u.ListConsents(a.id, 0, 1000).status(); }),
              ReasonIs("CONTACT_NOT_FOUND"));
   CHECK_THAT(as_b([&](Store::Unit& u) { return u.FindShipment("R1").status(); }),
              ReasonIs("SHIPMENT_NOT_FOUND"));
@@ -91,7 +91,7 @@ TEST_CASE("Contacts: another outlet neither sees nor touches them", "[contacts]"
   CHECK_THAT(as_b([&](Store::Unit& u) { return u.UpsertShipment(stolen).status(); }),
              testing::HasFieldViolation("shipment.contact_id"));
   CHECK(f.Names(kB, "").empty());
-  CHECK(f.Must(kB, [](Store::Unit& u) { return u.FindContact("+62811", ""); }).id.empty());
+  CHECK(f.Must(kB, [](Store::Unit& u) { return u.FindContact({.phone = "+62811"}); }).id.empty());
   CHECK(f.Get(kA, a.id).name == "A");
 }
 
@@ -178,7 +178,7 @@ TEST_CASE("SetConsent: every change is kept and is an event, once", "[consents]"
   f.SetConsent(kA, a.id, Purpose::kMarketing, true);
   f.SetConsent(kA, a.id, Purpose::kMarketing, false);
   f.SetConsent(kA, a.id, Purpose::kDeliveryUpdates, true);
-  const auto consents = f.Must(kA, [&](Store::Unit& u) { return u.ListConsents(a.id); });
+  const auto consents = f.Must(kA, [&](Store::Unit& u) { return u.ListConsents(a.id, 0, 1000); });
   REQUIRE(consents.size() == 3);
   CHECK(consents[0].purpose == Purpose::kDeliveryUpdates);
   CHECK(consents[0].opted_out);

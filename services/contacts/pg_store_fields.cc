@@ -9,15 +9,42 @@
 #include "libs/fields/fields.h"
 #include "services/contacts/pg_store_aggregates.h"
 #include "services/contacts/pg_store_estimate.h"
+#include "services/contacts/time_zone.h"
 
 namespace kabar::contacts {
 namespace {
 
+std::string OfShipments(absl::string_view what, absl::string_view which = "") {
+  return absl::StrCat("(SELECT ", what,
+                      " FROM shipments n WHERE n.outlet_id = c.outlet_id AND n.contact_id = c.id",
+                      which, ")");
+}
+
 std::string CountOfDays(int days) {
+  return OfShipments("count(*)",
+                     absl::StrCat(" AND n.created_at > now() - interval '", days, " days'"));
+}
+
+// As outlets call them, in their own spelling.
+std::string CountOfService(absl::string_view words) {
+  return OfShipments("count(*)",
+                     absl::StrCat(" AND lower(n.service_type) ~ '\\m(", words, ")\\M'"));
+}
+
+// ContactActivity.Lifecycle in the contract has the rule.
+std::string Lifecycle() {
+  const std::string lately = CountOfDays(30);
   return absl::StrCat(
-      "(SELECT count(*) FROM shipments n WHERE n.outlet_id = c.outlet_id AND n.contact_id = c.id "
-      "AND n.created_at > now() - interval '",
-      days, " days')");
+      "(CASE WHEN ", lately, " >= CASE WHEN coalesce(c.vip, false) THEN 1 ELSE 4 END",
+      " THEN 'enhance' WHEN ", OfShipments("count(*)"), " >= 2 THEN 'retain' ELSE 'acquire' END)");
+}
+
+// Whoever said nothing has neither opted in nor out.
+std::string OptedIn(const char* purpose, const char* opted_out) {
+  return absl::StrCat("(NOT c.", opted_out,
+                      " AND EXISTS (SELECT 1 FROM consent_changes n WHERE n.outlet_id = "
+                      "c.outlet_id AND n.contact_id = c.id AND n.purpose = '",
+                      purpose, "' AND n.source NOT IN ('merge', 'unmerge')))");
 }
 
 // A shipment that was never told its amount has none, but no shipment has no amount at all.
@@ -28,12 +55,22 @@ std::string OfShipment(absl::string_view value) {
 const absl::flat_hash_map<std::string, std::string>& SpecialExpressions() {
   static const auto* const kExpressions = new absl::flat_hash_map<std::string, std::string>{
       {"vip", "coalesce(c.vip, false)"},
-      {"shipments_total",
-       "(SELECT count(*) FROM shipments n WHERE n.outlet_id = c.outlet_id AND n.contact_id = "
-       "c.id)"},
+      {"delivery_updates_opted_in", OptedIn("DELIVERY_UPDATES", "delivery_updates_opted_out")},
+      {"marketing_opted_in", OptedIn("MARKETING", "marketing_opted_out")},
+      {"shipments_total", OfShipments("count(*)")},
       {"shipments_7d", CountOfDays(7)},
       {"shipments_30d", CountOfDays(30)},
       {"shipments_90d", CountOfDays(90)},
+      {"shipments_per_month", absl::StrCat("round(", CountOfDays(90), " / 3.0, 1)")},
+      {"shipments_regular", CountOfService("regular|reguler|reg")},
+      {"shipments_express", CountOfService("express|ekspres|expres|exp|kilat")},
+      {"shipments_cod", OfShipments("count(*)",
+                                    " AND (n.cod_amount > 0 OR lower(n.service_type) ~ "
+                                    "'\\mcod\\M')")},
+      {"shipments_corporate", CountOfService("corporate|korporat|korporasi|corp|b2b")},
+      {"last_shipment_at", OfShipments("max(n.created_at)")},
+      {"lifecycle", Lifecycle()},
+      {"time_zone", ZoneSql()},
       {"shipment.cod_amount", OfShipment("coalesce(s.cod_amount, 0)")},
       {"shipment.cod_paid", OfShipment("coalesce(s.cod_paid, false)")},
   };
@@ -52,7 +89,10 @@ std::string Expression(const std::string& field) {
 
 std::string FieldValue(const fields::Field& field, const std::string& zone_sql) {
   const std::string column =
-      absl::StrCat(field.owner == fields::Owner::kShipment ? "s." : "c.", field.name);
+      field.owner == fields::Owner::kShipment
+          ? absl::StrCat("s.", field.name)
+          : (field.derived || field.name == "time_zone" ? Expression(std::string(field.name))
+                                                        : absl::StrCat("c.", field.name));
   switch (field.type) {
     case fields::Type::kBool:
       return absl::StrCat("CASE WHEN ", column, " THEN 'ya' ELSE '' END");
@@ -61,6 +101,8 @@ std::string FieldValue(const fields::Field& field, const std::string& zone_sql) 
     case fields::Type::kTime:
       return absl::StrCat("coalesce(to_char(", column, " AT TIME ZONE ", zone_sql,
                           ", 'DD/MM/YYYY HH24:MI'), '')");
+    case fields::Type::kNumber:
+      return absl::StrCat("coalesce(", column, "::text, '')");
     case fields::Type::kText:
     case fields::Type::kPhone:
       break;
@@ -69,6 +111,8 @@ std::string FieldValue(const fields::Field& field, const std::string& zone_sql) 
 }
 
 }  // namespace
+
+std::string DerivedSql(const std::string& field) { return Expression(field); }
 
 absl::StatusOr<std::string> ConditionSql(const filter_lang::Checked* condition,
                                          filter_lang::SqlParams& params) {

@@ -14,6 +14,9 @@
 
 namespace kabar::contacts {
 
+// A field that follows from others, such as lifecycle or shipments_total.
+std::string DerivedSql(const std::string& field);
+
 // The filter as a condition; `s` may be all NULL.
 absl::StatusOr<std::string> FilterSql(const SegmentFilter& filter, filter_lang::SqlParams& params);
 // The same of a part of one.

@@ -30,14 +30,16 @@ constexpr pg::Query kBegin{
     "set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"};
 
 // Locked: neither does anybody delete them while their shipments are written, nor do two changes of
-// one contact meet half way. In one order, as others lock.
+// one contact meet half way. In one order, as others lock. One that is merged into another at this
+// moment is not found; the next round finds the other.
 constexpr char kKnownContacts[] =
-    "SELECT k.phone, k.contact_id FROM (SELECT p.phone, i.contact_id "
-    "FROM unnest($2::text[]) AS p(phone) CROSS JOIN LATERAL (SELECT i.contact_id "
+    "SELECT k.phone, k.contact_id, k.merged_from FROM (SELECT p.phone, i.contact_id, "
+    "i.merged_from FROM unnest($2::text[]) AS p(phone) CROSS JOIN LATERAL (SELECT i.contact_id, "
+    "i.merged_from "
     "FROM contact_identities i WHERE i.outlet_id = $1::text AND i.kind = 'phone' "
     "AND i.value = p.phone OFFSET 0) AS i ORDER BY i.contact_id) AS k "
     "CROSS JOIN LATERAL (SELECT 1 FROM contacts c WHERE c.outlet_id = $1::text "
-    "AND c.id = k.contact_id FOR NO KEY UPDATE) AS c";
+    "AND c.id = k.contact_id AND c.merged_into IS NULL FOR NO KEY UPDATE) AS c";
 constexpr char kKnownShipments[] =
     "SELECT p.number, s.contact_id FROM unnest($2::text[]) AS p(number) "
     "CROSS JOIN LATERAL (SELECT s.contact_id FROM shipments s WHERE s.outlet_id = $1::text "
@@ -52,19 +54,24 @@ constexpr char kLockShipments[] =
 constexpr char kTables[] =
     "CREATE TEMP TABLE IF NOT EXISTS import_contacts (outlet_id text, id text, phone text, "
     "name text, address text, city text, province text, service_type text, vip boolean, "
-    "preferred_time text, notes text, attributes jsonb, tags text[]) ON COMMIT DELETE ROWS; "
+    "preferred_time text, notes text, attributes jsonb, tags text[], subdistrict text, "
+    "district text, postcode text, language text, style text, time_zone text, "
+    "satisfaction smallint) ON COMMIT DELETE ROWS; "
     "CREATE TEMP TABLE IF NOT EXISTS import_shipments (outlet_id text, id text, "
     "tracking_number text, contact_id text, status text, location text, estimate text, "
     "driver_name text, driver_phone text, destination_address text, cod_amount bigint, "
-    "cod_paid boolean, delay_reason text, new_estimate text, updated_at timestamptz) "
+    "cod_paid boolean, delay_reason text, new_estimate text, updated_at timestamptz, "
+    "service_type text, merged_from text) "
     "ON COMMIT DELETE ROWS";
 
 // NULL: the file says nothing. Consents are not among the columns, and never may be.
 constexpr absl::string_view kContactColumns[] = {
-    "name", "address", "city", "province", "service_type", "vip", "preferred_time", "notes"};
+    "name",     "address",        "city",  "province",    "service_type",
+    "vip",      "preferred_time", "notes", "subdistrict", "district",
+    "postcode", "language",       "style", "time_zone",   "satisfaction"};
 constexpr absl::string_view kShipmentColumns[] = {
-    "status",     "location", "estimate",     "driver_name", "driver_phone", "destination_address",
-    "cod_amount", "cod_paid", "delay_reason", "new_estimate"};
+    "status",     "location", "estimate",     "driver_name",  "driver_phone", "destination_address",
+    "cod_amount", "cod_paid", "delay_reason", "new_estimate", "service_type"};
 
 // What the file says, or else what is known: `name = coalesce(t.name, c.name), ...`.
 std::string Assignments(absl::Span<const absl::string_view> columns, absl::string_view table) {
@@ -98,9 +105,11 @@ const std::string& UpdateContacts() {
 
 const std::string& UpdateShipments() {
   static const auto* const kSql = new std::string(absl::StrCat(
-      "UPDATE shipments s SET contact_id = t.contact_id, ", Assignments(kShipmentColumns, "s"),
+      "UPDATE shipments s SET contact_id = t.contact_id, merged_from = t.merged_from, ",
+      Assignments(kShipmentColumns, "s"),
       ", updated_at = t.updated_at FROM import_shipments t WHERE s.outlet_id = t.outlet_id "
-      "AND s.tracking_number = t.tracking_number AND (s.contact_id <> t.contact_id "
+      "AND s.tracking_number = t.tracking_number AND (s.contact_id <> t.contact_id OR "
+      "s.merged_from <> t.merged_from "
       "OR s.updated_at <> t.updated_at OR ",
       News(kShipmentColumns, "s"), ")"));
   return *kSql;
@@ -111,11 +120,29 @@ constexpr char kClaimBsuids[] =
     "SELECT DISTINCT ON (t.bsuid) $1::text, 'bsuid', t.bsuid, t.contact_id "
     "FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS t(bsuid, contact_id, n) "
     "ORDER BY t.bsuid, t.n ON CONFLICT (outlet_id, kind, value) DO NOTHING";
+// Those who opted out: whoever suppresses by address must hear of the new one.
 constexpr char kSetBsuids[] =
-    "UPDATE contacts c SET bsuid = t.bsuid FROM unnest($2::text[]) AS t(bsuid) "
+    "WITH told AS (UPDATE contacts c SET bsuid = t.bsuid FROM unnest($2::text[]) AS t(bsuid) "
     "CROSS JOIN LATERAL (SELECT i.outlet_id, i.contact_id FROM contact_identities i "
     "WHERE i.outlet_id = $1::text AND i.kind = 'bsuid' AND i.value = t.bsuid OFFSET 0) AS i "
-    "WHERE c.outlet_id = i.outlet_id AND c.id = i.contact_id AND c.bsuid = ''";
+    "WHERE c.outlet_id = i.outlet_id AND c.id = i.contact_id AND c.bsuid = '' "
+    "RETURNING c.id, c.delivery_updates_opted_out OR c.marketing_opted_out AS opted_out) "
+    "SELECT id FROM told WHERE opted_out ORDER BY id";
+
+// Only for whoever never said anything: a file overrides nobody's word. No event: there is nothing
+// to suppress, and nobody was suppressed.
+constexpr char kOptIns[] =
+    "INSERT INTO consent_changes (outlet_id, contact_id, purpose, opted_out, source, changed_at, "
+    "merged_from) SELECT DISTINCT ON (i.contact_id) $1::text, i.contact_id, $2::text, false, "
+    "'import', now(), i.merged_from FROM unnest($3::text[]) AS p(phone) CROSS JOIN LATERAL "
+    "(SELECT i.contact_id, i.merged_from FROM contact_identities i WHERE i.outlet_id = $1::text "
+    "AND i.kind = 'phone' AND i.value = p.phone OFFSET 0) AS i "
+    "WHERE NOT EXISTS (SELECT 1 FROM consent_changes c "
+    "WHERE c.outlet_id = $1::text AND c.contact_id = i.contact_id AND c.purpose = $2::text "
+    "AND c.source NOT IN ('merge', 'unmerge')) AND EXISTS (SELECT 1 FROM contacts k "
+    "WHERE k.outlet_id = $1::text AND k.id = i.contact_id AND NOT CASE $2::text "
+    "WHEN 'MARKETING' THEN k.marketing_opted_out ELSE k.delivery_updates_opted_out END) "
+    "ORDER BY i.contact_id";
 
 // API calls may add the same people or shipments between a chunk's look-up and its COPY. The next
 // look-up finds theirs, so that each round has fewer to add; so many in a row that have not are no
@@ -129,12 +156,14 @@ struct Person {
 };
 struct Parcel {
   std::string contact_id;
+  std::string merged_from;
   const ShipmentUpsert* said = nullptr;
 };
 
 // Of a chunk: what is in the store already, and what is not. Points into the chunk.
 struct Sorted {
   absl::flat_hash_map<absl::string_view, std::string> contact_ids;  // by phone
+  absl::flat_hash_map<absl::string_view, std::string> merged_from;  // of phones that came with one
   std::vector<Person> new_people;
   std::vector<Person> known_people;
   std::vector<Parcel> new_parcels;
@@ -151,14 +180,33 @@ void CopyContacts(pg::Transaction& tx, absl::string_view table, const std::strin
                   const std::vector<Person>& people) {
   if (people.empty()) return;
   tx.CopyIn("contacts.copy_contacts", table,
-            {"outlet_id", "id", "phone", "name", "address", "city", "province", "service_type",
-             "vip", "preferred_time", "notes", "attributes", "tags"},
+            {"outlet_id", "id",         "phone",        "name",        "address",
+             "city",      "province",   "service_type", "vip",         "preferred_time",
+             "notes",     "attributes", "tags",         "subdistrict", "district",
+             "postcode",  "language",   "style",        "time_zone",   "satisfaction"},
             [&](pg::Transaction::RowSink row) {
               for (const Person& person : people) {
                 const ContactPatch& p = person.said->patch;
-                row({outlet, person.id, person.said->phone, p.name, p.address, p.city, p.province,
-                     p.service_type, p.vip, p.preferred_time, p.notes, AttributesJson(p.attributes),
-                     pg::TextArray(p.tags)});
+                row({outlet,
+                     person.id,
+                     person.said->phone,
+                     p.name,
+                     p.address,
+                     p.city,
+                     p.province,
+                     p.service_type,
+                     p.vip,
+                     p.preferred_time,
+                     p.notes,
+                     AttributesJson(p.attributes),
+                     pg::TextArray(p.tags),
+                     p.subdistrict,
+                     p.district,
+                     p.postcode,
+                     p.language,
+                     p.style,
+                     p.time_zone,
+                     p.satisfaction});
               }
             });
 }
@@ -176,19 +224,20 @@ void CopyPhones(pg::Transaction& tx, const std::string& outlet, const std::vecto
 void CopyShipments(pg::Transaction& tx, absl::string_view table, const std::string& outlet,
                    absl::Time now, const std::vector<Parcel>& parcels) {
   if (parcels.empty()) return;
-  tx.CopyIn("contacts.copy_shipments", table,
-            {"outlet_id", "id", "tracking_number", "contact_id", "status", "location", "estimate",
-             "driver_name", "driver_phone", "destination_address", "cod_amount", "cod_paid",
-             "delay_reason", "new_estimate", "updated_at"},
-            [&](pg::Transaction::RowSink row) {
-              for (const Parcel& parcel : parcels) {
-                const ShipmentPatch& p = parcel.said->patch;
-                row({outlet, base::NewOrderedId("shp"), parcel.said->tracking_number,
-                     parcel.contact_id, p.status, p.location, p.estimate, p.driver_name,
-                     p.driver_phone, p.destination_address, p.cod_amount, p.cod_paid,
-                     p.delay_reason, p.new_estimate, p.updated_at.value_or(now)});
-              }
-            });
+  tx.CopyIn(
+      "contacts.copy_shipments", table,
+      {"outlet_id", "id", "tracking_number", "contact_id", "status", "location", "estimate",
+       "driver_name", "driver_phone", "destination_address", "cod_amount", "cod_paid",
+       "delay_reason", "new_estimate", "updated_at", "service_type", "merged_from"},
+      [&](pg::Transaction::RowSink row) {
+        for (const Parcel& parcel : parcels) {
+          const ShipmentPatch& p = parcel.said->patch;
+          row({outlet, base::NewOrderedId("shp"), parcel.said->tracking_number, parcel.contact_id,
+               p.status, p.location, p.estimate, p.driver_name, p.driver_phone,
+               p.destination_address, p.cod_amount, p.cod_paid, p.delay_reason, p.new_estimate,
+               p.updated_at.value_or(now), p.service_type, parcel.merged_from});
+        }
+      });
 }
 
 // Value by value as in the file: what its later row says wins, whatever phone it names him by.
@@ -196,10 +245,13 @@ void SortPeople(pg::Transaction& tx, const std::string& outlet, const ImportChun
                 Sorted& out) {
   pg::ArrayBuilder phones;
   for (const ContactUpsert& contact : chunk.contacts) phones.Add(contact.phone);
-  absl::flat_hash_map<std::string, std::string> known;
+  absl::flat_hash_map<std::string, std::string> known, merged;
   for (const pqxx::row& row : tx.ExecDynamic("contacts.import_known_contacts", kKnownContacts,
                                              {outlet, std::move(phones).Finish()})) {
     known.emplace(pg::TextField(row[0]), pg::TextField(row[1]));
+    if (std::string from = pg::TextField(row[2]); !from.empty()) {
+      merged.emplace(pg::TextField(row[0]), std::move(from));
+    }
   }
   absl::flat_hash_map<std::string, std::size_t> places;  // in known_people, by contact
   for (const ContactUpsert& contact : chunk.contacts) {
@@ -211,6 +263,9 @@ void SortPeople(pg::Transaction& tx, const std::string& outlet, const ImportChun
       continue;
     }
     id = found->second;
+    if (const auto from = merged.find(contact.phone); from != merged.end()) {
+      out.merged_from[contact.phone] = from->second;
+    }
     const auto [place, first] = places.emplace(id, out.known_people.size());
     if (first) {
       out.known_people.push_back({id, &contact});
@@ -221,6 +276,8 @@ void SortPeople(pg::Transaction& tx, const std::string& outlet, const ImportChun
     const bool later = contact.last_row > before.last_row;
     ContactUpsert& both = out.merged.emplace_back(later ? before : contact);
     MergeContact(both.patch, later ? contact.patch : before.patch);
+    both.opt_ins.insert(contact.opt_ins.begin(), contact.opt_ins.end());
+    both.opt_ins.insert(before.opt_ins.begin(), before.opt_ins.end());
     both.last_row = std::max(contact.last_row, before.last_row);
     person.said = &both;
   }
@@ -253,12 +310,15 @@ void SortParcels(pg::Transaction& tx, const std::string& outlet, const ImportChu
   }
   for (const ShipmentUpsert& shipment : chunk.shipments) {
     auto& there = known.contains(shipment.tracking_number) ? out.known_parcels : out.new_parcels;
-    there.push_back({out.contact_ids.at(shipment.phone), &shipment});
+    const auto from = out.merged_from.find(shipment.phone);
+    there.push_back({out.contact_ids.at(shipment.phone),
+                     from == out.merged_from.end() ? std::string() : from->second, &shipment});
   }
 }
 
-void ClaimBsuids(pg::Transaction& tx, const std::string& outlet, const ImportChunk& chunk,
-                 const Sorted& sorted) {
+// Who opted out and has a BSUID now.
+std::vector<std::string> ClaimBsuids(pg::Transaction& tx, const std::string& outlet,
+                                     const ImportChunk& chunk, const Sorted& sorted) {
   pg::ArrayBuilder bsuids;
   pg::ArrayBuilder contacts;
   bool any = false;
@@ -268,11 +328,31 @@ void ClaimBsuids(pg::Transaction& tx, const std::string& outlet, const ImportChu
     contacts.Add(sorted.contact_ids.at(contact.phone));
     any = true;
   }
-  if (!any) return;
+  std::vector<std::string> opted_out;
+  if (!any) return opted_out;
   const std::string values = std::move(bsuids).Finish();
   tx.ExecDynamic("contacts.import_bsuids", kClaimBsuids,
                  {outlet, values, std::move(contacts).Finish()});
-  tx.ExecDynamic("contacts.import_set_bsuids", kSetBsuids, {outlet, values});
+  for (const pqxx::row& row :
+       tx.ExecDynamic("contacts.import_set_bsuids", kSetBsuids, {outlet, values})) {
+    opted_out.push_back(pg::TextField(row[0]));
+  }
+  return opted_out;
+}
+
+void AddOptIns(pg::Transaction& tx, const std::string& outlet, const ImportChunk& chunk) {
+  for (const Purpose purpose : kAllPurposes) {
+    pg::ArrayBuilder phones;
+    bool any = false;
+    for (const ContactUpsert& contact : chunk.contacts) {
+      if (contact.opt_ins.count(purpose) == 0) continue;
+      phones.Add(contact.phone);
+      any = true;
+    }
+    if (!any) continue;
+    tx.ExecDynamic("contacts.import_opt_ins", kOptIns,
+                   {outlet, std::string(PurposeName(purpose)), std::move(phones).Finish()});
+  }
 }
 
 }  // namespace
@@ -304,7 +384,12 @@ absl::StatusOr<ChunkCounts> PgUnit::Import(const ImportChunk& chunk) {
     CopyShipments(tx_, "import_shipments", outlet_, now, sorted.known_parcels);
     tx_.ExecDynamic("contacts.import_update_shipments", UpdateShipments(), {});
   }
-  ClaimBsuids(tx_, outlet_, chunk, sorted);
+  for (const std::string& id : ClaimBsuids(tx_, outlet_, chunk, sorted)) RepeatOptOuts(id);
+  // What somebody who was erased refused by one of these addresses, before the file's opt-ins.
+  pg::ArrayBuilder phones;
+  for (const ContactUpsert& contact : chunk.contacts) phones.Add(contact.phone);
+  RecallOptOutsOfPhones(std::move(phones).Finish());
+  AddOptIns(tx_, outlet_, chunk);
   return ChunkCounts{.contacts_created = static_cast<int64_t>(sorted.new_people.size()),
                      .contacts_updated = static_cast<int64_t>(sorted.known_people.size()),
                      .shipments_created = static_cast<int64_t>(sorted.new_parcels.size()),

@@ -135,7 +135,7 @@ TEST_CASE("Import: bsuids, and two phones of one contact in a chunk", "[import]"
   ImportFile(f, kA, "nama,hp,bsuid\nBudi,081234567890,ID.1\nSiti,081234567891,ID.1\n");
   CHECK(f.Find(kA, "+6281234567890").bsuid == "ID.1");
   CHECK(f.Find(kA, "+6281234567891").bsuid.empty());
-  const Contact budi = f.Must(kA, [](Store::Unit& u) { return u.FindContact("", "ID.1"); });
+  const Contact budi = f.Must(kA, [](Store::Unit& u) { return u.FindContact({.bsuid = "ID.1"}); });
   CHECK(budi.name == "Budi");
   f.Must(kA, [](Store::Unit& u) {
     return u.FindOrInsertContact({.id = "", .phone = "+6281234567892", .bsuid = "ID.1"});

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kabar/events/v1/events.pb.h"
@@ -31,15 +32,53 @@ class PgUnit : public Store::Unit {
   // pg_store_contacts.cc
   absl::StatusOr<Contact> InsertContact(const Contact& contact) override;
   absl::StatusOr<Contact> GetContact(const std::string& id) override;
+  absl::StatusOr<std::vector<Contact>> GetContacts(const std::vector<std::string>& ids) override;
+  absl::StatusOr<Activity> GetActivity(const std::string& id) override;
   absl::StatusOr<Contact> LockContact(const std::string& id) override;
   absl::StatusOr<Contact> ReplaceContact(const Contact& contact) override;
   absl::Status DeleteContact(const std::string& id) override;
   absl::StatusOr<std::vector<Contact>> ListContacts(const SegmentFilter& filter,
                                                     const std::string& after_id,
                                                     int limit) override;
-  absl::StatusOr<Contact> FindContact(const std::string& phone, const std::string& bsuid) override;
+
+  // pg_store_identity.cc
+  absl::StatusOr<Contact> FindContact(const Contact& wanted) override;
   absl::StatusOr<Contact> FindOrInsertContact(const Contact& wanted) override;
-  absl::Status TouchInbound(const std::string& contact_id, absl::Time at) override;
+  absl::StatusOr<std::vector<Identity>> ListIdentities(const std::string& contact_id) override;
+
+  // pg_store_senders.cc
+  absl::StatusOr<Recognized> RecognizeSender(const Contact& sender,
+                                             const std::string& written_to) override;
+  absl::StatusOr<Recognized> ChangeNumber(const Contact& before, const Contact& after,
+                                          absl::Time at) override;
+  absl::Status TouchInbound(const Recognized& sender, absl::Time at) override;
+
+  // pg_store_merges.cc
+  absl::StatusOr<Merge> MergeContacts(const std::string& survivor_id, const std::string& merged_id,
+                                      const std::string& reason, const std::string& by) override;
+  absl::StatusOr<Merge> UndoMerge(const std::string& merge_id, const std::string& by) override;
+  absl::StatusOr<std::vector<Merge>> ListMerges(const std::string& contact_id, int64_t before,
+                                                int limit) override;
+  absl::StatusOr<std::vector<DuplicatePair>> ListDuplicates(const std::string& after,
+                                                            int limit) override;
+
+  // pg_store_timeline.cc
+  absl::Status AddInbound(const Recognized& sender, const TimelineEntry& entry) override;
+  absl::StatusOr<std::vector<TimelineEntry>> ListTimeline(const std::string& contact_id,
+                                                          const std::optional<TimelinePlace>& after,
+                                                          int limit) override;
+
+  // pg_store_erasure.cc
+  absl::StatusOr<Erased> EraseContact(const std::string& id) override;
+  absl::StatusOr<bool> AnyErasedSince(absl::Time time) override;
+  absl::StatusOr<bool> ErasedSince(const Contact& who, absl::Time time) override;
+  absl::Status RefuseForErased(const Contact& who) override;
+
+  // pg_store_attribute_types.cc
+  absl::StatusOr<AttributeKinds> GetAttributeKinds() override;
+  absl::Status SetAttributeKind(const std::string& name, AttributeKind kind) override;
+
+  void Audit(const audit::Actor& by, const audit::Entry& entry) override;
 
   // pg_store_shipments.cc
   absl::StatusOr<Shipment> UpsertShipment(const Shipment& shipment) override;
@@ -48,6 +87,10 @@ class PgUnit : public Store::Unit {
   absl::StatusOr<std::vector<Shipment>> ListShipments(const SegmentFilter& filter,
                                                       const std::string& after_id,
                                                       int limit) override;
+
+  absl::StatusOr<std::vector<Shipment>> ListShipmentsOf(const std::string& contact_id,
+                                                        const std::string& after_id,
+                                                        int limit) override;
 
   // pg_store_import.cc
   absl::StatusOr<ChunkCounts> Import(const ImportChunk& chunk) override;
@@ -67,7 +110,9 @@ class PgUnit : public Store::Unit {
 
   // pg_store_consents.cc
   absl::StatusOr<Consent> SetConsent(const Consent& wanted) override;
-  absl::StatusOr<std::vector<Consent>> ListConsents(const std::string& contact_id) override;
+  absl::Status RefuseMarketing(const std::string& contact_id, absl::Time at) override;
+  absl::StatusOr<std::vector<Consent>> ListConsents(const std::string& contact_id, int64_t before,
+                                                    int limit) override;
 
   // pg_store_segments.cc
   absl::Status InsertSegment(const Segment& segment) override;
@@ -93,21 +138,43 @@ class PgUnit : public Store::Unit {
  private:
   // Who owns an identity; deleted: only the shell of a contact who opted out is left.
   struct Owner {
-    std::string contact_id;
+    std::string contact_id = {};
     bool deleted = false;
+    bool former = false;
+    std::string merged_from = {};
   };
-  std::optional<Owner> OwnerOf(const char* kind, const std::string& value);
+  std::optional<Owner> OwnerOf(IdentityKind kind, const std::string& value);
   // `contact_id`, or that of the contact who has it already (also of one written at this moment).
-  std::string Claim(const char* kind, const std::string& value, const std::string& contact_id);
+  std::string Claim(IdentityKind kind, const std::string& value, const std::string& contact_id);
+  absl::StatusOr<std::string> LockPerson(const std::string& id);
+  absl::StatusOr<Contact> Named(const pg::Query& query, const std::string& id);
   absl::StatusOr<Contact> WriteContact(const std::string& id, const Contact& contact);
   absl::StatusOr<Contact> Adopt(const Owner& owner, const Contact& wanted);
-  absl::Status MoveIdentity(const char* kind, const std::string& before, const std::string& after,
+  absl::Status MoveIdentity(IdentityKind kind, const std::string& before, const std::string& after,
                             const std::string& contact_id);
   // Why a turn changed nothing.
   absl::Status WhyNotMine(const std::string& import_id);
-  // A new phone or bsuid of somebody who opted out must be told to those who suppress by them.
-  void RepeatOptOuts(const Contact& contact);
   absl::StatusOr<SegmentSize> CountContacts(const SegmentFilter& filter);
+  void Release(IdentityKind kind, const std::string& value, const std::string& contact_id);
+  static absl::Status IdentityTaken(IdentityKind kind, const std::string& owner);
+  // Phone, bsuid and username of the contact's row are such as it still has.
+  void RepairIdentities(const std::string& contact_id);
+  absl::Status TakeUsername(const std::string& username, const std::string& contact_id);
+  bool WereParted(const std::string& one, const std::string& other);
+  void NoteShared(const std::string& one, const std::string& other);
+  // Makes one of the owners of a sender's two addresses, where that is sure.
+  absl::Status Unite(const Contact& sender, const std::string& written_to);
+  // From now on `opted_out` holds; a change is added to the history where its newest says
+  // otherwise, or `always`.
+  void SettleConsent(const Consent& wanted, bool always = false);
+  // A new identity of somebody who opted out must be told to those who suppress by it.
+  void RepeatOptOuts(const std::string& contact_id);
+  // What was refused by addresses that these contacts have now, before their owners were erased. It
+  // is theirs from then on: what they say later holds against it.
+  void RecallOptOuts(const std::vector<std::string>& ids);
+  // `phones`: an array literal.
+  void RecallOptOutsOfPhones(const std::string& phones);
+  void AddConsentEvents(const Consent& consent);
   // Of the members that a page found, which are kContactParcels.
   void AddParcels(const AudienceQuery& query, int64_t audience,
                   std::vector<AudienceMember>& members);

@@ -43,17 +43,36 @@ std::vector<Field> SegmentFields() {
   auto add = [&](FieldType type, std::initializer_list<const char*> names) {
     for (const char* name : names) fields.push_back({name, type, {}, nullptr});
   };
-  add(FieldType::kText,
-      {"name", "address", "city", "province", "service_type", "preferred_time", "notes",
-       "shipment.status", "shipment.location", "shipment.estimate", "shipment.driver_name",
-       "shipment.destination_address", "shipment.delay_reason", "shipment.new_estimate"});
-  add(FieldType::kExactText, {"bsuid", "shipment.tracking_number"});
-  add(FieldType::kBool,
-      {"vip", "delivery_updates_opted_out", "marketing_opted_out", "shipment.cod_paid"});
+  add(FieldType::kText, {"name",
+                         "address",
+                         "city",
+                         "province",
+                         "service_type",
+                         "preferred_time",
+                         "notes",
+                         "subdistrict",
+                         "district",
+                         "postcode",
+                         "language",
+                         "style",
+                         "time_zone",
+                         "shipment.service_type",
+                         "shipment.status",
+                         "shipment.location",
+                         "shipment.estimate",
+                         "shipment.driver_name",
+                         "shipment.destination_address",
+                         "shipment.delay_reason",
+                         "shipment.new_estimate"});
+  add(FieldType::kExactText, {"bsuid", "username", "shipment.tracking_number"});
+  add(FieldType::kBool, {"vip", "delivery_updates_opted_out", "marketing_opted_out",
+                         "delivery_updates_opted_in", "marketing_opted_in", "shipment.cod_paid"});
   add(FieldType::kNumber,
-      {"shipments_total", "shipments_7d", "shipments_30d", "shipments_90d", "shipment.cod_amount"});
-  add(FieldType::kTime,
-      {"created_at", "last_inbound_at", "shipment.created_at", "shipment.updated_at"});
+      {"shipments_total", "shipments_7d", "shipments_30d", "shipments_90d", "shipments_per_month",
+       "shipments_regular", "shipments_express", "shipments_cod", "shipments_corporate",
+       "satisfaction", "shipment.cod_amount"});
+  add(FieldType::kTime, {"created_at", "last_inbound_at", "last_shipment_at", "shipment.created_at",
+                         "shipment.updated_at"});
   add(FieldType::kTextSet, {"tags"});
   add(FieldType::kTextMap, {"attributes"});
   for (const char* name : {"shipment.estimate", "shipment.new_estimate"}) {
@@ -62,6 +81,7 @@ std::vector<Field> SegmentFields() {
     text->as_time = absl::StrCat(name, "_time");
     fields.push_back({text->as_time, FieldType::kTime});
   }
+  fields.push_back({"lifecycle", FieldType::kEnum, {"acquire", "retain", "enhance"}, nullptr});
   for (const char* name : {"phone", "shipment.driver_phone"}) {
     fields.push_back({name, FieldType::kExactText, {}, StoredPhone});
   }

@@ -26,7 +26,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "libs/audit/audit.h"
 #include "libs/rpc/idempotency.h"
+#include "services/contacts/attribute_type.h"
 #include "services/contacts/contact.h"
 #include "services/contacts/import_chunk.h"
 #include "services/contacts/import_state.h"
@@ -63,6 +65,12 @@ struct AudienceQuery {
   std::vector<std::string> parcel_fields = {};  // of shipments, for kContactParcels
 };
 
+// A contact, and which of those merged into him the alias came with that named him now.
+struct Recognized {
+  Contact contact = {};
+  std::string merged_from = {};
+};
+
 class Store {
  public:
   class Unit {
@@ -80,7 +88,11 @@ class Store {
     // Contacts. Ids and times are given by the store.
     virtual absl::StatusOr<Contact> InsertContact(const Contact& contact) = 0;
     virtual absl::StatusOr<Contact> GetContact(const std::string& id) = 0;
-    // The same, locked until the end of the unit.
+    // Those of these that are there.
+    virtual absl::StatusOr<std::vector<Contact>> GetContacts(
+        const std::vector<std::string>& ids) = 0;
+    virtual absl::StatusOr<Activity> GetActivity(const std::string& id) = 0;
+    // The contact, locked until the end of the unit.
     virtual absl::StatusOr<Contact> LockContact(const std::string& id) = 0;
     // All fields as given; phone and bsuid replace those before.
     virtual absl::StatusOr<Contact> ReplaceContact(const Contact& contact) = 0;
@@ -88,13 +100,60 @@ class Store {
     virtual absl::StatusOr<std::vector<Contact>> ListContacts(const SegmentFilter& filter,
                                                               const std::string& after_id,
                                                               int limit) = 0;
-    // The contact of this phone or, failing that, this bsuid; an empty id: none.
-    virtual absl::StatusOr<Contact> FindContact(const std::string& phone,
-                                                const std::string& bsuid) = 0;
+    // The contact of this phone or, failing that, bsuid or username; an empty id: none.
+    virtual absl::StatusOr<Contact> FindContact(const Contact& wanted) = 0;
     // The same, made of `wanted` where there is none. A new identity beside a known one is added to
     // the contact.
     virtual absl::StatusOr<Contact> FindOrInsertContact(const Contact& wanted) = 0;
-    virtual absl::Status TouchInbound(const std::string& contact_id, absl::Time at) = 0;
+    virtual absl::StatusOr<std::vector<Identity>> ListIdentities(const std::string& contact_id) = 0;
+
+    // Whoever writes, as the provider names him; created if nobody knows him. Two contacts that he
+    // shows to be one are merged (README, "Who is who"). `written_to`: the contact of our message
+    // that the person had before, as the ledger says; may be empty.
+    virtual absl::StatusOr<Recognized> RecognizeSender(const Contact& sender,
+                                                       const std::string& written_to) = 0;
+    // His phone and bsuid were those of `before` and are those of `after`.
+    virtual absl::StatusOr<Recognized> ChangeNumber(const Contact& before, const Contact& after,
+                                                    absl::Time at) = 0;
+    virtual absl::Status TouchInbound(const Recognized& sender, absl::Time at) = 0;
+
+    // FAILED_PRECONDITION: SAME_CONTACT, CONTACT_DELETED (the survivor). `by` empty: the provider's
+    // word.
+    virtual absl::StatusOr<Merge> MergeContacts(const std::string& survivor_id,
+                                                const std::string& merged_id,
+                                                const std::string& reason,
+                                                const std::string& by) = 0;
+    // FAILED_PRECONDITION: MERGE_UNDONE, MERGE_COVERED (a later merge goes first). NOT_FOUND:
+    // MERGE_NOT_FOUND.
+    virtual absl::StatusOr<Merge> UndoMerge(const std::string& merge_id, const std::string& by) = 0;
+    // Newest first, those with a number below `before` (0: all); of one contact, or of everybody.
+    virtual absl::StatusOr<std::vector<Merge>> ListMerges(const std::string& contact_id,
+                                                          int64_t before, int limit) = 0;
+    // By the two ids, each pair once; `after`: "first second" of the last one seen.
+    virtual absl::StatusOr<std::vector<DuplicatePair>> ListDuplicates(const std::string& after,
+                                                                      int limit) = 0;
+
+    // What a customer wrote; the same id again changes nothing.
+    virtual absl::Status AddInbound(const Recognized& sender, const TimelineEntry& entry) = 0;
+    // Newest first, what stands behind `after`.
+    virtual absl::StatusOr<std::vector<TimelineEntry>> ListTimeline(
+        const std::string& contact_id, const std::optional<TimelinePlace>& after, int limit) = 0;
+
+    // Everything of one person goes, but for his opt-outs, as hashes; others are told by an event.
+    virtual absl::StatusOr<Erased> EraseContact(const std::string& id) = 0;
+    // Whether somebody of the outlet was erased since; whether it was he, by any of his addresses.
+    virtual absl::StatusOr<bool> AnyErasedSince(absl::Time time) = 0;
+    virtual absl::StatusOr<bool> ErasedSince(const Contact& who, absl::Time time) = 0;
+    // He refused everything just before he was erased, and it is read only now.
+    virtual absl::Status RefuseForErased(const Contact& who) = 0;
+
+    // Types of free attributes; those that are not there are texts.
+    virtual absl::StatusOr<AttributeKinds> GetAttributeKinds() = 0;
+    // kText: none. FAILED_PRECONDITION: ATTRIBUTE_VALUES_MISFIT.
+    virtual absl::Status SetAttributeKind(const std::string& name, AttributeKind kind) = 0;
+
+    // What an operator did, in the audit log.
+    virtual void Audit(const audit::Actor& by, const audit::Entry& entry) = 0;
 
     // Shipments. An upsert replaces everything; an empty contact_id keeps the contact.
     virtual absl::StatusOr<Shipment> UpsertShipment(const Shipment& shipment) = 0;
@@ -103,6 +162,11 @@ class Store {
     virtual absl::StatusOr<std::vector<Shipment>> ListShipments(const SegmentFilter& filter,
                                                                 const std::string& after_id,
                                                                 int limit) = 0;
+
+    // Of one contact, by id.
+    virtual absl::StatusOr<std::vector<Shipment>> ListShipmentsOf(const std::string& contact_id,
+                                                                  const std::string& after_id,
+                                                                  int limit) = 0;
 
     virtual absl::StatusOr<ChunkCounts> Import(const ImportChunk& chunk) = 0;
 
@@ -128,7 +192,11 @@ class Store {
 
     // The consent as it is then. The same state again changes nothing and is no event.
     virtual absl::StatusOr<Consent> SetConsent(const Consent& wanted) = 0;
-    virtual absl::StatusOr<std::vector<Consent>> ListConsents(const std::string& contact_id) = 0;
+    // An opt-out of the provider's word about this contact; nobody there: nothing to do.
+    virtual absl::Status RefuseMarketing(const std::string& contact_id, absl::Time at) = 0;
+    // Every change, newest first, those with a number below `before` (0: all).
+    virtual absl::StatusOr<std::vector<Consent>> ListConsents(const std::string& contact_id,
+                                                              int64_t before, int limit) = 0;
 
     virtual absl::Status InsertSegment(const Segment& segment) = 0;
     virtual absl::StatusOr<Segment> GetSegment(const std::string& id) = 0;

@@ -70,7 +70,7 @@ struct StoreFixture {
     return Must(outlet, [&](Store::Unit& unit) { return unit.GetContact(id); });
   }
   Contact Find(const std::string& outlet, const std::string& phone) {
-    return Must(outlet, [&](Store::Unit& unit) { return unit.FindContact(phone, ""); });
+    return Must(outlet, [&](Store::Unit& unit) { return unit.FindContact({.phone = phone}); });
   }
   SegmentFilter Filter(const std::string& text) {
     auto filter = language.Check(text);
