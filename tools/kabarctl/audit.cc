@@ -52,10 +52,13 @@ absl::StatusOr<int> Audit(Session& session, const Arguments& arguments) {
                          ListOf(session, Area::kDispatcher, request, limit));
   KABAR_ASSIGN_OR_RETURN(const ListAuditLogResponse campaigns,
                          ListOf(session, Area::kCampaigns, request, limit));
-  // Each newest first.
+  KABAR_ASSIGN_OR_RETURN(const ListAuditLogResponse contacts,
+                         ListOf(session, Area::kContacts, request, limit));
   std::vector<AuditEntry> entries;
-  std::merge(sending.entries().begin(), sending.entries().end(), campaigns.entries().begin(),
-             campaigns.entries().end(), std::back_inserter(entries), Later);
+  for (const ListAuditLogResponse* of : {&sending, &campaigns, &contacts}) {
+    entries.insert(entries.end(), of->entries().begin(), of->entries().end());
+  }
+  std::stable_sort(entries.begin(), entries.end(), Later);
   if (static_cast<std::int64_t>(entries.size()) > limit) {
     entries.resize(static_cast<std::size_t>(limit));
   }
@@ -78,8 +81,8 @@ Commands AuditCommands() {
       {.noun = "audit",
        .verb = "",
        .summary = "Shows what operators did, newest first: who, when, what, why, from and to.",
-       .details = "Of dispatcher (numbers, limits, lanes, pauses, dead letters) and campaigns\n"
-                  "together. Entries are written with their effect and never changed.",
+       .details = "Of dispatcher (numbers, limits, lanes, pauses, dead letters), campaigns\n"
+                  "and contacts together. Entries are written with their effect and never changed.",
        .options = {{.name = "action", .value = "CALL", .help = "only this, e.g. PauseSending"},
                    {.name = "who", .value = "NAME", .help = "only of the key with this name"},
                    {.name = "target", .value = "TARGET", .help = "only of e.g. campaign/cmp_..."},

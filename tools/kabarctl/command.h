@@ -36,6 +36,12 @@ using Commands = std::vector<Command>;
 // One function a noun, in the file of that name.
 Commands ContactCommands();
 Commands ImportCommands();
+Commands ContactMergeCommands();
+Commands ContactConsentCommands();
+Commands ContactTimelineCommands();
+Commands ContactAttributeCommands();
+Commands ContactExportCommands();
+Commands ContactPersonalDataCommands();
 Commands SegmentCommands();
 Commands TemplateCommands();
 Commands ProviderTemplateCommands();

@@ -48,19 +48,45 @@ absl::StatusOr<int> Get(Session& session, const Arguments& arguments) {
       {"name", contact.name()},
       {"phone", contact.phone()},
       {"bsuid", contact.bsuid()},
+      {"username", contact.username()},
       {"address", contact.address()},
       {"city", contact.city()},
+      {"subdistrict", contact.subdistrict()},
+      {"district", contact.district()},
       {"province", contact.province()},
+      {"postcode", contact.postcode()},
+      {"time zone", contact.activity().time_zone()},
       {"service type", contact.service_type()},
       {"vip", contact.vip() ? "yes" : "no"},
       {"preferred time", contact.preferred_time()},
+      {"language", contact.language()},
+      {"style", contact.style()},
+      {"satisfaction",
+       contact.satisfaction() == 0 ? "" : absl::StrCat(contact.satisfaction(), " of 5")},
       {"notes", contact.notes()},
+      {"lifecycle", contacts::v1::ContactActivity::Lifecycle_Name(contact.activity().lifecycle())},
+      {"shipments",
+       absl::StrCat(contact.activity().shipments_total(), " (", contact.activity().regular(),
+                    " regular, ", contact.activity().express(), " express, ",
+                    contact.activity().cod(), " COD, ", contact.activity().corporate(),
+                    " corporate)")},
+      {"last shipment", FormatTime(contact.activity().last_shipment_time())},
       {"tags", absl::StrJoin(contact.tags(), ", ")},
       {"last message from", FormatTime(contact.last_inbound_time())},
       {"created", FormatTime(contact.create_time())},
       {"updated", FormatTime(contact.update_time())}};
   for (const auto& [name, value] : contact.attributes()) {
     lines.emplace_back(absl::StrCat("  ", OneLine(name)), value);
+  }
+  for (const contacts::v1::ContactIdentity& known_by : contact.identities()) {
+    const std::string& value = known_by.value();
+    if (value == contact.phone() || value == contact.bsuid() || value == contact.username()) {
+      continue;
+    }
+    lines.emplace_back("also known by", known_by.has_former_since()
+                                            ? absl::StrCat(value, " (until ",
+                                                           FormatTime(known_by.former_since()), ")")
+                                            : value);
   }
   session.out() << Details(lines);
   return kExitOk;

@@ -50,9 +50,9 @@ TEST_CASE("drain: pauses, then looks until nothing is in flight, or says so", "[
   CHECK_THAT(stuck.error, Contains("not drained within 0"));
 }
 
-TEST_CASE("audit: both services' entries, newest first, no more than asked for", "[kabarctl]") {
+TEST_CASE("audit: all services' entries, newest first, no more than asked for", "[kabarctl]") {
   Services services;
-  services.world.audit.resize(2);
+  services.world.audit.resize(3);
   const auto add = [&](int service, int seconds, const std::string& action) {
     auto& entry = *services.world.audit[service].add_entries();
     entry.mutable_time()->set_seconds(seconds);
@@ -65,10 +65,12 @@ TEST_CASE("audit: both services' entries, newest first, no more than asked for",
   add(0, 300, "PauseSending");
   add(0, 100, "CreateSender");
   add(1, 200, "StartCampaign");
+  add(2, 400, "MergeContacts");
   const Outcome listed = services.Run({"audit", "--limit", "2", "--who", "siti", "--since", "1h"});
   CHECK(listed.code == 0);
   CHECK_THAT(listed.out, Contains("siti (OPERATOR)"));
-  CHECK(listed.out.find("PauseSending") < listed.out.find("StartCampaign"));
+  CHECK(listed.out.find("MergeContacts") < listed.out.find("PauseSending"));
+  CHECK(listed.out.find("StartCampaign") == std::string::npos);
   CHECK(listed.out.find("CreateSender") == std::string::npos);
   CHECK(services.world.audit_asked.who() == "siti");
   CHECK(services.world.audit_asked.has_since());
