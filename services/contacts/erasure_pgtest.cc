@@ -208,10 +208,12 @@ TEST_CASE("EraseContact: what was on its way does not bring him back", "[erasure
   const std::unique_ptr<events::Sink> sink = f.store.MakeDispatcherSink();
   events::v1::NumberedBatch batch;
   batch.set_number(1);
+  // The event itself is always of now: webhooks may be read late.
   const auto wrote = [&](const std::string& text, absl::Time at) {
     events::v1::Event& event = *batch.mutable_batch()->add_events();
     event.set_outlet_id(kA);
-    event.mutable_time()->set_seconds(absl::ToUnixSeconds(at));
+    event.mutable_time()->set_seconds(absl::ToUnixSeconds(absl::Now() + absl::Seconds(10)));
+    event.mutable_inbound_received()->mutable_write_time()->set_seconds(absl::ToUnixSeconds(at));
     event.mutable_inbound_received()->set_phone("+6281999999999");
     event.mutable_inbound_received()->set_profile_name("Lain");
     event.mutable_inbound_received()->set_text(text);
@@ -227,11 +229,14 @@ TEST_CASE("EraseContact: what was on its way does not bring him back", "[erasure
   CHECK(f.Sql("SELECT count(*) FROM contacts") == "0");
   CHECK(f.Sql("SELECT count(*) FROM timeline") == "0");
 
-  v1::ResolveContactsRequest resolve;  // as triggers does for an order of a moment ago
+  v1::ResolveContactsRequest resolve;  // as triggers does for an order of before, however late
   resolve.set_create_missing(true);
   resolve.add_contacts()->set_phone("+6281999999999");
   resolve.add_contacts()->set_phone("+6281999999998");
   v1::ResolveContactsResponse people;
+  resolve.add_heard_times()->set_seconds(absl::ToUnixSeconds(absl::Now() - absl::Hours(5)));
+  CHECK_THAT(f.Call(&Stub::ResolveContacts, resolve, &people), HasFieldViolation("heard_times"));
+  resolve.add_heard_times()->set_seconds(absl::ToUnixSeconds(absl::Now() - absl::Hours(5)));
   REQUIRE_THAT(f.Call(&Stub::ResolveContacts, resolve, &people), IsOk());
   REQUIRE(people.contacts_size() == 2);
   CHECK(people.contacts(0).id().empty());
@@ -253,6 +258,51 @@ TEST_CASE("EraseContact: what was on its way does not bring him back", "[erasure
   wrote("halo", absl::Now() + absl::Seconds(5));
   REQUIRE_THAT(sink->Apply(std::vector<const events::v1::NumberedBatch*>{&batch}, Soon()), IsOk());
   CHECK(f.Refusing() == "Berkas Lain");
+}
+
+// By phone alone; we wrote to him, he answers with a hidden number.
+TEST_CASE("EraseContact: who answers hidden is known by what he answers", "[erasure]") {
+  RefusedFixture f;
+  f.Must(kA, [&](Store::Unit& u) { return u.EraseContact(f.other.id); });
+  const std::unique_ptr<events::Sink> sink = f.store.MakeDispatcherSink();
+  const auto answers = [&](const std::string& text, absl::Time at) {
+    static int64_t number = 100;
+    events::v1::NumberedBatch batch;
+    batch.set_number(++number);
+    events::v1::Event& event = *batch.mutable_batch()->add_events();
+    event.set_outlet_id(kA);
+    event.mutable_time()->set_seconds(absl::ToUnixSeconds(absl::Now() + absl::Seconds(10)));
+    events::v1::InboundReceived& inbound = *event.mutable_inbound_received();
+    inbound.mutable_write_time()->set_seconds(absl::ToUnixSeconds(at));
+    inbound.set_bsuid("ID.9");
+    inbound.set_last_contact_id(f.other.id);
+    inbound.set_text(text);
+    REQUIRE_THAT(sink->Apply(std::vector<const events::v1::NumberedBatch*>{&batch}, Soon()),
+                 IsOk());
+  };
+  answers("STOP", absl::Now() - absl::Minutes(1));
+  CHECK(f.Sql("SELECT count(*) FROM contacts") == "0");
+  SECTION("his number comes back in a file") { f.Add(kA, "+6281999999999", "Berkas"); }
+  SECTION("it came back before his STOP was read") {
+    REQUIRE_THAT(  // of nobody: nothing happens
+        f.Do(kA, [&](Store::Unit& u) { return u.RefuseMarketing("con_x", absl::Now()); }), IsOk());
+    CHECK(f.Sql("SELECT count(*) FROM contacts") == "0");
+    f.Sql("DELETE FROM erased_opt_outs");
+    f.Add(kA, "+6281999999999", "Berkas");
+    REQUIRE(f.Refusing().empty());
+    answers("STOP", absl::Now() - absl::Minutes(1));
+  }
+  SECTION("the provider says it of a message to him") {
+    f.Sql("DELETE FROM erased_opt_outs");
+    REQUIRE_THAT(
+        f.Do(kA, [&](Store::Unit& u) { return u.RefuseMarketing(f.other.id, absl::Now()); }),
+        IsOk());
+    f.Add(kA, "+6281999999999", "Berkas");
+  }
+  CHECK(f.Refusing() == "Berkas");
+  // What he writes later is a contact's again.
+  answers("halo", absl::Now() + absl::Seconds(5));
+  CHECK(f.Sql("SELECT count(*) FROM contacts") == "2");
 }
 
 TEST_CASE("EraseContact: needs a contact and a reason", "[erasure]") {

@@ -1,6 +1,7 @@
 // Contacts; the other handler_*.cc have the rest.
 #include "services/contacts/handler.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -18,10 +19,6 @@ namespace {
 constexpr int kDefaultPage = 100;
 constexpr int kMaxPage = 1000;
 constexpr int kMaxResolve = 1000;
-// Who hands over an event may hold somebody erased in memory so long (triggers tries again within
-// minutes): it makes no contact of him anew.
-constexpr absl::Duration kErasedLately = absl::Minutes(10);
-
 absl::Status RequireIdentity(const Contact& contact) {
   for (const IdentityKind kind : kAllIdentityKinds) {
     if (!IdentityOf(contact, kind).empty()) return absl::OkStatus();
@@ -46,6 +43,18 @@ absl::StatusOr<std::vector<Contact>> Wanted(const v1::ResolveContactsRequest& re
     wanted.push_back(std::move(contact));
   }
   return wanted;
+}
+
+// One for each entry, or none.
+absl::StatusOr<std::vector<absl::Time>> Heard(const v1::ResolveContactsRequest& request) {
+  if (request.heard_times_size() > 0 && request.heard_times_size() != request.contacts_size()) {
+    return base::InvalidField("heard_times", "one for each of contacts, or none");
+  }
+  std::vector<absl::Time> heard;
+  for (const google::protobuf::Timestamp& time : request.heard_times()) {
+    heard.push_back(absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos()));
+  }
+  return heard;
 }
 
 }  // namespace
@@ -154,12 +163,13 @@ grpc::Status Handler::ResolveContacts(grpc::ServerContext* context,
   const rpc::Access access = request->create_missing() ? rpc::Access::kWrite : rpc::Access::kRead;
   return rpc::Serve(context, guard_, access, [&](const rpc::Call& call) -> absl::Status {
     KABAR_ASSIGN_OR_RETURN(const std::vector<Contact> wanted, Wanted(*request));
+    KABAR_ASSIGN_OR_RETURN(const std::vector<absl::Time> heard, Heard(*request));
     const auto work = [&](Store::Unit& unit) -> absl::Status {
       response->Clear();
-      const absl::Time lately = clock_.Now() - kErasedLately;
       bool any_erased = false;
-      if (request->create_missing()) {
-        KABAR_ASSIGN_OR_RETURN(any_erased, unit.AnyErasedSince(lately));
+      if (request->create_missing() && !heard.empty()) {
+        KABAR_ASSIGN_OR_RETURN(any_erased,
+                               unit.AnyErasedSince(*std::min_element(heard.begin(), heard.end())));
       }
       for (std::size_t i = 0; i < wanted.size(); ++i) {
         Contact one = wanted[i];
@@ -167,7 +177,7 @@ grpc::Status Handler::ResolveContacts(grpc::ServerContext* context,
           KABAR_RETURN_IF_ERROR(NormalizeTyped(unit, absl::StrCat("contacts[", i, "]."), one));
         }
         if (any_erased) {
-          KABAR_ASSIGN_OR_RETURN(const bool erased, unit.ErasedSince(one, lately));
+          KABAR_ASSIGN_OR_RETURN(const bool erased, unit.ErasedSince(one, heard[i]));
           KABAR_ASSIGN_OR_RETURN(const Contact known, unit.FindContact(one));
           if (erased && known.id.empty()) {
             response->add_contacts();

@@ -1,5 +1,6 @@
 #include "services/contacts/inbound.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -50,6 +51,18 @@ absl::Time TimeOf(const events::v1::Event& event) {
   return absl::FromUnixSeconds(event.time().seconds()) + absl::Nanoseconds(event.time().nanos());
 }
 
+namespace {
+
+// When he wrote it; not later than it was taken, should the provider's clock run ahead.
+absl::Time WrittenAt(const events::v1::Event& event) {
+  const absl::Time taken = TimeOf(event);
+  const auto& wrote = event.inbound_received().write_time();
+  if (wrote.seconds() == 0) return taken;
+  return std::min(taken, absl::FromUnixSeconds(wrote.seconds()) + absl::Nanoseconds(wrote.nanos()));
+}
+
+}  // namespace
+
 bool RefusesMarketing(const events::v1::Event& event) {
   return event.has_message_changed() && event.message_changed().to() == events::v1::FAILED &&
          event.message_changed().reason() == "GRAPH_131050";
@@ -59,11 +72,17 @@ absl::Status ApplyInbound(Store::Unit& unit, const events::v1::Event& event) {
   const events::v1::InboundReceived& inbound = event.inbound_received();
   const Contact sender = SenderOf(inbound);
   if (sender.phone.empty() && sender.bsuid.empty()) return absl::OkStatus();
-  const absl::Time at = TimeOf(event);
+  const absl::Time at = WrittenAt(event);
   const bool refuses = IsOptOut(inbound.text()) || IsOptOut(inbound.payload());
-  // He wrote it before he was erased: it does not bring him back.
-  KABAR_ASSIGN_OR_RETURN(const bool erased, unit.ErasedSince(sender, at));
-  if (erased) return refuses ? unit.RefuseForErased(sender) : absl::OkStatus();
+  const std::string& written_to = inbound.context_contact_id().empty()
+                                      ? inbound.last_contact_id()
+                                      : inbound.context_contact_id();
+  // He wrote it before he was erased: it does not bring him back. With a hidden number he may be
+  // known by the message alone that he answers.
+  Contact writer = sender;
+  writer.id = written_to;
+  KABAR_ASSIGN_OR_RETURN(const bool erased, unit.ErasedSince(writer, at));
+  if (erased) return refuses ? unit.RefuseForErased(writer, kAllPurposes) : absl::OkStatus();
   if (ChangedNumber(inbound)) {
     Contact after = sender;
     after.phone = Cut(inbound.new_phone());
@@ -71,9 +90,7 @@ absl::Status ApplyInbound(Store::Unit& unit, const events::v1::Event& event) {
     return unit.ChangeNumber(sender, after, at).status();
   }
   KABAR_ASSIGN_OR_RETURN(const Recognized who,
-                         unit.RecognizeSender(sender, inbound.context_contact_id().empty()
-                                                          ? inbound.last_contact_id()
-                                                          : inbound.context_contact_id()));
+                         unit.RecognizeSender(sender, written_to));
   KABAR_RETURN_IF_ERROR(unit.TouchInbound(who, at));
   KABAR_RETURN_IF_ERROR(unit.AddInbound(who, {.time = at,
                                               .id = Cut(inbound.inbound_id()),

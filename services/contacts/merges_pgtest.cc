@@ -4,6 +4,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/str_join.h"
 #include "kabar/events/v1/events.pb.h"
 #include "libs/base/status.h"
 #include "libs/events/publisher.h"
@@ -68,6 +69,14 @@ struct MergeFixture : StoreFixture {
     if (response.batches().empty()) return "";
     std::string out;
     for (const auto& event : response.batches().rbegin()->batch().events()) {
+      if (event.has_contacts_parted()) {
+        const auto& two = event.contacts_parted();
+        absl::StrAppend(&out, absl::StrJoin(two.phones(), ","), "/",
+                        absl::StrJoin(two.bsuids(), ","), " is not ",
+                        absl::StrJoin(two.other_phones(), ","), "/",
+                        absl::StrJoin(two.other_bsuids(), ","), "\n");
+        continue;
+      }
       const auto& c = event.consent_changed();
       absl::StrAppend(&out, c.phone(), "/", c.bsuid(), " ", c.purpose().substr(0, 1), " ",
                       c.opted_out() ? "out" : "in", "\n");
@@ -188,6 +197,29 @@ TEST_CASE("MergeContacts: audiences of before reach the survivor, under the ids 
   check("siti r", "");
 }
 
+TEST_CASE("MergeContacts: of an audience's two who became one since, the first has the message",
+          "[merges]") {
+  MergeFixture f;
+  const SegmentFilter all = f.Filter("");
+  f.Must(kA, [&](Store::Unit& u) { return u.CreateAudience("run", Subject::kContact, all); });
+  REQUIRE(f.Audience("run").size() == 2);
+  const bool survivor_first = GENERATE(true, false);
+  const std::string first = f.Audience("run")[0].contact_id;
+  const bool siti_first = first == f.siti.id;
+  const Merge merge = siti_first == survivor_first ? f.Join(f.siti.id, f.hidden.id)
+                                                   : f.Join(f.hidden.id, f.siti.id);
+  CHECK_FALSE(f.Audience("run")[0].gone);
+  CHECK(f.Audience("run")[1].gone);
+  // The page that holds the second alone says so too.
+  const auto last = f.Must(kA, [&](Store::Unit& u) {
+    return u.ListAudience({.run_id = "run", .after_ordinal = 1, .limit = 1});
+  });
+  REQUIRE(last.size() == 1);
+  CHECK(last[0].gone);
+  REQUIRE_THAT(f.Part(merge.id), IsOk());
+  CHECK_FALSE(f.Audience("run")[1].gone);
+}
+
 TEST_CASE("MergeContacts: a member about several parcels keeps them", "[merges]") {
   MergeFixture f;
   const SegmentFilter all = f.Filter("");
@@ -263,6 +295,14 @@ TEST_CASE("UndoMerge: a STOP after the merge stands, though the merge had opted 
     REQUIRE_THAT(f.Part(merge.id), IsOk());
     CHECK(f.Names(kA, "marketing_opted_out = true") == "Siti siti r");
   }
+}
+
+TEST_CASE("UndoMerge: who suppresses is told first that they are two, then what each said",
+          "[merges]") {
+  MergeFixture f;
+  f.SetConsent(kA, f.hidden.id, Purpose::kMarketing, true);
+  REQUIRE_THAT(f.Part(f.Join(f.siti.id, f.hidden.id).id), IsOk());
+  CHECK(f.LastConsents() == "+62811/ is not /ID.1\n+62811/ M in\n/ID.1 M out\n");
 }
 
 TEST_CASE("UndoMerge: whoever never said anything has opted neither in nor out", "[merges]") {

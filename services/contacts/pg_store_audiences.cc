@@ -22,6 +22,14 @@ constexpr pg::Query kCountParcels{"contacts.count_audience_parcels",
 constexpr pg::Query kFind{"contacts.find_audience",
                           "SELECT audience, size, shipments, temporary FROM audiences "
                           "WHERE outlet_id = $1 AND run_id = $2"};
+constexpr pg::Query kMergedInto{"contacts.merged_into",
+                                "SELECT k.merged_into, k.id FROM contacts k "
+                                "WHERE k.outlet_id = $1 AND k.merged_into = ANY($2::text[])"};
+// Looks through the audience: asked only when two of a page's people became one.
+constexpr pg::Query kFirstOrdinals{
+    "contacts.first_ordinals",
+    "SELECT contact_id, min(ordinal) FROM audience_members WHERE audience = $1::bigint "
+    "AND contact_id = ANY($2::text[]) GROUP BY contact_id"};
 constexpr pg::Query kDelete{
     "contacts.delete_audience",
     "WITH gone AS (DELETE FROM audiences WHERE outlet_id = $1 AND run_id = $2 AND temporary "
@@ -139,7 +147,7 @@ absl::StatusOr<std::vector<AudienceMember>> PgUnit::ListAudience(const AudienceQ
       "coalesce(c.bsuid, ''), coalesce(c.",
       query.purpose == Purpose::kMarketing ? "marketing" : "delivery_updates",
       "_opted_out, false), c.id IS NULL OR (m.tracking_number <> '' AND s.id IS NULL), "
-      "$3::text IS NULL, s.updated_at, m.parcels IS NOT NULL",
+      "$3::text IS NULL, s.updated_at, m.parcels IS NOT NULL, coalesce(c.id, '')",
       values,
       // Who was merged into another since is looked up as that one; all others cost one look.
       " FROM audience_members m LEFT JOIN LATERAL (SELECT * FROM contacts k "
@@ -157,7 +165,8 @@ absl::StatusOr<std::vector<AudienceMember>> PgUnit::ListAudience(const AudienceQ
       named ? pg::Param(pg::BigintArray(query.ordinals)) : pg::Param(query.after_ordinal);
   const pqxx::result rows = ExecFiltered(
       "contacts.list_audience", sql, {outlet_, (*found)[0].as<int64_t>(), zone_, which}, params);
-  constexpr pqxx::row::size_type kFirstValue = 10;
+  constexpr pqxx::row::size_type kFirstValue = 11;
+  std::map<std::string, std::vector<std::size_t>> whole;  // about no parcel, by who they are now
   std::vector<AudienceMember> out;
   out.reserve(rows.size());
   bool with_parcels = false;
@@ -172,13 +181,43 @@ absl::StatusOr<std::vector<AudienceMember>> PgUnit::ListAudience(const AudienceQ
     member.gone = row[6].as<bool>();
     member.data_time = pg::OptTimeField(row[8]);
     with_parcels |= row[9].as<bool>();
+    if (!row[9].as<bool>() && member.subject.empty() && !member.gone) {
+      whole[pg::TextField(row[10])].push_back(out.size());
+    }
     for (pqxx::row::size_type i = kFirstValue; i < row.size(); ++i) {
       member.values.push_back(pg::TextField(row[i]));
     }
     out.push_back(std::move(member));
   }
   if (with_parcels) AddParcels(query, (*found)[0].as<int64_t>(), out);
+  DropMergedSince((*found)[0].as<int64_t>(), whole, out);
   return out;
+}
+
+// Two of the audience who became one since get one message: that of the first of them.
+void PgUnit::DropMergedSince(int64_t audience,
+                             const std::map<std::string, std::vector<std::size_t>>& whole,
+                             std::vector<AudienceMember>& members) {
+  pg::ArrayBuilder roots;
+  for (const auto& [root, places] : whole) roots.Add(root);
+  std::map<std::string, std::string> root_of;
+  for (const pqxx::row& row : tx_.Exec(kMergedInto, outlet_, std::move(roots).Finish())) {
+    root_of[pg::TextField(row[0])] = pg::TextField(row[0]);
+    root_of[pg::TextField(row[1])] = pg::TextField(row[0]);
+  }
+  if (root_of.empty()) return;
+  pg::ArrayBuilder ids;
+  for (const auto& [id, root] : root_of) ids.Add(id);
+  std::map<std::string, int64_t> first;
+  for (const pqxx::row& row : tx_.Exec(kFirstOrdinals, audience, std::move(ids).Finish())) {
+    const std::string& root = root_of.at(pg::TextField(row[0]));
+    const int64_t ordinal = row[1].as<int64_t>();
+    const auto [place, added] = first.emplace(root, ordinal);
+    if (!added) place->second = std::min(place->second, ordinal);
+  }
+  for (const auto& [root, ordinal] : first) {
+    for (const std::size_t i : whole.at(root)) members[i].gone |= members[i].ordinal > ordinal;
+  }
 }
 
 // Each by a look-up of its own, as above. A shipment that has gone, or gone to another contact, is

@@ -113,7 +113,10 @@ void PgUnit::SettleConsent(const Consent& wanted, bool always) {
 absl::Status PgUnit::RefuseMarketing(const std::string& contact_id, absl::Time at) {
   const absl::Status status =
       SetConsent({contact_id, Purpose::kMarketing, /*opted_out=*/true, "provider", at}).status();
-  return base::GetReason(status) == "CONTACT_NOT_FOUND" ? absl::OkStatus() : status;
+  if (base::GetReason(status) != "CONTACT_NOT_FOUND") return status;
+  Contact erased;
+  erased.id = contact_id;
+  return RefuseForErased(erased, {Purpose::kMarketing});
 }
 
 absl::StatusOr<std::vector<Consent>> PgUnit::ListConsents(const std::string& contact_id,

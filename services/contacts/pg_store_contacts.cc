@@ -126,12 +126,13 @@ absl::StatusOr<Contact> PgUnit::InsertContact(const Contact& contact) {
   for (const IdentityKind kind : kAllIdentityKinds) {
     const std::optional<Owner> owner = OwnerOf(kind, IdentityOf(contact, kind));
     if (!owner) continue;
-    if (!owner->deleted) return IdentityTaken(kind, owner->contact_id);
+    if (!owner->deleted) return IdentityTaken(kind, *owner);
     id = owner->contact_id;
   }
   for (const IdentityKind kind : kAllIdentityKinds) {
-    const std::string owner = Claim(kind, IdentityOf(contact, kind), id);
-    if (owner != id) return IdentityTaken(kind, owner);
+    const std::string& value = IdentityOf(contact, kind);
+    if (Claim(kind, value, id) == id) continue;
+    return IdentityTaken(kind, OwnerOf(kind, value).value_or(Owner()));
   }
   KABAR_ASSIGN_OR_RETURN(const Contact added, WriteContact(id, contact));
   RepeatOptOuts(id);  // it may be the shell of one who opted out

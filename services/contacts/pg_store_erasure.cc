@@ -31,11 +31,15 @@ constexpr pg::Query kRemember{
     "THEN c.marketing_opted_out ELSE c.delivery_updates_opted_out END ON CONFLICT DO NOTHING"};
 constexpr pg::Query kNoteWhen{
     "contacts.erase_note_when",
-    "INSERT INTO erased_addresses (outlet_id, address, erased_at) "
-    "SELECT i.outlet_id, " KABAR_ADDRESS_HASH("i.kind", "i.value")
-    ", clock_timestamp() FROM contact_identities i CROSS JOIN erasure_key k "
+    "INSERT INTO erased_addresses (outlet_id, address, person, erased_at) "
+    "SELECT $1, " KABAR_ADDRESS_HASH("a.kind", "a.value") ", " KABAR_ADDRESS_HASH(
+        "'contact'", "$2::text")
+    ", clock_timestamp() FROM (SELECT i.kind, i.value FROM contact_identities i "
     "WHERE i.outlet_id = $1 AND i.contact_id = $2 AND i.kind IN ('phone', 'bsuid') "
-    "ON CONFLICT (outlet_id, address) DO UPDATE SET erased_at = excluded.erased_at"};
+    "UNION ALL SELECT 'contact', c.id FROM contacts c WHERE c.outlet_id = $1 "
+    "AND (c.id = $2 OR c.merged_into = $2)) AS a CROSS JOIN erasure_key k "
+    "ON CONFLICT (outlet_id, address) DO UPDATE SET person = excluded.person, "
+    "erased_at = excluded.erased_at"};
 // Longer than anything is on its way.
 constexpr pg::Query kForgetWhen{"contacts.erase_forget_when",
                                 "DELETE FROM erased_addresses WHERE outlet_id = $1 "
@@ -69,17 +73,29 @@ constexpr pg::Query kAnySince{"contacts.any_erased_since",
                               "WHERE outlet_id = $1 AND erased_at >= $2)"};
 constexpr pg::Query kSince{
     "contacts.erased_since",
-    "SELECT EXISTS (SELECT 1 FROM (VALUES ('phone', $2::text), ('bsuid', $3::text)) "
+    "SELECT EXISTS (SELECT 1 FROM (VALUES ('phone', $2::text), ('bsuid', $3::text), "
+    "('contact', $4::text)) "
     "AS a(kind, value) CROSS JOIN erasure_key k JOIN erased_addresses e ON e.outlet_id = $1 "
-    "AND e.address = " KABAR_ADDRESS_HASH("a.kind", "a.value") " AND e.erased_at >= $4 "
+    "AND e.address = " KABAR_ADDRESS_HASH("a.kind", "a.value") " AND e.erased_at >= $5 "
     "WHERE a.value <> '')"};
 constexpr pg::Query kRefuse{
     "contacts.refuse_erased",
-    "INSERT INTO erased_opt_outs (outlet_id, address, purpose) "
-    "SELECT $1, " KABAR_ADDRESS_HASH("a.kind", "a.value")
-    ", p.purpose FROM (VALUES ('phone', $2::text), ('bsuid', $3::text)) AS a(kind, value) "
-    "CROSS JOIN erasure_key k CROSS JOIN (VALUES ('DELIVERY_UPDATES'), ('MARKETING')) "
-    "AS p(purpose) WHERE a.value <> '' ON CONFLICT DO NOTHING"};
+    "WITH his AS (SELECT " KABAR_ADDRESS_HASH("a.kind", "a.value")
+    " AS address FROM (VALUES ('phone', $2::text), ('bsuid', $3::text)) AS a(kind, value) "
+    "CROSS JOIN erasure_key k WHERE a.value <> '' "
+    "UNION SELECT e.address FROM erased_addresses e WHERE e.outlet_id = $1 AND e.person = "
+    "(SELECT c.person FROM erased_addresses c CROSS JOIN erasure_key k WHERE c.outlet_id = $1 "
+    "AND c.address = " KABAR_ADDRESS_HASH("'contact'", "$4::text")
+    ")) INSERT INTO erased_opt_outs (outlet_id, address, purpose) "
+    "SELECT $1, his.address, p.purpose FROM his CROSS JOIN unnest($5::text[]) AS p(purpose) "
+    "ON CONFLICT DO NOTHING RETURNING 1"};
+// Whoever has one of these addresses already. All identities are looked at: it happens only when a
+// refusal of before an erasure is read after it.
+constexpr pg::Query kRefusedOwners{
+    "contacts.refused_owners",
+    "SELECT DISTINCT i.contact_id FROM contact_identities i CROSS JOIN erasure_key k "
+    "JOIN erased_opt_outs o ON o.outlet_id = i.outlet_id AND o.address = " KABAR_ADDRESS_HASH(
+        "i.kind", "i.value") " WHERE i.outlet_id = $1 AND i.kind IN ('phone', 'bsuid')"};
 
 }  // namespace
 
@@ -154,15 +170,21 @@ absl::StatusOr<bool> PgUnit::AnyErasedSince(absl::Time time) {
 }
 
 absl::StatusOr<bool> PgUnit::ErasedSince(const Contact& who, absl::Time time) {
-  return tx_.ExecOne(kSince, outlet_, who.phone, who.bsuid, time)[0].as<bool>();
+  return tx_.ExecOne(kSince, outlet_, who.phone, who.bsuid, who.id, time)[0].as<bool>();
 }
 
-absl::Status PgUnit::RefuseForErased(const Contact& who) {
-  tx_.Exec(kRefuse, outlet_, who.phone, who.bsuid);
+absl::Status PgUnit::RefuseForErased(const Contact& who, absl::Span<const Purpose> purposes) {
+  pg::ArrayBuilder names;
+  for (const Purpose purpose : purposes) names.Add(std::string(PurposeName(purpose)));
+  const pqxx::result noted =
+      tx_.Exec(kRefuse, outlet_, who.phone, who.bsuid, who.id, std::move(names).Finish());
+  if (noted.empty()) return absl::OkStatus();  // noted before, or nobody who was erased
   // A file may have brought him back before his STOP was read.
-  for (const IdentityKind kind : {IdentityKind::kPhone, IdentityKind::kBsuid}) {
-    if (const auto owner = OwnerOf(kind, IdentityOf(who, kind))) RecallOptOuts({owner->contact_id});
+  std::vector<std::string> owners;
+  for (const pqxx::row& row : tx_.Exec(kRefusedOwners, outlet_)) {
+    owners.push_back(pg::TextField(row[0]));
   }
+  if (!owners.empty()) RecallOptOuts(owners);
   return absl::OkStatus();
 }
 

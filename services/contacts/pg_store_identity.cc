@@ -52,14 +52,6 @@ constexpr pg::Query kRepair{
         "bsuid") ", " KABAR_REPAIRED("username") " WHERE c.outlet_id = $1 AND c.id = $2"};
 #undef KABAR_REPAIRED
 
-absl::Status ContactExists(const std::string& contact_id, absl::string_view kind) {
-  return base::WithMeta(
-      base::Error(absl::StatusCode::kAlreadyExists, "CONTACT_EXISTS",
-                  absl::StrCat("another contact has this ", kind,
-                               "; update that contact (metadata contact_id) instead")),
-      "contact_id", contact_id);
-}
-
 IdentityKind KindOf(absl::string_view name) {
   for (const IdentityKind kind : kAllIdentityKinds) {
     if (name == IdentityKindName(kind)) return kind;
@@ -82,7 +74,10 @@ std::string PgUnit::Claim(IdentityKind kind, const std::string& value,
                           const std::string& contact_id) {
   if (value.empty()) return contact_id;
   const pqxx::result claimed = tx_.Exec(kClaim, outlet_, IdentityKindName(kind), value, contact_id);
-  if (claimed.affected_rows() == 1) return contact_id;
+  if (claimed.affected_rows() == 1) {
+    ++claims_;
+    return contact_id;
+  }
   const std::optional<Owner> owner = OwnerOf(kind, value);
   return owner ? owner->contact_id : "";
 }
@@ -98,16 +93,26 @@ void PgUnit::RepairIdentities(const std::string& contact_id) {
 absl::Status PgUnit::MoveIdentity(IdentityKind kind, const std::string& before,
                                   const std::string& after, const std::string& contact_id) {
   if (before == after) return absl::OkStatus();
-  const std::string owner = Claim(kind, after, contact_id);
-  if (owner != contact_id) return IdentityTaken(kind, owner);
+  if (Claim(kind, after, contact_id) != contact_id) {
+    return IdentityTaken(kind, OwnerOf(kind, after).value_or(Owner()));
+  }
   // One that he had given up: his again.
   if (!after.empty()) tx_.Exec(kInUse, outlet_, IdentityKindName(kind), after, contact_id);
   if (!before.empty()) Release(kind, before, contact_id);
   return absl::OkStatus();
 }
 
-absl::Status PgUnit::IdentityTaken(IdentityKind kind, const std::string& owner) {
-  return ContactExists(owner, IdentityKindName(kind));
+absl::Status PgUnit::IdentityTaken(IdentityKind kind, const Owner& owner) {
+  const std::string message =
+      owner.deleted
+          ? absl::StrCat("a deleted contact, kept for what he refused, has this ",
+                         IdentityKindName(kind),
+                         "; merge it (metadata contact_id) into the other first (MergeContacts)")
+          : absl::StrCat("another contact has this ", IdentityKindName(kind),
+                         "; update that contact (metadata contact_id) instead");
+  return base::WithMeta(
+      base::Error(absl::StatusCode::kAlreadyExists, "CONTACT_EXISTS", message), "contact_id",
+      owner.contact_id);
 }
 
 absl::StatusOr<std::vector<Identity>> PgUnit::ListIdentities(const std::string& contact_id) {
@@ -149,6 +154,7 @@ absl::StatusOr<Contact> PgUnit::FindOrInsertContact(const Contact& wanted) {
 
 absl::StatusOr<Contact> PgUnit::Adopt(const Owner& owner, const Contact& wanted) {
   const std::string& id = owner.contact_id;
+  const int64_t claims_before = claims_;
   Contact added = wanted;
   if (Claim(IdentityKind::kPhone, wanted.phone, id) != id) added.phone.clear();
   if (Claim(IdentityKind::kBsuid, wanted.bsuid, id) != id) added.bsuid.clear();
@@ -165,6 +171,11 @@ absl::StatusOr<Contact> PgUnit::Adopt(const Owner& owner, const Contact& wanted)
   };
   if (!news(IdentityKind::kPhone) && !news(IdentityKind::kBsuid) &&
       !news(IdentityKind::kUsername)) {
+    // A second address of a kind: not the one in use, but he may be written to by it.
+    if (claims_ > claims_before) {
+      RepeatOptOuts(id);
+      RecallOptOuts({id});
+    }
     return known;
   }
   Contact after =

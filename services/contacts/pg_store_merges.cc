@@ -241,6 +241,8 @@ absl::StatusOr<Merge> PgUnit::UndoMerge(const std::string& merge_id, const std::
   }
   RepairIdentities(merge.survivor_id);
   RepairIdentities(merge.merged_id);
+  // First: what is said of one of them below must not hold for the other.
+  KABAR_RETURN_IF_ERROR(AddPartedEvent(merge.survivor_id, merge.merged_id, now));
   std::vector<Consent> out;
   for (const std::string& id : {merge.survivor_id, merge.merged_id}) {
     for (std::size_t i = 0; i < std::size(kAllPurposes); ++i) {
@@ -255,10 +257,30 @@ absl::StatusOr<Merge> PgUnit::UndoMerge(const std::string& merge_id, const std::
       }
     }
   }
-  // Last: who suppresses may still take the two for one person, and then the opt-out must hold.
+  // Last: whoever reads them as one person all the same (the provider may have said so since) ends
+  // with the opt-out.
   for (const Consent& consent : out) AddConsentEvents(consent);
   tx_.Exec(kUndone, outlet_, merge_id, by);
   return MergeOf(tx_.ExecOne(kGet, outlet_, merge_id));
+}
+
+absl::Status PgUnit::AddPartedEvent(const std::string& one, const std::string& other,
+                                    absl::Time now) {
+  events::v1::Event* event = events_->add_events();
+  event->set_outlet_id(outlet_);
+  event->mutable_time()->set_seconds(absl::ToUnixSeconds(now));
+  events::v1::ContactsParted* parted = event->mutable_contacts_parted();
+  KABAR_ASSIGN_OR_RETURN(const std::vector<Identity> of_one, ListIdentities(one));
+  KABAR_ASSIGN_OR_RETURN(const std::vector<Identity> of_other, ListIdentities(other));
+  for (const Identity& identity : of_one) {
+    if (identity.kind == IdentityKind::kPhone) parted->add_phones(identity.value);
+    if (identity.kind == IdentityKind::kBsuid) parted->add_bsuids(identity.value);
+  }
+  for (const Identity& identity : of_other) {
+    if (identity.kind == IdentityKind::kPhone) parted->add_other_phones(identity.value);
+    if (identity.kind == IdentityKind::kBsuid) parted->add_other_bsuids(identity.value);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Merge>> PgUnit::ListMerges(const std::string& contact_id, int64_t before,

@@ -5,6 +5,7 @@
 #ifndef KABAR_SERVICES_CONTACTS_PG_STORE_UNIT_H_
 #define KABAR_SERVICES_CONTACTS_PG_STORE_UNIT_H_
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -72,7 +73,7 @@ class PgUnit : public Store::Unit {
   absl::StatusOr<Erased> EraseContact(const std::string& id) override;
   absl::StatusOr<bool> AnyErasedSince(absl::Time time) override;
   absl::StatusOr<bool> ErasedSince(const Contact& who, absl::Time time) override;
-  absl::Status RefuseForErased(const Contact& who) override;
+  absl::Status RefuseForErased(const Contact& who, absl::Span<const Purpose> purposes) override;
 
   // pg_store_attribute_types.cc
   absl::StatusOr<AttributeKinds> GetAttributeKinds() override;
@@ -156,10 +157,12 @@ class PgUnit : public Store::Unit {
   absl::Status WhyNotMine(const std::string& import_id);
   absl::StatusOr<SegmentSize> CountContacts(const SegmentFilter& filter);
   void Release(IdentityKind kind, const std::string& value, const std::string& contact_id);
-  static absl::Status IdentityTaken(IdentityKind kind, const std::string& owner);
+  static absl::Status IdentityTaken(IdentityKind kind, const Owner& owner);
   // Phone, bsuid and username of the contact's row are such as it still has.
   void RepairIdentities(const std::string& contact_id);
   absl::Status TakeUsername(const std::string& username, const std::string& contact_id);
+  // To who takes the addresses of the two for one person's.
+  absl::Status AddPartedEvent(const std::string& one, const std::string& other, absl::Time now);
   bool WereParted(const std::string& one, const std::string& other);
   void NoteShared(const std::string& one, const std::string& other);
   // Makes one of the owners of a sender's two addresses, where that is sure.
@@ -175,6 +178,9 @@ class PgUnit : public Store::Unit {
   // `phones`: an array literal.
   void RecallOptOutsOfPhones(const std::string& phones);
   void AddConsentEvents(const Consent& consent);
+  void DropMergedSince(int64_t audience,
+                       const std::map<std::string, std::vector<std::size_t>>& whole,
+                       std::vector<AudienceMember>& members);
   // Of the members that a page found, which are kContactParcels.
   void AddParcels(const AudienceQuery& query, int64_t audience,
                   std::vector<AudienceMember>& members);
@@ -186,6 +192,7 @@ class PgUnit : public Store::Unit {
   std::string outlet_;
   const std::string& zone_;
   events::v1::EventBatch* events_;
+  int64_t claims_ = 0;  // identities that became somebody's in this unit
 };
 
 }  // namespace kabar::contacts

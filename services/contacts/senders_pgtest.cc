@@ -132,6 +132,22 @@ TEST_CASE("Sender: contacts with addresses of their own are not merged, but note
   CHECK(pairs[0].reason == "SHARED_IDENTITY");
 }
 
+TEST_CASE("Sender: a second number of somebody who opted out is told to who suppresses",
+          "[senders]") {
+  SenderFixture f;
+  const Contact known =
+      f.Must(kA, [](Store::Unit& u) {
+        return u.FindOrInsertContact({.phone = "+62811", .bsuid = "ID.1", .name = "Siti"});
+      });
+  f.SetConsent(kA, known.id, Purpose::kMarketing, true);
+  f.Sql("DELETE FROM outbox");
+  f.Take(f.From("+62812", "ID.1"));
+  CHECK(f.Get(kA, known.id).phone == "+62811");
+  f.Take(f.From("+62812", "ID.1"));  // known by now: nothing to tell
+  // Payloads are protobuf: the number stands in them as it is.
+  CHECK(f.Sql("SELECT count(*) FROM outbox WHERE position('+62812'::bytea IN batch) > 0") == "1");
+}
+
 TEST_CASE("Sender: a STOP by the alias of a merged contact is noted as that", "[senders]") {
   SenderFixture f;
   const Contact siti = f.Add(kA, "+62811", "Siti");

@@ -22,17 +22,9 @@ struct Change {
 };
 
 // Addresses of one outlet at once; the changes themselves keep their order.
-std::vector<Change> Resolve(pg::Transaction& tx,
-                            absl::Span<const events::v1::NumberedBatch* const> batches) {
-  std::vector<Change> changes;
+void ApplyChanges(pg::Transaction& tx, std::vector<Change>& changes) {
   std::map<std::string, std::vector<std::size_t>> outlets;
-  for (const events::v1::NumberedBatch* batch : batches) {
-    for (const events::v1::Event& event : batch->batch().events()) {
-      if (!event.has_consent_changed()) continue;
-      outlets[event.outlet_id()].push_back(changes.size());
-      changes.push_back({&event.outlet_id(), &event.consent_changed()});
-    }
-  }
+  for (std::size_t i = 0; i < changes.size(); ++i) outlets[*changes[i].outlet_id].push_back(i);
   for (const auto& [outlet, places] : outlets) {
     std::vector<RecipientAddress> addresses;
     for (const std::size_t place : places) {
@@ -41,7 +33,25 @@ std::vector<Change> Resolve(pg::Transaction& tx,
     const std::vector<std::int64_t> ids = ResolveRecipients(tx, outlet, addresses);
     for (std::size_t i = 0; i < places.size(); ++i) changes[places[i]].recipient = ids[i];
   }
-  return changes;
+  for (const auto& [outlet, change, recipient] : changes) {
+    if (recipient == 0) continue;  // a contact without an address gets nothing anyway
+    if (change->opted_out()) {
+      Suppress(tx, *outlet, recipient, change->purpose(), kSource, kReason, absl::InfiniteFuture());
+    } else {
+      Unsuppress(tx, recipient, change->purpose(), kSource);
+    }
+  }
+  changes.clear();
+}
+
+std::vector<std::string> Texts(const google::protobuf::RepeatedPtrField<std::string>& texts) {
+  return {texts.begin(), texts.end()};
+}
+
+void Part(pg::Transaction& tx, const std::string& outlet,
+          const events::v1::ContactsParted& parted) {
+  PartRecipients(tx, outlet, Texts(parted.phones()), Texts(parted.other_bsuids()));
+  PartRecipients(tx, outlet, Texts(parted.other_phones()), Texts(parted.bsuids()));
 }
 
 }  // namespace
@@ -51,15 +61,18 @@ std::unique_ptr<events::Sink> MakeConsentSink(pg::Pool& pool) {
       pool, "contacts",
       [](pg::Transaction& tx,
          absl::Span<const events::v1::NumberedBatch* const> batches) -> absl::Status {
-        for (const auto& [outlet, change, recipient] : Resolve(tx, batches)) {
-          if (recipient == 0) continue;  // a contact without an address gets nothing anyway
-          if (change->opted_out()) {
-            Suppress(tx, *outlet, recipient, change->purpose(), kSource, kReason,
-                     absl::InfiniteFuture());
-          } else {
-            Unsuppress(tx, recipient, change->purpose(), kSource);
+        std::vector<Change> changes;
+        for (const events::v1::NumberedBatch* batch : batches) {
+          for (const events::v1::Event& event : batch->batch().events()) {
+            if (event.has_consent_changed()) {
+              changes.push_back({&event.outlet_id(), &event.consent_changed()});
+            } else if (event.has_contacts_parted()) {
+              ApplyChanges(tx, changes);  // what came before was said of them as one
+              Part(tx, event.outlet_id(), event.contacts_parted());
+            }
           }
         }
+        ApplyChanges(tx, changes);
         // Whom to forget is only noted: what the consents above link is forgotten with him.
         for (const events::v1::NumberedBatch* batch : batches) {
           for (const events::v1::Event& event : batch->batch().events()) {

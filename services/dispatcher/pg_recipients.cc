@@ -75,6 +75,12 @@ constexpr pg::Query kMergeSuppressions{
     " ON CONFLICT (recipient_id, purpose, source) DO UPDATE SET"
     "   until = GREATEST(suppressions.until, excluded.until)"};
 
+// The user id is alone again, with its own id. That the queue may still take the two for one only
+// keeps their messages further apart.
+constexpr pg::Query kPart{"dispatcher.part_recipients",
+                          "UPDATE recipients SET id = given_up_id, phone = '', queue_told = true"
+                          " WHERE given_up_id = ANY($1::bigint[]) AND phone <> ''"
+                          " AND id = ANY($2::bigint[])"};
 constexpr pg::Query kOpenWindow{
     "dispatcher.open_window",
     "INSERT INTO windows (sender_id, recipient_id, last_inbound_at)"
@@ -348,6 +354,17 @@ std::vector<std::vector<std::int64_t>> FindRecipientIds(
     ids[i].push_back(IdOf(key, outlet, 'p', addresses[i].phone));
   }
   return ids;
+}
+
+void PartRecipients(pg::Transaction& tx, const std::string& outlet,
+                    const std::vector<std::string>& phones,
+                    const std::vector<std::string>& bsuids) {
+  if (phones.empty() || bsuids.empty()) return;
+  const std::string key = pg::BytesField(tx.ExecOne(kKey)[0]);
+  pg::ArrayBuilder by_bsuid, by_phone;
+  for (const std::string& bsuid : bsuids) by_bsuid.Add(IdOf(key, outlet, 'b', bsuid));
+  for (const std::string& phone : phones) by_phone.Add(IdOf(key, outlet, 'p', phone));
+  tx.Exec(kPart, std::move(by_bsuid).Finish(), std::move(by_phone).Finish());
 }
 
 void OpenWindowFor(pg::Transaction& tx, const std::string& sender_id, std::int64_t recipient_id,

@@ -49,6 +49,11 @@ std::int64_t NowKnownAs(pg::Transaction& tx, std::int64_t id);
 std::vector<std::vector<std::int64_t>> FindRecipientIds(
     pg::Transaction& tx, const std::string& outlet, const std::vector<RecipientAddress>& addresses);
 
+// What was linked was two: each of these phones and each of these user ids are two people from now
+// on. What is known of them (suppressions, windows) stays with both until somebody says otherwise.
+void PartRecipients(pg::Transaction& tx, const std::string& outlet,
+                    const std::vector<std::string>& phones, const std::vector<std::string>& bsuids);
+
 // Of the identity and of every id that was merged into it, since messages still name those.
 void OpenWindowFor(pg::Transaction& tx, const std::string& sender_id, std::int64_t recipient_id,
                    absl::Time last_inbound);

@@ -1,4 +1,6 @@
 // Payloads of the webhook journal applied to the ledger.
+#include <google/protobuf/timestamp.pb.h>
+
 #include <algorithm>
 #include <map>
 #include <pqxx/result>
@@ -47,6 +49,12 @@ constexpr pg::Query kLetterAgain{
     "dispatcher.letter_again",
     "UPDATE dead_letters SET state = 1, outlet_id = CASE WHEN outlet_id = '' THEN $2 ELSE outlet_id"
     " END, kind = $3, reason = $4 WHERE id = $1::bigint"};
+
+void Set(absl::Time time, google::protobuf::Timestamp* proto) {
+  const std::int64_t micros = absl::ToUnixMicros(time);
+  proto->set_seconds(micros / 1'000'000);
+  proto->set_nanos(static_cast<std::int32_t>(micros % 1'000'000) * 1000);
+}
 
 // One transaction's work, in the order in which its methods stand.
 class Application {
@@ -336,6 +344,7 @@ class Application {
     event.set_new_phone(inbound.new_phone);
     event.set_new_bsuid(inbound.new_bsuid);
     event.set_kind(inbound.kind);
+    Set(inbound.time, event.mutable_write_time());
     event.set_text(inbound.text);
     event.set_payload(inbound.payload_id);
     event.set_context_message_id(context.message_id);
@@ -345,10 +354,7 @@ class Application {
     event.set_last_message_id(last.message_id);
     event.set_last_contact_id(last.contact_id);
     event.set_last_run_id(last.run_id);
-    const std::int64_t micros = absl::ToUnixMicros(last.claimed_at);
-    event.mutable_last_claim_time()->set_seconds(micros / 1'000'000);
-    event.mutable_last_claim_time()->set_nanos(static_cast<std::int32_t>(micros % 1'000'000) *
-                                               1000);
+    Set(last.claimed_at, event.mutable_last_claim_time());
   }
 
   // Of one webhook, the same thing is buried once: the letter holds all of it. A letter's own

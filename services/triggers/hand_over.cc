@@ -194,9 +194,14 @@ void HandOver::ResolveByPhone(const std::string& outlet, const Items& items) {
     std::vector<Identity> identities;
     std::map<std::string, std::size_t> of_phone;
     for (const Item* item : batch) {
-      if (of_phone.emplace(item->step->phone, identities.size()).second) {
-        identities.push_back({.phone = item->step->phone, .name = item->step->name});
+      const auto [place, added] = of_phone.emplace(item->step->phone, identities.size());
+      if (added) {
+        identities.push_back({.phone = item->step->phone,
+                              .name = item->step->name,
+                              .heard = item->step->published_at});
       }
+      Identity& identity = identities[place->second];
+      identity.heard = std::max(identity.heard, item->step->published_at);
     }
     absl::StatusOr<std::vector<Person>> people =
         peers_.ResolveContacts(outlet, identities, /*create_missing=*/true);

@@ -2,10 +2,12 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "kabar/contacts/v1/contacts.grpc.pb.h"
 #include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
 #include "kabar/templates/v1/templates.grpc.pb.h"
@@ -180,6 +182,7 @@ absl::StatusOr<std::vector<Person>> Peers::ResolveContacts(const std::string& ou
     contact->set_phone(identity.phone);
     contact->set_bsuid(identity.bsuid);
     contact->set_name(identity.name);
+    if (create_missing) Set(std::min(identity.heard, absl::Now()), request.add_heard_times());
   }
   contacts::v1::ResolveContactsResponse answer;
   KABAR_RETURN_IF_ERROR(state_->Call(*state_->contacts, &ContactsService::Stub::ResolveContacts,

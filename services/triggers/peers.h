@@ -38,6 +38,8 @@ struct Identity {
   std::string phone = {};
   std::string bsuid = {};
   std::string name = {};  // of one that is created
+  // When we heard of him: whoever was erased since is not created.
+  absl::Time heard = absl::InfiniteFuture();
 };
 
 // A contact as messages need it.

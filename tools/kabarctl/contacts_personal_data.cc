@@ -1,3 +1,4 @@
+#include <set>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -34,6 +35,7 @@ absl::StatusOr<std::string> OfContacts(Session& session, const std::string& id,
 absl::StatusOr<std::string> OfDispatcher(Session& session, const contacts::v1::Contact& contact) {
   Api<DispatcherService> api(session, Area::kDispatcher);
   std::string json;
+  std::set<std::string> seen;  // a message to a phone and a BSUID is found by both
   for (const contacts::v1::ContactIdentity& known_by : contact.identities()) {
     dispatcher::v1::ListMessagesRequest request;
     if (known_by.kind() == contacts::v1::ContactIdentity::PHONE) {
@@ -46,6 +48,7 @@ absl::StatusOr<std::string> OfDispatcher(Session& session, const contacts::v1::C
     KABAR_ASSIGN_OR_RETURN(const dispatcher::v1::ListMessagesResponse response,
                            api.List(&DispatcherService::Stub::ListMessages, request, {.limit = 0}));
     for (const dispatcher::v1::Message& message : response.messages()) {
+      if (!seen.insert(message.id()).second) continue;
       absl::StrAppend(&json, json.empty() ? "" : ",", "\n  ", Json(message, /*pretty=*/false));
     }
   }

@@ -16,10 +16,13 @@ CREATE TABLE erased_opt_outs (
   PRIMARY KEY (outlet_id, address, purpose)
 );
 -- When: what was on its way at that moment must not bring him back.
+-- His contacts' ids are addresses too here: our messages are answered under them.
 CREATE TABLE erased_addresses (
   outlet_id text COLLATE "C" NOT NULL,
   address bytea NOT NULL,
+  person bytea NOT NULL,       -- the hash of his contact's id: what belongs together
   erased_at timestamptz NOT NULL,
   PRIMARY KEY (outlet_id, address)
 );
 CREATE INDEX erased_addresses_erased_at ON erased_addresses (outlet_id, erased_at);
+CREATE INDEX erased_addresses_person ON erased_addresses (outlet_id, person);
