@@ -265,8 +265,8 @@ TEST_CASE("EraseContact: who answers hidden is known by what he answers", "[eras
   RefusedFixture f;
   f.Must(kA, [&](Store::Unit& u) { return u.EraseContact(f.other.id); });
   const std::unique_ptr<events::Sink> sink = f.store.MakeDispatcherSink();
+  int64_t number = 0;
   const auto answers = [&](const std::string& text, absl::Time at) {
-    static int64_t number = 100;
     events::v1::NumberedBatch batch;
     batch.set_number(++number);
     events::v1::Event& event = *batch.mutable_batch()->add_events();

@@ -89,8 +89,7 @@ absl::Status ApplyInbound(Store::Unit& unit, const events::v1::Event& event) {
     after.bsuid = Cut(inbound.new_bsuid());
     return unit.ChangeNumber(sender, after, at).status();
   }
-  KABAR_ASSIGN_OR_RETURN(const Recognized who,
-                         unit.RecognizeSender(sender, written_to));
+  KABAR_ASSIGN_OR_RETURN(const Recognized who, unit.RecognizeSender(sender, written_to));
   KABAR_RETURN_IF_ERROR(unit.TouchInbound(who, at));
   KABAR_RETURN_IF_ERROR(unit.AddInbound(who, {.time = at,
                                               .id = Cut(inbound.inbound_id()),

@@ -147,7 +147,8 @@ TEST_CASE("MergeContacts: an opt-out of either stands, and all addresses are tol
   REQUIRE_THAT(f.Part(first_merge.id), IsOk());
   // Each as without the merge; the opt-out is told last.
   CHECK(f.Names(kA, "marketing_opted_out = true") == "siti r");
-  CHECK(f.LastConsents() == "+62811/ M in\n+62812/ M in\n/ID.1 M out\n");
+  CHECK(f.LastConsents() ==
+        "+62811,+62812/ is not /ID.1\n+62811/ M in\n+62812/ M in\n/ID.1 M out\n");
 }
 
 TEST_CASE("MergeContacts: a contact does not disappear into a deleted one", "[merges]") {

@@ -110,9 +110,8 @@ absl::Status PgUnit::IdentityTaken(IdentityKind kind, const Owner& owner) {
                          "; merge it (metadata contact_id) into the other first (MergeContacts)")
           : absl::StrCat("another contact has this ", IdentityKindName(kind),
                          "; update that contact (metadata contact_id) instead");
-  return base::WithMeta(
-      base::Error(absl::StatusCode::kAlreadyExists, "CONTACT_EXISTS", message), "contact_id",
-      owner.contact_id);
+  return base::WithMeta(base::Error(absl::StatusCode::kAlreadyExists, "CONTACT_EXISTS", message),
+                        "contact_id", owner.contact_id);
 }
 
 absl::StatusOr<std::vector<Identity>> PgUnit::ListIdentities(const std::string& contact_id) {

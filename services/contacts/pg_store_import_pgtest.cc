@@ -243,7 +243,8 @@ TEST_CASE("Import: beside API calls nothing is lost, beside deletions nothing is
           continue;
         }
         const absl::Status gone = f.Do(kA, [&](Store::Unit& u) -> absl::Status {
-          KABAR_ASSIGN_OR_RETURN(const Contact contact, u.FindContact({.phone = phone(i * 11 % kPeople)}));
+          KABAR_ASSIGN_OR_RETURN(const Contact contact,
+                                 u.FindContact({.phone = phone(i * 11 % kPeople)}));
           return contact.id.empty() ? absl::OkStatus() : u.DeleteContact(contact.id);
         });
         deleted += gone.ok();

@@ -135,10 +135,9 @@ TEST_CASE("Sender: contacts with addresses of their own are not merged, but note
 TEST_CASE("Sender: a second number of somebody who opted out is told to who suppresses",
           "[senders]") {
   SenderFixture f;
-  const Contact known =
-      f.Must(kA, [](Store::Unit& u) {
-        return u.FindOrInsertContact({.phone = "+62811", .bsuid = "ID.1", .name = "Siti"});
-      });
+  const Contact known = f.Must(kA, [](Store::Unit& u) {
+    return u.FindOrInsertContact({.phone = "+62811", .bsuid = "ID.1", .name = "Siti"});
+  });
   f.SetConsent(kA, known.id, Purpose::kMarketing, true);
   f.Sql("DELETE FROM outbox");
   f.Take(f.From("+62812", "ID.1"));

@@ -141,8 +141,8 @@ class Store {
 
     // Everything of one person goes, but for his opt-outs, as hashes; others are told by an event.
     virtual absl::StatusOr<Erased> EraseContact(const std::string& id) = 0;
-    // Whether somebody of the outlet was erased since; whether it was he, by his phone, his BSUID or
-    // the id of his contact.
+    // Whether somebody of the outlet was erased since; whether it was he, by his phone, his BSUID
+    // or the id of his contact.
     virtual absl::StatusOr<bool> AnyErasedSince(absl::Time time) = 0;
     virtual absl::StatusOr<bool> ErasedSince(const Contact& who, absl::Time time) = 0;
     // He refused just before he was erased, and it is read only now. Nothing happens if it was not

@@ -18,7 +18,7 @@ struct ConsentFixture : LedgerFixture {
     event.set_outlet_id("toko-a");
     event.mutable_consent_changed()->set_phone(phone);
     event.mutable_consent_changed()->set_bsuid(bsuid);
-    event.mutable_consent_changed()->set_purpose("MARKETING");
+    event.mutable_consent_changed()->set_purpose("DELIVERY_UPDATES");
     event.mutable_consent_changed()->set_opted_out(out);
     return event;
   }
@@ -36,7 +36,7 @@ struct ConsentFixture : LedgerFixture {
     const std::vector<const events::v1::NumberedBatch*> batches = {&batch};
     REQUIRE_THAT(sink->Apply(batches, Deadline()), IsOk());
   }
-  // Whether marketing to this address is taken, by a message of its own.
+  // Whether a message to this address is taken, by a message of its own.
   bool Reaches(const std::string& phone, const std::string& bsuid) {
     NewMessage message = Message(++messages);
     message.phone = phone;
@@ -56,9 +56,8 @@ TEST_CASE("Consents: after a merge is undone what one says does not hold for the
   f.Tell({f.Says("", "ID.1", true)});        // Ani: STOP
   f.Tell({f.Says("+62811", "ID.1", true)});  // merged: the stricter word
   REQUIRE_FALSE(f.Reaches("+62811", ""));
-  const std::vector<events::v1::Event> undone = {f.Parted("+62811", "ID.1"),
-                                                 f.Says("+62811", "", false),
-                                                 f.Says("", "ID.1", true)};
+  const std::vector<events::v1::Event> undone = {
+      f.Parted("+62811", "ID.1"), f.Says("+62811", "", false), f.Says("", "ID.1", true)};
   SECTION("read alone") { f.Tell(undone); }
   SECTION("read together with what was said of them as one") {
     std::vector<events::v1::Event> all = {f.Says("+62811", "ID.1", true)};
