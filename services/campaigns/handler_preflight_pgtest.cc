@@ -134,6 +134,37 @@ struct Flight : testing::CampaignFixture {
       v1::CampaignsService::NewStub(server->channel());
 };
 
+TEST_CASE("PreflightCampaign: names the open facts that keep contacts out of marketing",
+          "[preflight]") {
+  Flight f;
+  f.contacts.shape = [](contacts::v1::AudienceMember& member) {
+    if (member.ordinal() == 1) member.set_suppression("OPEN_COMPLAINT");
+    if (member.ordinal() == 2 || member.ordinal() == 3) member.set_suppression("OVERDUE_COD");
+    if (member.ordinal() == 3) member.set_opted_out(true);  // which weighs more
+    if (member.ordinal() < 10) member.set_subject(absl::StrCat("JP", member.ordinal()));
+  };
+  Campaign c = f.Get();
+  c.purpose = contacts::v1::MARKETING;
+  f.Save(c);
+  auto answer = f.Ask();
+  REQUIRE_THAT(answer, IsOk());
+  CHECK(f.contacts.purpose == contacts::v1::MARKETING);
+  const std::map<std::string, std::int64_t> expected = {
+      {"OPEN_COMPLAINT", 1}, {"OVERDUE_COD", 1}, {"OPTED_OUT", 1}};
+  CHECK(answer->reasons == expected);
+  CHECK(answer->summary.suppressed() == 3);
+  CHECK(answer->summary.to_send() == 1197);
+  CHECK(answer->rows["JP1"].outcome() == v1::WOULD_BE_SUPPRESSED);
+  CHECK_THAT(answer->rows["JP1"].advice(), Catch::Contains("complaint"));
+  // The run does what the preflight said.
+  f.Start();
+  f.Steps(5);
+  REQUIRE(f.dispatcher.ledger.size() >= 3);
+  CHECK(f.dispatcher.ledger[0].refusal().reason() == "OPEN_COMPLAINT");
+  CHECK(f.dispatcher.ledger[0].refusal().state() == events::v1::SUPPRESSED);
+  CHECK(f.dispatcher.ledger[0].text().empty());
+}
+
 TEST_CASE("PreflightCampaign: says of every message what would become of it", "[preflight]") {
   Flight f;
   f.WithAge(24);

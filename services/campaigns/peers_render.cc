@@ -55,6 +55,8 @@ dispatcher::v1::OutgoingMessage MessageTo(const Campaign& c,
     Refuse(events::v1::SUPPRESSED, "CONTACT_GONE", &m);
   } else if (member.opted_out()) {
     Refuse(events::v1::SUPPRESSED, "OPTED_OUT", &m);
+  } else if (!member.suppression().empty()) {
+    Refuse(events::v1::SUPPRESSED, member.suppression(), &m);
   } else if (member.phone().empty() && member.bsuid().empty()) {
     Refuse(events::v1::FAILED, "NO_PHONE", &m);
   } else if (!member.phone().empty() && !IsE164(member.phone())) {

@@ -15,6 +15,10 @@ struct Known {
 constexpr Known kKnown[] = {
     {"CONTACT_GONE", "The contact or shipment was deleted; nothing is to be done."},
     {"OPTED_OUT", "The customer wants no such messages; only he can change that."},
+    {"OPEN_COMPLAINT", "Settle his complaint first, or switch this suppression off."},
+    {"OPEN_ESCALATION", "Settle his escalation first, or switch this suppression off."},
+    {"OVERDUE_COD", "He has not paid a COD parcel yet; or switch this suppression off."},
+    {"OVERDUE_INVOICE", "He has not paid an invoice yet; or switch this suppression off."},
     {"NO_PHONE", "Give the contact a phone number."},
     {"BAD_PHONE", "Correct the contact's phone number."},
     {"STALE_DATA", "Import the shipment's newest data, or allow older data in the campaign."},

@@ -187,7 +187,7 @@ struct Erased {
 // Of a contact's timeline.
 struct TimelineEntry {
   absl::Time time = {};
-  std::string kind = {};  // MESSAGE, INBOUND, SHIPMENT, CONSENT, MERGE
+  std::string kind = {};  // MESSAGE, INBOUND, SHIPMENT, CONSENT, MERGE, FACT
   std::string id = {};
   std::string state = {};
   std::string reason = {};
@@ -242,6 +242,7 @@ struct AudienceMember {
   std::string bsuid;
   bool opted_out = false;
   bool gone = false;
+  std::string suppression;  // of marketing: why an open fact keeps him out now
   std::vector<std::string> values;
   std::vector<AudienceParcel> parcels;  // those that are still there
   std::optional<absl::Time> data_time;  // the oldest last update of its shipments

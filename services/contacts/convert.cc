@@ -146,8 +146,10 @@ void ToProto(const TimelineEntry& from, v1::TimelineEntry* to) {
   to->set_state(from.state);
   SetTime(from.state_time, to->mutable_state_time());
   to->set_reason(from.reason);
-  const bool text = kind == v1::TimelineEntry::INBOUND || kind == v1::TimelineEntry::SHIPMENT;
+  const bool text = kind == v1::TimelineEntry::INBOUND || kind == v1::TimelineEntry::SHIPMENT ||
+                    kind == v1::TimelineEntry::FACT;
   (text ? to->mutable_text() : to->mutable_subject())->assign(from.detail);
+  if (kind == v1::TimelineEntry::FACT) to->set_subject(from.id.substr(0, from.id.find('/')));
   to->set_run_id(from.run_id);
   to->set_merged_from(from.merged_from);
 }
@@ -172,6 +174,16 @@ void ToProto(const Segment& from, v1::Segment* to) {
   SetTime(from.created_at, to->mutable_create_time());
 }
 
+void ToProto(const Fact& from, v1::Fact* to) {
+  to->set_contact_id(from.contact_id);
+  to->set_kind(static_cast<v1::FactKind>(from.kind));
+  to->set_source(from.source);
+  to->set_reference(from.reference);
+  to->set_state(from.open ? v1::Fact::OPEN : v1::Fact::CLOSED);
+  to->set_amount(from.amount);
+  SetTime(from.time, to->mutable_time());
+}
+
 void ToProto(const AudienceMember& from, v1::AudienceMember* to) {
   to->set_ordinal(from.ordinal);
   to->set_contact_id(from.contact_id);
@@ -180,6 +192,7 @@ void ToProto(const AudienceMember& from, v1::AudienceMember* to) {
   to->set_bsuid(from.bsuid);
   to->set_opted_out(from.opted_out);
   to->set_gone(from.gone);
+  to->set_suppression(from.suppression);
   for (const std::string& value : from.values) to->add_values(value);
   for (const AudienceParcel& parcel : from.parcels) {
     v1::AudienceParcel& told = *to->add_parcels();

@@ -10,6 +10,7 @@
 #include "kabar/contacts/v1/contacts.pb.h"
 #include "kabar/contacts/v1/imports.pb.h"
 #include "services/contacts/contact.h"
+#include "services/contacts/fact.h"
 #include "services/contacts/import_state.h"
 
 namespace kabar::contacts {
@@ -22,6 +23,7 @@ void ToProto(const Identity& from, v1::ContactIdentity* to);
 void ToProto(const TimelineEntry& from, v1::TimelineEntry* to);
 void ToProto(const Merge& from, v1::ContactMerge* to);
 void ToProto(const Segment& from, v1::Segment* to);
+void ToProto(const Fact& from, v1::Fact* to);
 void ToProto(const AudienceMember& from, v1::AudienceMember* to);
 void ToProto(const ImportReport& from, v1::ImportContactsResponse* to);
 void ToProto(const ImportRecord& from, v1::Import* to);

@@ -42,6 +42,17 @@ struct PersonFixture : Server {
     Sql("INSERT INTO timeline SELECT 'toko-a', 'INBOUND', 'in1', '" + siti.id() +
         "', '', now(), 'text', '', 'nama saya Siti Rahmawati', '', now(), 1");
     Add(kA, "+6281234567899", "Ani");
+    for (const char* reference : {"LUNAS-4712", "LUNAS-4713"}) {
+      Must(kA, [&](Store::Unit& u) {
+        return u.RecordFact({.contact_id = merged_id,
+                             .kind = FactKind::kOverdueCod,
+                             .source = "sales",
+                             .reference = reference,
+                             .open = true,
+                             .amount = 150000,
+                             .time = absl::FromUnixSeconds(1795222800)});
+      });
+    }
   }
   absl::Status Erase(const std::string& id, const std::string& request_id = "",
                      const std::string& key = "operator-a") {
@@ -100,7 +111,8 @@ TEST_CASE("EraseContact: nothing in the schema names him, but he is still not wr
   // Answers kept for repeated requests go with their day.
   REQUIRE_THAT(f.store.ForgetRequests(absl::Now() + absl::Hours(1), 1000, Soon()), IsOk());
   const std::string dump = f.Dump();
-  for (const char* trace : {"6281234567890", "6281234567891", "Rahma", "Melati", "ID.4711"}) {
+  for (const char* trace :
+       {"6281234567890", "6281234567891", "Rahma", "Melati", "ID.4711", "LUNAS-4712"}) {
     INFO(trace);
     CHECK_FALSE(absl::StrContains(dump, trace));
     CHECK_FALSE(absl::StrContains(dump, absl::BytesToHexString(trace)));
@@ -341,6 +353,9 @@ TEST_CASE("ExportContact: everything on one person as one JSON object", "[erasur
   CHECK(json["contact"]["identities"].size() == 3);
   CHECK(json["shipments"].size() == 601);
   CHECK(json["consents"][0]["source"] == "merge");
+  CHECK(json["facts"].size() == 2);
+  CHECK(json["facts"][0]["reference"] == "LUNAS-4712");
+  CHECK(json["facts"][0]["amount"] == "150000");
   CHECK(json["merges"][0]["merged_before"]["name"] == "Rahma Siti");
   CHECK(json["timeline"].size() > 600);
   CHECK(f.Sql("SELECT who || ' ' || reason FROM audit_log") == "operator-a asked at the counter");

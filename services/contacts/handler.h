@@ -135,6 +135,18 @@ class Handler : public v1::ContactsService::Service {
                                       const v1::InstallLibrarySegmentsRequest* request,
                                       v1::InstallLibrarySegmentsResponse* response) override;
 
+  // handler_facts.cc
+  grpc::Status RecordFact(grpc::ServerContext* context, const v1::RecordFactRequest* request,
+                          v1::Fact* response) override;
+  grpc::Status ListFacts(grpc::ServerContext* context, const v1::ListFactsRequest* request,
+                         v1::ListFactsResponse* response) override;
+  grpc::Status GetMarketingSuppressions(grpc::ServerContext* context,
+                                        const v1::GetMarketingSuppressionsRequest* request,
+                                        v1::MarketingSuppressions* response) override;
+  grpc::Status UpdateMarketingSuppressions(grpc::ServerContext* context,
+                                           const v1::UpdateMarketingSuppressionsRequest* request,
+                                           v1::MarketingSuppressions* response) override;
+
   // handler_audiences.cc
   grpc::Status CreateAudience(grpc::ServerContext* context,
                               const v1::CreateAudienceRequest* request,

@@ -141,6 +141,20 @@ absl::Status Handler::Export(const rpc::Call& call, const v1::ExportContactReque
   } while (consents.size() == kPage);
   json.EndList();
 
+  json.BeginList("facts");
+  std::vector<Fact> facts;
+  do {
+    const std::optional<Fact> last = facts.empty() ? std::nullopt : std::optional(facts.back());
+    KABAR_RETURN_IF_ERROR(read([&](Store::Unit& unit) -> absl::Status {
+      KABAR_ASSIGN_OR_RETURN(facts, unit.ListFacts(contact.id(), last, kPage));
+      return absl::OkStatus();
+    }));
+    for (const Fact& one : facts) json.Add<v1::Fact>(one);
+    KABAR_RETURN_IF_ERROR(json.Flush());
+    if (call.Cancelled()) return Stopped();
+  } while (facts.size() == kPage);
+  json.EndList();
+
   json.BeginList("timeline");
   std::vector<TimelineEntry> entries;
   std::optional<TimelinePlace> after;

@@ -23,6 +23,9 @@ using filter_lang::SqlParams;
 std::string ColumnSql(const std::string& field) {
   if (field == "cod_amount") return "coalesce(n.cod_amount, 0)";
   if (field == "cod_paid") return "coalesce(n.cod_paid, false)";
+  if (field == "time") return "n.at";
+  if (field == "state_time") return "n.state_at";
+  if (field == "text") return "n.detail";
   return absl::StrCat("n.", field);
 }
 
@@ -34,13 +37,37 @@ std::string ElementSql(const Comparison& comparison, SqlParams& params) {
   return ColumnSql(comparison.field->name);
 }
 
-absl::StatusOr<std::string> RowsSql(const Aggregation& aggregation, SqlParams& params) {
-  std::string rows = absl::StrCat(" FROM ", aggregation.collection->name(),
-                                  " n WHERE n.outlet_id = c.outlet_id AND n.contact_id = c.id");
+// The rows `n` of a collection, and the column that says when.
+struct Source {
+  absl::string_view collection;
+  absl::string_view table;
+  absl::string_view which;
+  absl::string_view time;
+};
+constexpr Source kSources[] = {
+    {"shipments", "shipments", "", "created_at"},
+    {"messages", "timeline", " AND n.kind = 'MESSAGE'", "at"},
+    {"answers", "timeline", " AND n.kind = 'INBOUND'", "at"},
+    {"facts", "facts", "", "at"},
+    {"orders", "facts", " AND n.kind = 'ORDER'", "at"},
+};
+
+absl::StatusOr<Source> SourceOf(const Aggregation& aggregation) {
+  for (const Source& source : kSources) {
+    if (source.collection == aggregation.collection->name()) return source;
+  }
+  return absl::InternalError("a collection without a table");
+}
+
+absl::StatusOr<std::string> RowsSql(const Aggregation& aggregation, const Source& source,
+                                    SqlParams& params) {
+  std::string rows =
+      absl::StrCat(" FROM ", source.table,
+                   " n WHERE n.outlet_id = c.outlet_id AND n.contact_id = c.id", source.which);
   if (aggregation.since) {
     const std::string since =
         absl::FormatTime("%Y-%m-%d %H:%M:%E6S+00", *aggregation.since, absl::UTCTimeZone());
-    absl::StrAppend(&rows, " AND n.created_at > ", params.Add(since, "timestamptz"));
+    absl::StrAppend(&rows, " AND n.", source.time, " > ", params.Add(since, "timestamptz"));
   }
   if (aggregation.condition == nullptr) return rows;
   KABAR_ASSIGN_OR_RETURN(const std::string condition,
@@ -75,7 +102,8 @@ std::optional<bool> AsksForAny(const Comparison& comparison) {
 
 absl::StatusOr<FieldSql> AggregationSql(const Comparison& comparison, SqlParams& params) {
   const Aggregation& aggregation = *comparison.aggregation;
-  KABAR_ASSIGN_OR_RETURN(const std::string rows, RowsSql(aggregation, params));
+  KABAR_ASSIGN_OR_RETURN(const Source source, SourceOf(aggregation));
+  KABAR_ASSIGN_OR_RETURN(const std::string rows, RowsSql(aggregation, source, params));
   if (const std::optional<bool> any = AsksForAny(comparison)) {
     return FieldSql{"", absl::StrCat(*any ? "" : "NOT ", "EXISTS (SELECT 1", rows, ")")};
   }
@@ -87,7 +115,7 @@ absl::StatusOr<FieldSql> AggregationSql(const Comparison& comparison, SqlParams&
                                    "), 0)", rows, ")"),
                       ""};
     case Aggregate::kLast:
-      return FieldSql{absl::StrCat("(SELECT max(n.created_at)", rows, ")"), ""};
+      return FieldSql{absl::StrCat("(SELECT max(n.", source.time, ")", rows, ")"), ""};
   }
   return absl::InternalError("an aggregate without SQL");
 }

@@ -47,7 +47,8 @@ const char* SubjectName(Subject subject) {
   return "";
 }
 
-// The pairs that a filter is asked of, as rows of `s` or of `c`.
+// The pairs that a filter is asked of, as rows of `s` or of `c`. `condition`: of the pair, or of
+// the contact alone (ContactSql) where he is the subject and the filter can be taken apart.
 std::string MembersSql(Subject subject, const SegmentFilter& filter, const std::string& condition) {
   const std::string shipment_pairs = absl::StrCat(
       " FROM shipments s JOIN contacts c ON c.outlet_id = s.outlet_id AND c.id = s.contact_id "
@@ -66,16 +67,15 @@ std::string MembersSql(Subject subject, const SegmentFilter& filter, const std::
         "(row_number() OVER (PARTITION BY c.id ORDER BY s.tracking_number) - 1) / ",
         kMaxParcels, " AS part", shipment_pairs, ") AS q GROUP BY q.contact_id, q.part");
   }
-  // Only a filter over shipments can give a contact twice.
+  // A filter that asks of both at once can give a contact twice.
+  const bool pairs = !filter.parts();
   const absl::string_view shipments =
-      filter.names_shipment()
-          ? " LEFT JOIN shipments s ON s.outlet_id = c.outlet_id AND s.contact_id = c.id"
-          : "";
+      pairs ? " LEFT JOIN shipments s ON s.outlet_id = c.outlet_id AND s.contact_id = c.id" : "";
   return absl::StrCat(
       "SELECT c.id, c.id AS contact_id, '' AS tracking_number, "
       "NULL::text[] AS parcels FROM contacts c",
       shipments, " WHERE c.outlet_id = $1 AND c.deleted_at IS NULL AND ", condition,
-      filter.names_shipment() ? " GROUP BY c.id" : "");
+      pairs ? " GROUP BY c.id" : "");
 }
 
 absl::Status RunNotFound() {
@@ -92,7 +92,9 @@ absl::StatusOr<Audience> PgUnit::CreateAudience(const std::string& run_id, Subje
   if (!added) return GetAudience(run_id);
   const int64_t id = (*added)[0].as<int64_t>();
   filter_lang::SqlParams params(3);
-  KABAR_ASSIGN_OR_RETURN(const std::string condition, FilterSql(filter, params));
+  const bool contacts_alone = subject == Subject::kContact && filter.parts();
+  KABAR_ASSIGN_OR_RETURN(const std::string condition,
+                         contacts_alone ? ContactSql(filter, params) : FilterSql(filter, params));
   // By a hash: ids follow the file, where the parcels of one customer often stand together; spread
   // over the run his messages do not wait for each other's pair limit.
   const pqxx::result members = ExecFiltered(
@@ -137,6 +139,7 @@ absl::StatusOr<std::vector<AudienceMember>> PgUnit::ListAudience(const AudienceQ
   for (const std::string& field : query.fields) {
     absl::StrAppend(&values, ", ", ValueSql(field, "$3::text", params));
   }
+  KABAR_ASSIGN_OR_RETURN(const std::string suppression, SuppressionSql(query.purpose, params));
   // Ordinals have no gaps, so a page is a range of the key: without LIMIT the planner cannot think
   // of sorting the whole audience. Then one look-up a row, whatever the tables' statistics say of
   // their sizes: LIMIT 1 inside LATERAL leaves no other way, and keeps the unique index for the
@@ -147,8 +150,8 @@ absl::StatusOr<std::vector<AudienceMember>> PgUnit::ListAudience(const AudienceQ
       "coalesce(c.bsuid, ''), coalesce(c.",
       query.purpose == Purpose::kMarketing ? "marketing" : "delivery_updates",
       "_opted_out, false), c.id IS NULL OR (m.tracking_number <> '' AND s.id IS NULL), "
-      "$3::text IS NULL, s.updated_at, m.parcels IS NOT NULL, coalesce(c.id, '')",
-      values,
+      "$3::text IS NULL, s.updated_at, m.parcels IS NOT NULL, coalesce(c.id, ''), ",
+      suppression, values,
       // Who was merged into another since is looked up as that one; all others cost one look.
       " FROM audience_members m LEFT JOIN LATERAL (SELECT * FROM contacts k "
       "WHERE k.outlet_id = $1 AND k.id = m.contact_id AND k.deleted_at IS NULL "
@@ -165,7 +168,7 @@ absl::StatusOr<std::vector<AudienceMember>> PgUnit::ListAudience(const AudienceQ
       named ? pg::Param(pg::BigintArray(query.ordinals)) : pg::Param(query.after_ordinal);
   const pqxx::result rows = ExecFiltered(
       "contacts.list_audience", sql, {outlet_, (*found)[0].as<int64_t>(), zone_, which}, params);
-  constexpr pqxx::row::size_type kFirstValue = 11;
+  constexpr pqxx::row::size_type kFirstValue = 12;
   std::map<std::string, std::vector<std::size_t>> whole;  // about no parcel, by who they are now
   std::vector<AudienceMember> out;
   out.reserve(rows.size());
@@ -184,6 +187,7 @@ absl::StatusOr<std::vector<AudienceMember>> PgUnit::ListAudience(const AudienceQ
     if (!row[9].as<bool>() && member.subject.empty() && !member.gone) {
       whole[pg::TextField(row[10])].push_back(out.size());
     }
+    member.suppression = pg::TextField(row[11]);
     for (pqxx::row::size_type i = kFirstValue; i < row.size(); ++i) {
       member.values.push_back(pg::TextField(row[i]));
     }

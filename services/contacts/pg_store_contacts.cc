@@ -60,6 +60,8 @@ constexpr pg::Query kEmpty{
 // Who was merged into him, with the record of it, goes too.
 constexpr pg::Query kDeleteMerged{"contacts.delete_merged",
                                   "DELETE FROM contacts WHERE outlet_id = $1 AND merged_into = $2"};
+constexpr pg::Query kDeleteFacts{"contacts.delete_facts",
+                                 "DELETE FROM facts WHERE outlet_id = $1 AND contact_id = $2"};
 constexpr pg::Query kDeleteTimeline{
     "contacts.delete_timeline",
     "DELETE FROM timeline WHERE outlet_id = $1 AND contact_id IN (SELECT id FROM contacts "
@@ -214,6 +216,7 @@ absl::Status PgUnit::DeleteContact(const std::string& id) {
   tx_.Exec(kDeleteTimeline, outlet_, contact.id);  // first: it asks who was merged into him
   if (tx_.Exec(kEmpty, outlet_, contact.id).affected_rows() == 1) {
     tx_.Exec(kDeleteShipments, outlet_, contact.id);
+    tx_.Exec(kDeleteFacts, outlet_, contact.id);
     tx_.Exec(kDeleteMerged, outlet_, contact.id);
   } else {
     tx_.Exec(kDelete, outlet_, contact.id);
@@ -224,13 +227,7 @@ absl::Status PgUnit::DeleteContact(const std::string& id) {
 absl::StatusOr<std::vector<Contact>> PgUnit::ListContacts(const SegmentFilter& filter,
                                                           const std::string& after_id, int limit) {
   filter_lang::SqlParams params(4);
-  KABAR_ASSIGN_OR_RETURN(std::string condition, FilterSql(filter, params));
-  if (filter.names_shipment()) {
-    condition = absl::StrCat(
-        "EXISTS (SELECT 1 FROM (SELECT 1) AS one LEFT JOIN shipments s ON s.outlet_id = "
-        "c.outlet_id AND s.contact_id = c.id WHERE ",
-        condition, ")");
-  }
+  KABAR_ASSIGN_OR_RETURN(const std::string condition, ContactSql(filter, params));
   const pqxx::result rows =
       ExecFiltered("contacts.list",
                    absl::StrCat("SELECT ", KABAR_CONTACT_COLUMNS,

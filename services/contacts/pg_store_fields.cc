@@ -1,11 +1,15 @@
 #include "services/contacts/pg_store_fields.h"
 
 #include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "libs/base/status.h"
 #include "libs/fields/fields.h"
 #include "services/contacts/pg_store_aggregates.h"
 #include "services/contacts/pg_store_estimate.h"
@@ -87,6 +91,32 @@ std::string Expression(const std::string& field) {
                                                  : absl::StrCat("c.", name);
 }
 
+// The same questions in the words of 0013_segment_indexes.sql, so that an index can answer.
+std::string IndexedSql(const filter_lang::Comparison& comparison, filter_lang::SqlParams& params) {
+  const std::string& field = comparison.field->name;
+  const bool negated = comparison.op == filter_lang::Op::kNotEqual;
+  const auto* pattern = std::get_if<filter_lang::TextPattern>(&comparison.value);
+  if (field == "tags" && pattern != nullptr && pattern->stars.empty()) {
+    return absl::StrCat(negated ? "NOT " : "",
+                        "(c.tags <> '{}' AND tag_keys(c.outlet_id, c.tags) @> "
+                        "tag_keys($1::text, ARRAY[",
+                        params.Add(pattern->text, "text"), "]))");
+  }
+  const bool* flag = std::get_if<bool>(&comparison.value);
+  if (field == "vip" && flag != nullptr && *flag != negated) return "c.vip IS TRUE";
+  return "";
+}
+
+absl::StatusOr<std::string> AllOf(const std::vector<const filter_lang::Checked*>& clauses,
+                                  filter_lang::SqlParams& params) {
+  std::string all = "TRUE";
+  for (const filter_lang::Checked* clause : clauses) {
+    KABAR_ASSIGN_OR_RETURN(const std::string condition, ConditionSql(clause, params));
+    absl::StrAppend(&all, " AND ", condition);
+  }
+  return all;
+}
+
 std::string FieldValue(const fields::Field& field, const std::string& zone_sql) {
   const std::string column =
       field.owner == fields::Owner::kShipment
@@ -121,6 +151,9 @@ absl::StatusOr<std::string> ConditionSql(const filter_lang::Checked* condition,
       [](const filter_lang::Comparison& comparison,
          filter_lang::SqlParams& p) -> absl::StatusOr<filter_lang::FieldSql> {
         if (comparison.aggregation != nullptr) return AggregationSql(comparison, p);
+        if (std::string indexed = IndexedSql(comparison, p); !indexed.empty()) {
+          return filter_lang::FieldSql{"", std::move(indexed)};
+        }
         if (comparison.field->name == "attributes") {
           return filter_lang::FieldSql{
               absl::StrCat("(c.attributes ->> ", p.Add(comparison.key, "text"), ")"), ""};
@@ -137,6 +170,31 @@ absl::StatusOr<std::string> ConditionSql(const filter_lang::Checked* condition,
 
 absl::StatusOr<std::string> FilterSql(const SegmentFilter& filter, filter_lang::SqlParams& params) {
   return ConditionSql(filter.root(), params);
+}
+
+absl::StatusOr<std::string> ShipmentSql(const SegmentFilter::Parts& parts,
+                                        filter_lang::SqlParams& params) {
+  return AllOf(parts.of_shipment, params);
+}
+
+// Looked for apart, either side can use its indexes; asked contact by contact, a shipment that is
+// rare costs a look at everybody's.
+absl::StatusOr<std::string> ContactSql(const SegmentFilter& filter,
+                                       filter_lang::SqlParams& params) {
+  if (!filter.names_shipment()) return FilterSql(filter, params);
+  if (const auto& parts = filter.parts()) {
+    KABAR_ASSIGN_OR_RETURN(const std::string of_contact, AllOf(parts->of_contact, params));
+    KABAR_ASSIGN_OR_RETURN(const std::string of_shipment, ShipmentSql(*parts, params));
+    return absl::StrCat(of_contact,
+                        " AND c.id IN (SELECT s.contact_id FROM shipments s WHERE s.outlet_id = $1 "
+                        "AND ",
+                        of_shipment, ")");
+  }
+  KABAR_ASSIGN_OR_RETURN(const std::string condition, FilterSql(filter, params));
+  return absl::StrCat(
+      "EXISTS (SELECT 1 FROM (SELECT 1) AS one LEFT JOIN shipments s ON s.outlet_id = "
+      "c.outlet_id AND s.contact_id = c.id WHERE ",
+      condition, ")");
 }
 
 std::string ValueSql(absl::string_view field, const std::string& zone_sql,

@@ -23,6 +23,13 @@ absl::StatusOr<std::string> FilterSql(const SegmentFilter& filter, filter_lang::
 absl::StatusOr<std::string> ConditionSql(const filter_lang::Checked* condition,
                                          filter_lang::SqlParams& params);
 
+// On `c` alone: that one of his shipments, or he without one, is what the filter asks. $1 is the
+// outlet.
+absl::StatusOr<std::string> ContactSql(const SegmentFilter& filter, filter_lang::SqlParams& params);
+// On `s` alone, of a filter whose parts ask nothing but what a shipment is.
+absl::StatusOr<std::string> ShipmentSql(const SegmentFilter::Parts& parts,
+                                        filter_lang::SqlParams& params);
+
 // The value of a field as templates want it, text and never NULL; '' where there is none. Amounts
 // are digits ('' for 0), yes is "ya" and no '', times stand in the zone `zone_sql` (an expression).
 // A name that no field bears is that of a free attribute.

@@ -36,12 +36,14 @@ constexpr pg::Query kToSurvivor[] = {
     {"contacts.merge_shipments", KABAR_TO_SURVIVOR("shipments")},
     {"contacts.merge_consents", KABAR_TO_SURVIVOR("consent_changes")},
     {"contacts.merge_timeline", KABAR_TO_SURVIVOR("timeline")},
+    {"contacts.merge_facts", KABAR_TO_SURVIVOR("facts")},
 };
 constexpr pg::Query kBack[] = {
     {"contacts.unmerge_identities", KABAR_BACK("contact_identities")},
     {"contacts.unmerge_shipments", KABAR_BACK("shipments")},
     {"contacts.unmerge_consents", KABAR_BACK("consent_changes")},
     {"contacts.unmerge_timeline", KABAR_BACK("timeline")},
+    {"contacts.unmerge_facts", KABAR_BACK("facts")},
 };
 constexpr pg::Query kFollowers{"contacts.merge_followers",
                                "UPDATE contacts SET merged_into = $2 "

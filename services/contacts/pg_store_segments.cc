@@ -88,7 +88,7 @@ absl::StatusOr<std::vector<Segment>> PgUnit::ListSegmentsWithCalls() {
 }
 
 absl::StatusOr<SegmentSize> PgUnit::CountSegment(const SegmentFilter& filter, bool contacts_only) {
-  if (contacts_only && !filter.names_shipment()) return CountContacts(filter);
+  if (contacts_only && filter.parts()) return CountContacts(filter);
   filter_lang::SqlParams params(2);
   KABAR_ASSIGN_OR_RETURN(const std::string condition, FilterSql(filter, params));
   const pqxx::result rows = ExecFiltered(
@@ -108,13 +108,20 @@ absl::StatusOr<SegmentSize> PgUnit::CountSegment(const SegmentFilter& filter, bo
 
 absl::StatusOr<SegmentSize> PgUnit::CountContacts(const SegmentFilter& filter) {
   filter_lang::SqlParams params(2);
-  KABAR_ASSIGN_OR_RETURN(const std::string condition, FilterSql(filter, params));
-  const pqxx::result rows =
-      ExecFiltered("contacts.count_contacts",
-                   absl::StrCat("SELECT count(*) FROM contacts c "
-                                "WHERE c.outlet_id = $1 AND c.deleted_at IS NULL AND ",
-                                condition),
-                   {outlet_}, params);
+  std::string sql;
+  if (filter.names_shipment() && filter.parts()->of_contact.empty()) {
+    // A deleted contact has no shipments, so nobody's contact need be looked at.
+    KABAR_ASSIGN_OR_RETURN(const std::string condition, ShipmentSql(*filter.parts(), params));
+    sql =
+        absl::StrCat("SELECT count(*) FROM (SELECT 1 FROM shipments s WHERE s.outlet_id = $1 AND ",
+                     condition, " GROUP BY s.contact_id) AS found");
+  } else {
+    KABAR_ASSIGN_OR_RETURN(const std::string condition, ContactSql(filter, params));
+    sql = absl::StrCat(
+        "SELECT count(*) FROM contacts c WHERE c.outlet_id = $1 AND c.deleted_at IS NULL AND ",
+        condition);
+  }
+  const pqxx::result rows = ExecFiltered("contacts.count_contacts", sql, {outlet_}, params);
   return SegmentSize{.contacts = rows[0][0].as<int64_t>()};
 }
 

@@ -58,6 +58,10 @@ constexpr pg::Query kList{
     "coalesce(undone_at, merged_at), '' FROM contact_merges WHERE outlet_id = $1 "
     "AND (survivor_id = $2 OR merged_id = $2)"
     KABAR_PAGE("merged_at", "MERGE", "id")
+    " UNION ALL (SELECT at, 'FACT', kind || '/' || source || '/' || reference, CASE WHEN open THEN "
+    "'OPEN' ELSE 'CLOSED' END, source, CASE WHEN amount > 0 THEN amount::text ELSE '' END, '', at, merged_from FROM facts WHERE outlet_id = $1 "
+    "AND contact_id = $2"
+    KABAR_PAGE("at", "FACT", "kind || '/' || source || '/' || reference")
     ") AS entries ORDER BY 1 DESC, 2 DESC, 3 DESC LIMIT $6::int"};
 #undef KABAR_PAGE
 // A message that is written while its contact is merged may stay under the other's id. It is shown

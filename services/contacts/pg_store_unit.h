@@ -129,6 +129,13 @@ class PgUnit : public Store::Unit {
                                            bool contacts_only) override;
   absl::StatusOr<SegmentExplanation> ExplainSegment(const SegmentFilter& filter) override;
 
+  // pg_store_facts.cc
+  absl::StatusOr<Fact> RecordFact(const Fact& fact) override;
+  absl::StatusOr<std::vector<Fact>> ListFacts(const std::string& contact_id,
+                                              const std::optional<Fact>& after, int limit) override;
+  absl::StatusOr<MarketingSuppressions> GetMarketingSuppressions() override;
+  absl::Status SetMarketingSuppressions(const MarketingSuppressions& wanted) override;
+
   // pg_store_audiences.cc
   absl::StatusOr<Audience> CreateAudience(const std::string& run_id, Subject subject,
                                           const SegmentFilter& filter, bool temporary) override;
@@ -181,6 +188,8 @@ class PgUnit : public Store::Unit {
   void DropMergedSince(int64_t audience,
                        const std::map<std::string, std::vector<std::size_t>>& whole,
                        std::vector<AudienceMember>& members);
+  // The reason of the first open fact that keeps `c` out of an audience for this purpose, as SQL.
+  absl::StatusOr<std::string> SuppressionSql(Purpose purpose, filter_lang::SqlParams& params);
   // Of the members that a page found, which are kContactParcels.
   void AddParcels(const AudienceQuery& query, int64_t audience,
                   std::vector<AudienceMember>& members);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -13,6 +14,7 @@
 #include "libs/fields/fields.h"
 #include "libs/filter_lang/parser.h"
 #include "libs/phone/phone.h"
+#include "services/contacts/fact.h"
 
 namespace kabar::contacts {
 namespace {
@@ -111,6 +113,33 @@ Collection Shipments(absl::TimeZone zone) {
     return std::string(absl::StripPrefix(name, kOfShipment));
   };
   return Collection("shipments", filter_lang::Schema(std::move(fields), canonical, zone));
+}
+
+// What else belongs to a contact. Orders are facts until a service of their own has them.
+std::vector<Collection> Collections(absl::TimeZone zone) {
+  std::vector<std::string> kinds;
+  for (const FactKind kind : kAllFactKinds) kinds.emplace_back(FactKindName(kind));
+  const std::vector<Field> order = {{"source", FieldType::kText},
+                                    {"reference", FieldType::kExactText},
+                                    {"open", FieldType::kBool},
+                                    {"amount", FieldType::kNumber},
+                                    {"time", FieldType::kTime}};
+  std::vector<Field> fact = order;
+  fact.push_back({"kind", FieldType::kEnum, kinds});
+  const std::vector<std::string> states = {"SENT",    "DELIVERED", "READ",    "FAILED",
+                                           "UNKNOWN", "CANCELLED", "EXPIRED", "SUPPRESSED"};
+  const std::vector<Field> message = {{"state", FieldType::kEnum, states},
+                                      {"reason", FieldType::kExactText},
+                                      {"run_id", FieldType::kExactText},
+                                      {"time", FieldType::kTime},
+                                      {"state_time", FieldType::kTime}};
+  const std::vector<Field> answer = {
+      {"text", FieldType::kText}, {"run_id", FieldType::kExactText}, {"time", FieldType::kTime}};
+  const auto of = [&](const char* name, const std::vector<Field>& fields) {
+    return Collection(name, filter_lang::Schema(fields, nullptr, zone));
+  };
+  return {Shipments(zone), of("messages", message), of("answers", answer), of("facts", fact),
+          of("orders", order)};
 }
 
 // With those in the conditions of aggregates.
@@ -216,6 +245,39 @@ std::vector<std::string> ClausesOf(const Node* node) {
   return out;
 }
 
+// Of a shipment alone, and never true where there is none: no value compares as false, but not
+// under NOT and !=, nor where the empty text is looked for.
+bool OnlyOfShipment(const Checked* filter) {
+  if (filter->kind == NodeKind::kNot) return false;
+  if (filter->kind != NodeKind::kComparison) {
+    const auto& children = filter->children;
+    return !children.empty() && std::all_of(children.begin(), children.end(), [](const auto& one) {
+      return OnlyOfShipment(one.get());
+    });
+  }
+  const filter_lang::Comparison& comparison = filter->comparison;
+  const auto* pattern = std::get_if<filter_lang::TextPattern>(&comparison.value);
+  return absl::StartsWith(comparison.field->name, kOfShipment) &&
+         comparison.op != filter_lang::Op::kNotEqual &&
+         (pattern == nullptr || !pattern->text.empty());
+}
+
+// False: not to be taken apart.
+bool AddParts(const Checked* filter, SegmentFilter::Parts& parts) {
+  if (filter->kind == NodeKind::kAnd) {
+    return std::all_of(filter->children.begin(), filter->children.end(),
+                       [&](const auto& one) { return AddParts(one.get(), parts); });
+  }
+  if (!NamesShipment(filter)) {
+    parts.of_contact.push_back(filter);
+  } else if (OnlyOfShipment(filter)) {
+    parts.of_shipment.push_back(filter);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 bool NamesShipment(const filter_lang::Checked* filter) {
@@ -229,10 +291,13 @@ bool NamesShipment(const filter_lang::Checked* filter) {
 SegmentFilter::SegmentFilter(std::unique_ptr<Checked> root, std::vector<std::string> clauses)
     : root_(std::move(root)),
       clauses_(std::move(clauses)),
-      names_shipment_(NamesShipment(root_.get())) {}
+      names_shipment_(NamesShipment(root_.get())) {
+  Parts parts;
+  if (root_ == nullptr || AddParts(root_.get(), parts)) parts_ = std::move(parts);
+}
 
 SegmentLanguage::SegmentLanguage(absl::TimeZone zone, base::Clock& clock)
-    : schema_(SegmentFields(), CanonicalName, zone, {Shipments(zone)}), clock_(clock) {}
+    : schema_(SegmentFields(), CanonicalName, zone, Collections(zone)), clock_(clock) {}
 
 absl::StatusOr<SegmentFilter> SegmentLanguage::Check(absl::string_view filter,
                                                      const FindSegments& find,

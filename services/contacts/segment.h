@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,10 +37,19 @@ class SegmentFilter {
   bool names_shipment() const { return names_shipment_; }
   const std::vector<std::string>& clauses() const { return clauses_; }
 
+  // What is joined by AND, apart by what it asks of: then contacts and shipments can be looked for
+  // apart too. nullopt: a clause asks of both, or is true of contacts without shipments.
+  struct Parts {
+    std::vector<const filter_lang::Checked*> of_contact;
+    std::vector<const filter_lang::Checked*> of_shipment;
+  };
+  const std::optional<Parts>& parts() const { return parts_; }
+
  private:
   std::unique_ptr<filter_lang::Checked> root_;
   std::vector<std::string> clauses_;
   bool names_shipment_ = false;
+  std::optional<Parts> parts_;
 };
 
 // The outlet's segments of this id or name (without regard to case), two being enough.

@@ -94,12 +94,13 @@ TEST_CASE("SegmentLanguage: a named segment stands there in brackets", "[segment
   INFO(filter.status());
   REQUIRE(filter.ok());
   CHECK(filter->names_shipment());
-  filter_lang::SqlParams params;
+  filter_lang::SqlParams params(2);
   const auto sql = FilterSql(*filter, params);
   REQUIRE(sql.ok());
   CHECK(*sql ==
-        "((lower(c.city) = lower($1::text)) AND (((coalesce(c.vip, false) = $2::boolean) OR "
-        "(EXISTS (SELECT 1 FROM unnest(c.tags) AS e WHERE lower(e) = lower($3::text)))) AND "
+        "((lower(c.city) = lower($2::text)) AND (((c.vip IS TRUE) OR "
+        "((c.tags <> '{}' AND tag_keys(c.outlet_id, c.tags) @> "
+        "tag_keys($1::text, ARRAY[$3::text])))) AND "
         "(lower(s.status) = lower($4::text))) AND TRUE)");
   CHECK(filter->clauses() ==
         std::vector<std::string>{"city = \"x\"", "segment(\"both\")", "segment(\"all\")"});

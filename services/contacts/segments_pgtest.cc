@@ -1,24 +1,15 @@
-// Segments against PostgreSQL: dates, aggregates, named segments, the library, explanations.
+// Filters against PostgreSQL: dates, aggregates, how shipments choose contacts, explanations.
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "libs/testing/fake_clock.h"
-#include "services/contacts/testing/server_fixture.h"
+#include "services/contacts/testing/store_fixture.h"
 
 namespace kabar::contacts {
 namespace {
-
-using testing::HasFieldViolation;
-using testing::IsOk;
-using testing::ReasonIs;
-using testing::StatusIs;
-
-using Stub = Server::Stub;
-
-constexpr absl::StatusCode kInvalid = absl::StatusCode::kInvalidArgument;
 
 // 2026-11-22 12:00 in Jakarta. Ani has three shipments, one of them made half an hour after
 // Jakarta's midnight; Budi an old one; Cici none. The other outlet's Dodi has what nobody must see.
@@ -206,231 +197,59 @@ TEST_CASE("ExplainSegment: how each clause narrows or widens", "[segments]") {
         "2/3 any; city = \"Bandung\" 0 0; tags : \"vip\" 1 1; city = \"jakarta\" 2 2");
 }
 
-struct Saved : Server {
-  absl::Status Save(const std::string& name, const std::string& filter) {
-    v1::CreateSegmentRequest request;
-    request.mutable_segment()->set_name(name);
-    request.mutable_segment()->set_filter(filter);
-    v1::Segment response;
-    const absl::Status status = Call(&Stub::CreateSegment, request, &response);
-    if (status.ok()) ids[name] = response.id();
-    return status;
+TEST_CASE("Segments: taken apart or asked pair by pair, a filter finds the same people",
+          "[segments]") {
+  People p;
+  // Who() compares the three: counted pair by pair, counted apart, listed.
+  CHECK(p.Who("shipment.status = delivered") == "Ani Budi");
+  CHECK(p.Who("city = Jakarta AND shipment.status = delivered") == "Ani");
+  CHECK(p.Who("(city = Jakarta AND name = a*) AND shipment.status = delivered") == "Ani");
+  CHECK(p.Who("shipment.status = \"In Transit\" AND shipment.cod_amount = 50000") == "");
+  CHECK(p.Who("shipment.status = delivered AND (shipment.cod_amount > 0 OR "
+              "shipment.updated_at < today - 90d)") == "Ani Budi");
+  CHECK(p.Who("NOT vip = true AND shipment.cod_paid = false") == "Ani Budi");
+  // True of who has no shipment: these cannot be taken apart.
+  CHECK(p.Who("shipment.status != delivered") == "Ani Cici");
+  CHECK(p.Who("NOT shipment.status = delivered") == "Ani Cici");
+  CHECK(p.Who("shipment.location = \"\"") == "Ani Budi Cici");
+  CHECK(p.Who("city = Jakarta OR shipment.status = delivered") == "Ani Budi Cici");
+  CHECK(p.Who("city = Jakarta AND NOT shipment.status:*") == "Cici");
+  const std::pair<const char*, int64_t> audiences[] = {
+      {"shipment.status = delivered", 2},
+      {"NOT shipment.status = delivered", 2},
+      {"city = Jakarta AND shipment.status = delivered", 1},
+      {"city = Jakarta", 2}};
+  for (const auto& [text, size] : audiences) {
+    INFO(text);
+    const SegmentFilter filter = p.At(text);
+    const auto audience = p.Must(kA, [&, run = std::string(text)](Store::Unit& unit) {
+      return unit.CreateAudience(run, Subject::kContact, filter);
+    });
+    CHECK(audience.size == size);
   }
-  absl::Status Change(const std::string& name, const std::string& filter,
-                      const std::string& new_name = "") {
-    v1::UpdateSegmentRequest request;
-    request.mutable_segment()->set_id(ids[name]);
-    request.mutable_segment()->set_filter(filter);
-    request.mutable_segment()->set_name(new_name);
-    v1::Segment response;
-    return Call(&Stub::UpdateSegment, request, &response);
-  }
-  absl::Status Delete(const std::string& name) {
-    v1::DeleteSegmentRequest request;
-    request.set_id(ids[name]);
-    v1::DeleteSegmentResponse response;
-    return Call(&Stub::DeleteSegment, request, &response);
-  }
-  int64_t CountOf(const std::string& filter, const std::string& key = "viewer-a") {
-    v1::CountSegmentRequest request;
-    request.set_filter(filter);
-    v1::CountSegmentResponse response;
-    REQUIRE_THAT(Call(&Stub::CountSegment, request, &response, key), IsOk());
-    return response.contacts();
-  }
-  std::map<std::string, std::string> ids;
-};
-
-TEST_CASE("Segments API: segments within segments", "[handler]") {
-  Saved s;
-  const v1::Contact ani = s.Create("081200000001", "Ani");
-  const v1::Contact budi = s.Create("081200000002", "Budi");
-  s.Ship(kA, "A1", ani.id(), "Delayed");
-  s.Ship(kA, "B1", budi.id(), "Delivered");
-  REQUIRE_THAT(s.Save("Terlambat", "shipment.status = Delayed"), IsOk());
-  REQUIRE_THAT(s.Save("Nama A", "name = a*"), IsOk());
-  REQUIRE_THAT(s.Save("Keduanya", "segment(\"terlambat\") AND segment(\"NAMA A\")"), IsOk());
-
-  CHECK(s.CountOf("segment(\"Keduanya\")") == 1);
-  CHECK(s.CountOf(absl::StrCat("segment(\"", s.ids["Keduanya"], "\") OR name = budi")) == 2);
-  CHECK(s.CountOf("NOT segment(\"Nama A\")") == 1);
-  v1::ListShipmentsRequest shipments;
-  shipments.set_filter("segment(\"Keduanya\")");
-  v1::ListShipmentsResponse found;
-  REQUIRE_THAT(s.Call(&Stub::ListShipments, shipments, &found), IsOk());
-  REQUIRE(found.shipments_size() == 1);
-  CHECK(found.shipments(0).tracking_number() == "A1");
-  v1::CreateAudienceRequest audience;
-  audience.set_run_id("run-1");
-  audience.set_subject(v1::SHIPMENT);
-  audience.set_segment_id(s.ids["Keduanya"]);
-  v1::Audience made;
-  REQUIRE_THAT(s.Call(&Stub::CreateAudience, audience, &made), IsOk());
-  CHECK(made.size() == 1);
-
-  // Another outlet's segments cannot be named.
-  v1::CountSegmentRequest count;
-  count.set_filter("segment(\"Nama A\")");
-  v1::CountSegmentResponse size;
-  const absl::Status foreign = s.Call(&Stub::CountSegment, count, &size, "viewer-b");
-  CHECK_THAT(foreign, StatusIs(kInvalid, "no segment \"Nama A\""));
-  CHECK_THAT(foreign, HasFieldViolation("filter"));
-
-  // Nothing that makes a circle, or breaks who names it.
-  CHECK_THAT(s.Change("Terlambat", "segment(\"Keduanya\")"),
-             StatusIs(kInvalid, "\"Terlambat\" -> \"Keduanya\" -> \"Terlambat\""));
-  CHECK_THAT(s.Save("Baru", "segment(\"Baru\")"), StatusIs(kInvalid, "no segment \"Baru\""));
-  CHECK_THAT(s.Delete("Nama A"), ReasonIs("SEGMENT_IN_USE"));
-  CHECK_THAT(s.Change("Nama A", "name = a*", "Lain"), ReasonIs("SEGMENT_IN_USE"));
-  CHECK_THAT(s.Save("nama a", "name = b*"), ReasonIs("SEGMENT_IN_USE"));
-  REQUIRE_THAT(s.Save("Bukan A", "NOT segment(\"Nama A\")"), IsOk());
-  CHECK_THAT(s.Change("Nama A", "name = a* AND shipment.cod_amount > 0"),
-             ReasonIs("SEGMENT_IN_USE"));
-  // Two levels up, where only the one above is still right.
-  REQUIRE_THAT(s.Save("Dasar", "name = a*"), IsOk());
-  REQUIRE_THAT(s.Save("Tengah", "segment(\"Dasar\") AND vip = true"), IsOk());
-  REQUIRE_THAT(s.Save("Atas", "NOT segment(\"Tengah\")"), IsOk());
-  CHECK_THAT(s.Change("Dasar", "shipment.status = Delayed"), ReasonIs("SEGMENT_IN_USE"));
-  REQUIRE_THAT(s.Change("Nama A", "name = b*"), IsOk());
-  CHECK(s.CountOf("segment(\"Keduanya\")") == 0);
-  REQUIRE_THAT(s.Delete("Keduanya"), IsOk());
-  REQUIRE_THAT(s.Delete("Bukan A"), IsOk());
-  REQUIRE_THAT(s.Delete("Nama A"), IsOk());
-
-  // Two of one name.
-  REQUIRE_THAT(s.Save("Ganda", "vip = true"), IsOk());
-  const std::string first = s.ids["Ganda"];
-  REQUIRE_THAT(s.Save("Ganda", "vip = false"), IsOk());
-  CHECK_THAT(s.Save("Atas ganda", "segment(\"ganda\")"), StatusIs(kInvalid, "several segments"));
-  CHECK(s.CountOf(absl::StrCat("segment(\"", first, "\")")) == 0);
 }
 
-TEST_CASE("Segments API: the library is installed once", "[handler]") {
-  Saved s;
-  REQUIRE_THAT(s.Save("PELANGGAN vip", "vip = true"), IsOk());
-  v1::InstallLibrarySegmentsRequest some;
-  some.add_codes("pembeli-30-hari");
-  some.add_codes("pembeli-30-hari");
-  v1::InstallLibrarySegmentsResponse installed;
-  REQUIRE_THAT(s.Call(&Stub::InstallLibrarySegments, some, &installed), IsOk());
-  CHECK(installed.installed_size() == 1);
-  CHECK(installed.present_size() == 0);
-  v1::InstallLibrarySegmentsRequest all;
-  REQUIRE_THAT(s.Call(&Stub::InstallLibrarySegments, all, &installed), IsOk());
-  std::vector<std::string> present(installed.present().begin(), installed.present().end());
-  CHECK(present == std::vector<std::string>{"pembeli-30-hari", "vip"});
-  const int rest = installed.installed_size();
-  REQUIRE_THAT(s.Call(&Stub::InstallLibrarySegments, all, &installed), IsOk());
-  CHECK(installed.installed_size() == 0);
-  CHECK(installed.present_size() == rest + 2);
-  CHECK_THAT(s.Call(&Stub::InstallLibrarySegments, all, &installed, "viewer-a"),
-             StatusIs(absl::StatusCode::kPermissionDenied));
-  some.add_codes("nothing");
-  CHECK_THAT(s.Call(&Stub::InstallLibrarySegments, some, &installed), HasFieldViolation("codes"));
-}
-
-// Whom each finds, and who only looks like it.
-TEST_CASE("Segments API: each of the library finds its people and nobody else", "[handler]") {
-  Saved s;
-  struct Customer {
-    const char* name;
-    const char* set;  // of his row
-    const char* status;
-    int shipments;
-  };
-  const Customer customers[] = {
-      {"Sering", "notes = ''", "Delivered", 6},
-      {"Sekali", "notes = ''", "Delivered", 1},
-      {"Vip", "vip = true", "", 0},
-      {"Bertag", "tags = '{VIP}'", "", 0},
-      {"Biasa", "vip = false, tags = '{vipers}'", "", 0},
-      {"Reguler", "service_type = 'Reguler', city = 'Kota Jakarta Selatan'", "", 0},
-      {"Regular", "service_type = 'REGULAR', city = 'Jakarta'", "", 0},
-      {"Express", "service_type = 'Express', city = 'Surabaya'", "", 0},
-      {"Cod", "service_type = 'COD', city = 'Bandung'", "", 0},
-      {"Noncod", "service_type = 'Non-COD', city = 'Kab. Bandung Barat'", "", 0},
-      {"Korporat", "service_type = 'Korporat', city = 'Medan'", "", 0},
-      {"Sumedang", "service_type = 'lain', city = 'Kab. Sumedang'", "", 0},
-      {"Semarang", "city = 'Semarang'", "", 0},
-      {"Makassar", "city = 'Kota Makassar'", "", 0},
-      {"Jalan", "notes = ''", "Sedang diantar kurir", 1},
-      {"Out", "notes = ''", "Out for Delivery", 1},
-      {"Selesai", "notes = ''", "Telah diantar", 1},
-      {"Gagal", "notes = ''", "Gagal diantar", 1},
-      {"Menunggu", "notes = ''", "Menunggu pengantaran", 1},
-      {"Kemarin", "notes = ''", "Out for Delivery", 1},
-  };
-  int number = 0;
-  for (const Customer& one : customers) {
-    ++number;
-    const v1::Contact made = s.Create(absl::StrCat("08120000", 1000 + number), one.name);
-    s.Sql(absl::StrCat("UPDATE contacts SET ", one.set, " WHERE id = '", made.id(), "'"));
-    for (int i = 0; i < one.shipments; ++i) {
-      s.Ship(kA, absl::StrCat("N", number, "-", i), made.id(), one.status);
-    }
-  }
-  s.Sql(
-      "UPDATE shipments SET updated_at = now() - interval '2 days', created_at = now() - "
-      "interval '31 days' WHERE contact_id = (SELECT id FROM contacts WHERE name = 'Kemarin')");
-  v1::InstallLibrarySegmentsResponse installed;
-  REQUIRE_THAT(
-      s.Call(&Stub::InstallLibrarySegments, v1::InstallLibrarySegmentsRequest(), &installed),
-      IsOk());
-  std::map<std::string, std::string> found;
-  for (const v1::Segment& segment : installed.installed()) {
-    found[segment.name()] = s.Names(kA, segment.filter());
-  }
-  const std::map<std::string, std::string> expected = {
-      {"Pembeli 30 hari terakhir", "Gagal Jalan Menunggu Out Sekali Selesai Sering"},
-      {"Lebih dari 5 kiriman sebulan", "Sering"},
-      {"Pelanggan VIP", "Bertag Vip"},
-      {"Layanan reguler", "Regular Reguler"},
-      {"Layanan express", "Express"},
-      {"Layanan COD", "Cod"},
-      {"Layanan korporat", "Korporat"},
-      {"Kota Jakarta", "Regular Reguler"},
-      {"Kota Surabaya", "Express"},
-      {"Kota Bandung", "Cod"},
-      {"Kota Medan", "Korporat"},
-      {"Kota Semarang", "Semarang"},
-      {"Kota Makassar", "Makassar"},
-      {"Paket diantar hari ini", "Jalan Out"},
-  };
-  CHECK(found == expected);
-  v1::ListLibrarySegmentsResponse library;
-  REQUIRE_THAT(
-      s.Call(&Stub::ListLibrarySegments, v1::ListLibrarySegmentsRequest(), &library, "viewer-a"),
-      IsOk());
-  CHECK(library.segments_size() == static_cast<int>(expected.size()));
-}
-
-TEST_CASE("Segments API: explained with a sample", "[handler]") {
-  Saved s;
-  s.Create("081200000001", "Ani");
-  s.Create("081200000002", "Budi");
-  REQUIRE_THAT(s.Save("A", "name = a*"), IsOk());
-  v1::ExplainSegmentRequest request;
-  request.set_filter("segment(\"A\") AND vip = false");
-  v1::ExplainSegmentResponse response;
-  REQUIRE_THAT(s.Call(&Stub::ExplainSegment, request, &response, "viewer-a"), IsOk());
-  CHECK(response.everyone() == 2);
-  CHECK(response.contacts() == 1);
-  REQUIRE(response.clauses_size() == 2);
-  CHECK(response.clauses(0).text() == "segment(\"A\")");
-  CHECK(response.clauses(1).alone() == 2);
-  CHECK(response.clauses(1).together() == 1);
-  REQUIRE(response.sample_size() == 1);
-  CHECK(response.sample(0).name() == "Ani");
-  request.set_segment_id(s.ids["A"]);
-  REQUIRE_THAT(s.Call(&Stub::ExplainSegment, request, &response), IsOk());
-  CHECK(response.contacts() == 1);
-  request.set_filter("");
-  request.set_page_size(1);
-  REQUIRE_THAT(s.Call(&Stub::ExplainSegment, request, &response), IsOk());
-  CHECK(response.contacts() == 2);
-  CHECK(response.sample_size() == 1);
-  request.set_filter("name = ");
-  CHECK_THAT(s.Call(&Stub::ExplainSegment, request, &response), HasFieldViolation("filter"));
+TEST_CASE("Segments: tags and VIP, without regard to case", "[segments]") {
+  People p;
+  p.Sql(
+      "UPDATE contacts SET tags = '{Élite,baru}', vip = true "
+      "WHERE outlet_id = 'toko-a' AND name = 'Budi'");
+  p.Sql("UPDATE contacts SET vip = false WHERE outlet_id = 'toko-a' AND name = 'Cici'");
+  // Of another outlet.
+  p.Sql("UPDATE contacts SET tags = '{vip,baru}', vip = true WHERE outlet_id = 'toko-b'");
+  CHECK(p.Who("tags:vip") == "Ani");
+  CHECK(p.Who("tags = Vip") == "Ani");
+  CHECK(p.Who("tags:BARU") == "Budi");
+  CHECK(p.Who("tags:élite") == "Budi");
+  CHECK(p.Who("tags:b*") == "Budi");
+  CHECK(p.Who("tags != vip") == "Budi Cici");
+  CHECK(p.Who("NOT tags:baru") == "Ani Cici");
+  CHECK(p.Who("tags:*") == "Ani Budi");
+  CHECK(p.Who("vip = true") == "Budi");
+  CHECK(p.Who("vip != false") == "Budi");
+  CHECK(p.Who("vip = false") == "Ani Cici");
+  CHECK(p.Who("vip != true") == "Ani Cici");
+  CHECK(p.Who("vip = true OR tags:vip") == "Ani Budi");
 }
 
 }  // namespace

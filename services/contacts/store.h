@@ -30,6 +30,7 @@
 #include "libs/rpc/idempotency.h"
 #include "services/contacts/attribute_type.h"
 #include "services/contacts/contact.h"
+#include "services/contacts/fact.h"
 #include "services/contacts/import_chunk.h"
 #include "services/contacts/import_state.h"
 #include "services/contacts/segment.h"
@@ -217,6 +218,16 @@ class Store {
     virtual absl::StatusOr<SegmentSize> CountSegment(const SegmentFilter& filter,
                                                      bool contacts_only = false) = 0;
     virtual absl::StatusOr<SegmentExplanation> ExplainSegment(const SegmentFilter& filter) = 0;
+
+    // The fact as it stands then: a newer word than this one stays. CONTACT_NOT_FOUND: nothing is
+    // kept, tell it again once the contact is known.
+    virtual absl::StatusOr<Fact> RecordFact(const Fact& fact) = 0;
+    // By kind, source and reference, behind `after`.
+    virtual absl::StatusOr<std::vector<Fact>> ListFacts(const std::string& contact_id,
+                                                        const std::optional<Fact>& after,
+                                                        int limit) = 0;
+    virtual absl::StatusOr<MarketingSuppressions> GetMarketingSuppressions() = 0;
+    virtual absl::Status SetMarketingSuppressions(const MarketingSuppressions& wanted) = 0;
 
     // Writes the audience unless the run has one; as it is either way.
     virtual absl::StatusOr<Audience> CreateAudience(const std::string& run_id, Subject subject,

@@ -43,6 +43,7 @@ Commands ContactAttributeCommands();
 Commands ContactExportCommands();
 Commands ContactPersonalDataCommands();
 Commands SegmentCommands();
+Commands FactCommands();
 Commands TemplateCommands();
 Commands ProviderTemplateCommands();
 Commands CampaignCommands();

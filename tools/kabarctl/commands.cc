@@ -11,27 +11,17 @@ namespace kabar::kabarctl {
 const Commands& AllCommands() {
   static const Commands* const commands = [] {
     auto* all = new Commands;
-    for (Commands (*of_noun)() : {ContactCommands,
-                                  ImportCommands,
-                                  ContactMergeCommands,
-                                  ContactConsentCommands,
-                                  ContactTimelineCommands,
-                                  ContactAttributeCommands,
-                                  ContactExportCommands,
-                                  ContactPersonalDataCommands,
-                                  SegmentCommands,
-                                  TemplateCommands,
-                                  ProviderTemplateCommands,
-                                  CampaignCommands,
-                                  HolidayCommands,
-                                  EventCommands,
-                                  AutomationCommands,
-                                  PortfolioCommands,
-                                  SenderCommands,
-                                  MessageCommands,
-                                  DeadLetterCommands,
-                                  SendingCommands,
-                                  AuditCommands,
+    for (Commands (*of_noun)() : {ContactCommands,         ImportCommands,
+                                  ContactMergeCommands,    ContactConsentCommands,
+                                  ContactTimelineCommands, ContactAttributeCommands,
+                                  ContactExportCommands,   ContactPersonalDataCommands,
+                                  SegmentCommands,         FactCommands,
+                                  TemplateCommands,        ProviderTemplateCommands,
+                                  CampaignCommands,        HolidayCommands,
+                                  EventCommands,           AutomationCommands,
+                                  PortfolioCommands,       SenderCommands,
+                                  MessageCommands,         DeadLetterCommands,
+                                  SendingCommands,         AuditCommands,
                                   VerifyCommands}) {
       Commands some = of_noun();
       std::move(some.begin(), some.end(), std::back_inserter(*all));

@@ -16,6 +16,7 @@ using contacts::v1::TimelineEntry;
 std::string What(const TimelineEntry& entry) {
   std::string out = absl::StrCat(entry.subject(), entry.text());
   if (entry.kind() == TimelineEntry::SHIPMENT) out = absl::StrCat(entry.id(), " ", out);
+  if (entry.kind() == TimelineEntry::FACT) out = entry.id();
   if (!entry.run_id().empty()) absl::StrAppend(&out, " (run ", entry.run_id(), ")");
   return Shortened(out, 60);
 }
@@ -43,7 +44,9 @@ Commands ContactTimelineCommands() {
       {.noun = "contacts",
        .verb = "timeline",
        .summary = "Shows all that happened with a contact, newest first.",
-       .details = "Messages as they stand, what he wrote, parcels, consents, merges.",
+       .details =
+           "Messages as they stand, what he wrote, parcels, orders, complaints and other facts,\n"
+           "consents, merges.",
        .positionals = {{"ID", "the contact's id", "contact_id"}},
        .options = WithPaging(),
        .run = Timeline},

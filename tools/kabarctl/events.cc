@@ -1,31 +1,17 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "kabar/triggers/v1/triggers.grpc.pb.h"
-#include "libs/base/local_time.h"
 #include "tools/kabarctl/api.h"
 #include "tools/kabarctl/command.h"
 #include "tools/kabarctl/enum_option.h"
 #include "tools/kabarctl/output.h"
+#include "tools/kabarctl/time_option.h"
 
 namespace kabar::kabarctl {
 namespace {
 
 using triggers::v1::TriggersService;
-
-absl::Status SetTime(const Arguments& arguments, google::protobuf::Timestamp* timestamp) {
-  absl::Time time = absl::Now();
-  if (arguments.Has("time")) {
-    const auto parsed = base::ParseLocalTime(arguments.Get("time"), time);
-    if (!parsed.ok()) return UsageError(absl::StrCat("--time: ", parsed.status().message()));
-    time = *parsed;
-  }
-  const std::int64_t micros = absl::ToUnixMicros(time);
-  timestamp->set_seconds(micros / 1000000);
-  timestamp->set_nanos(static_cast<std::int32_t>(micros % 1000000) * 1000);
-  return absl::OkStatus();
-}
 
 absl::StatusOr<int> Publish(Session& session, const Arguments& arguments) {
   if (arguments.Has("contact") == arguments.Has("phone")) {
@@ -35,7 +21,7 @@ absl::StatusOr<int> Publish(Session& session, const Arguments& arguments) {
   triggers::v1::BusinessEvent* event = request.mutable_event();
   KABAR_ASSIGN_OR_RETURN(const auto type, EnumOption<triggers::v1::EventType>(arguments, "type"));
   KABAR_ASSIGN_OR_RETURN(const auto variables, arguments.Pairs("var"));
-  KABAR_RETURN_IF_ERROR(SetTime(arguments, event->mutable_time()));
+  KABAR_RETURN_IF_ERROR(TimeOption(arguments, event->mutable_time()));
   event->set_type(type);
   event->set_id(arguments.Has("id") ? arguments.Get("id") : base::NewId("evt"));
   event->set_contact_id(arguments.Get("contact"));

@@ -39,6 +39,7 @@ class FakeContacts : public contacts::v1::ContactsService::Service {
   // What a test makes of a member.
   std::function<void(contacts::v1::AudienceMember&)> shape;
   std::vector<contacts::v1::CreateAudienceRequest> created;
+  int purpose = 0;                   // of the last ListAudience
   std::vector<std::string> deleted;  // the temporary audiences
 
   grpc::Status CreateAudience(grpc::ServerContext*,
@@ -63,6 +64,7 @@ class FakeContacts : public contacts::v1::ContactsService::Service {
   grpc::Status ListAudience(grpc::ServerContext*, const contacts::v1::ListAudienceRequest* request,
                             contacts::v1::ListAudienceResponse* answer) override {
     if (!fault.ok()) return rpc::ToGrpc(fault);
+    purpose = request->purpose();
     answer->add_fields("nama");
     const auto add = [&](std::int64_t i) {
       auto* member = answer->add_members();

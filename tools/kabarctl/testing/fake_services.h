@@ -52,6 +52,10 @@ struct World {
   contacts::v1::ExplainSegmentResponse explanation;
   contacts::v1::InstallLibrarySegmentsRequest installed;
   contacts::v1::InstallLibrarySegmentsResponse installation;
+  contacts::v1::RecordFactRequest fact;
+  contacts::v1::ListFactsResponse facts;
+  contacts::v1::UpdateMarketingSuppressionsRequest switched;
+  contacts::v1::MarketingSuppressions suppressions;
   std::map<std::string, templates::v1::Template> templates_by_code;
   campaigns::v1::CreateCampaignRequest created;
   int lost_answers = 0;                         // so many CreateCampaign work and say nothing
@@ -123,6 +127,46 @@ class FakeContacts : public contacts::v1::ContactsService::Service {
       const std::lock_guard lock(world_.mutex);
       world_.explained = *request;
       *response = world_.explanation;
+      return absl::OkStatus();
+    });
+  }
+
+  // As it was told: the world's own word is newer where it has one.
+  grpc::Status RecordFact(grpc::ServerContext* context,
+                          const contacts::v1::RecordFactRequest* request,
+                          contacts::v1::Fact* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      KABAR_RETURN_IF_ERROR(world_.refuse);
+      world_.fact = *request;
+      *response = world_.facts.facts().empty() ? request->fact() : world_.facts.facts(0);
+      return absl::OkStatus();
+    });
+  }
+  grpc::Status ListFacts(grpc::ServerContext* context, const contacts::v1::ListFactsRequest*,
+                         contacts::v1::ListFactsResponse* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      *response = world_.facts;
+      return absl::OkStatus();
+    });
+  }
+  grpc::Status GetMarketingSuppressions(grpc::ServerContext* context,
+                                        const contacts::v1::GetMarketingSuppressionsRequest*,
+                                        contacts::v1::MarketingSuppressions* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      *response = world_.suppressions;
+      return absl::OkStatus();
+    });
+  }
+  grpc::Status UpdateMarketingSuppressions(
+      grpc::ServerContext* context, const contacts::v1::UpdateMarketingSuppressionsRequest* request,
+      contacts::v1::MarketingSuppressions* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      world_.switched = *request;
+      *response->mutable_switched_off() = request->switched_off();
       return absl::OkStatus();
     });
   }
