@@ -9,6 +9,7 @@
   tools/bench fairness    a trigger beside a large campaign, two campaigns of one number
   tools/bench claims      what a claim costs Redis with 5, 1,000 and 5,000 lanes
   tools/bench import      1,000,000 rows of contacts and shipments beside a plain COPY of them
+  tools/bench segments    1,000,000 contacts: counting a segment, its first page
   tools/bench templates   renders/s beside Handlebars.js, milliseconds of a RenderBatch
   tools/bench cloudsim    the simulator alone: is it ever the bottleneck?
 
@@ -28,12 +29,13 @@ import imports
 import latency
 import loop
 import peers
+import segments
 import templates
 import throttle
 
 BENCHES = {"campaign": campaign, "loop": loop, "peers": peers, "idle": idle, "throttle": throttle,
-           "fairness": fairness, "latency": latency, "claims": claims, "import": imports, "templates": templates,
-           "cloudsim": cloudsim}
+           "fairness": fairness, "latency": latency, "claims": claims, "import": imports,
+           "segments": segments, "templates": templates, "cloudsim": cloudsim}
 
 
 def main():
