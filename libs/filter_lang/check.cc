@@ -73,16 +73,20 @@ absl::Status Checker::CheckField(const Node& node, Comparison& out) const {
     return FilterError(node.position, absl::StrCat("there is no field \"", node.field, "\"",
                                                    schema_.Suggest(node.field)));
   }
-  if (!out.field->as_time.empty() && node.op != Op::kHas &&
-      IsTime(node.value, schema_.zone(), options_.now)) {
-    out.field = schema_.FindExact(out.field->as_time);
-    out.key = absl::FormatTime("%Ez", options_.now, schema_.zone());
-    return absl::OkStatus();
-  }
   if (out.field->type == FieldType::kTextMap && out.key.empty()) {
     return FilterError(node.position,
                        absl::StrCat(out.field->name, " needs the name of one of its values, as in ",
                                     out.field->name, ".color = \"red\""));
+  }
+  if (!out.field->as_time.empty() && node.op != Op::kHas &&
+      IsTime(node.value, schema_.zone(), options_.now)) {
+    out.field = schema_.FindExact(out.field->as_time);
+    out.offset = absl::FormatTime("%Ez", options_.now, schema_.zone());
+    return absl::OkStatus();
+  }
+  const bool ordered = node.op != Op::kHas && node.op != Op::kEqual && node.op != Op::kNotEqual;
+  if (!out.field->as_number.empty() && ordered && IsNumber(node.value.text)) {
+    out.field = schema_.FindExact(out.field->as_number);
   }
   return absl::OkStatus();
 }

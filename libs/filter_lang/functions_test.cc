@@ -177,6 +177,31 @@ TEST_CASE("Check: texts that look like times where no time is meant", "[filter]"
   CHECK(CheckText("city = now-playing").ok());
 }
 
+TEST_CASE("Check: values of a map are compared as what they are compared with", "[filter]") {
+  Schema schema({{"tags", FieldType::kTextMap, {}, nullptr, "tags_time", "tags_number"},
+                 {"tags_time", FieldType::kTime},
+                 {"tags_number", FieldType::kNumber}},
+                nullptr, kJakarta);
+  const auto check = [&](const std::string& text) {
+    const auto node = Parse(text);
+    const auto checked = Check(node->get(), schema, {.now = kNow});
+    INFO(text);
+    INFO(checked.status());
+    REQUIRE(checked.ok());
+    CHECK((*checked)->comparison.key == "age");
+    return (*checked)->comparison.field->name;
+  };
+  CHECK(check("tags.age > 17") == "tags_number");
+  CHECK(check("tags.age <= -2.5") == "tags_number");
+  CHECK(check("tags.age = 17") == "tags");
+  CHECK(check("tags.age : 17") == "tags");
+  CHECK(check("tags.age > old") == "tags");
+  CHECK(check("tags.age < 2026-11-22") == "tags_time");
+  CHECK(check("tags.age = today") == "tags_time");
+  CHECK(check("tags.age:*") == "tags");
+  CHECK_FALSE(Check(Parse("tags = today")->get(), schema, {.now = kNow}).ok());
+}
+
 TEST_CASE("Check: a text that says a time is compared as one with times only", "[filter]") {
   const Schema schema(
       {{"eta", FieldType::kText, {}, nullptr, "eta_time"}, {"eta_time", FieldType::kTime}}, nullptr,
@@ -192,7 +217,7 @@ TEST_CASE("Check: a text that says a time is compared as one with times only", "
   for (const char* text : {"eta <= today + 1d", "eta = 2026-11-22", "eta < \"now + 2h\""}) {
     const Comparison comparison = check(text);
     CHECK(comparison.field->name == "eta_time");
-    CHECK(comparison.key == "+07:00");
+    CHECK(comparison.offset == "+07:00");
     CHECK(std::holds_alternative<TimeSpan>(comparison.value));
   }
   for (const char* text : {"eta = besok", "eta : 2026-11-22", "eta:*", "eta > \"2 hari\""}) {

@@ -42,6 +42,8 @@ struct Field {
   // Of a text field that often says a time: the kTime field that stands for it when it is compared
   // with a time.
   std::string as_time = {};
+  // The same for numbers, under < <= > >=: as texts "9" is more than "17".
+  std::string as_number = {};
 };
 
 class Collection;
@@ -131,9 +133,8 @@ struct Aggregation {
 
 struct Comparison {
   const Field* field = nullptr;  // lives as long as the schema
-  // Of a kTextMap: which of its values. Of a field reached by as_time: the offset of the schema's
-  // zone from UTC, "+07:00".
-  std::string key;
+  std::string key;               // of a kTextMap, or what stands for it: which of its values
+  std::string offset;  // of a field reached by as_time: of the schema's zone from UTC, "+07:00"
   Op op = Op::kEqual;
   TypedValue value;
   Position position;

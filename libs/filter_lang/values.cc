@@ -15,19 +15,6 @@
 namespace kabar::filter_lang {
 namespace {
 
-bool IsNumber(absl::string_view text) {
-  absl::ConsumePrefix(&text, "-");
-  const std::size_t dot = text.find('.');
-  const absl::string_view whole = text.substr(0, dot);
-  const absl::string_view part =
-      dot == absl::string_view::npos ? absl::string_view("0") : text.substr(dot + 1);
-  auto digits = [](absl::string_view s) {
-    return !s.empty() && s.size() <= 18 &&
-           std::all_of(s.begin(), s.end(), [](unsigned char c) { return absl::ascii_isdigit(c); });
-  };
-  return digits(whole) && digits(part);
-}
-
 std::optional<bool> ParseBool(absl::string_view text) {
   for (const absl::string_view yes : {"true", "ya", "yes", "1"}) {
     if (absl::EqualsIgnoreCase(text, yes)) return true;
@@ -115,6 +102,19 @@ absl::StatusOr<TypedValue> TypeEnum(const Field& field, const Node& node) {
 }
 
 }  // namespace
+
+bool IsNumber(absl::string_view text) {
+  absl::ConsumePrefix(&text, "-");
+  const std::size_t dot = text.find('.');
+  const absl::string_view whole = text.substr(0, dot);
+  const absl::string_view part =
+      dot == absl::string_view::npos ? absl::string_view("0") : text.substr(dot + 1);
+  auto digits = [](absl::string_view s) {
+    return !s.empty() && s.size() <= 18 &&
+           std::all_of(s.begin(), s.end(), [](unsigned char c) { return absl::ascii_isdigit(c); });
+  };
+  return digits(whole) && digits(part);
+}
 
 bool IsTime(const Value& value, absl::TimeZone zone, absl::Time now) {
   return ParseTime(value.text, zone, now).has_value();

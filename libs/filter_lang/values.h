@@ -17,6 +17,9 @@ namespace kabar::filter_lang {
 // "= != <": the operators that a type allows.
 absl::string_view AllowedOps(FieldType type);
 
+// -?[0-9]+(.[0-9]+)?
+bool IsNumber(absl::string_view text);
+
 // A date, a moment, today, now + 2h.
 bool IsTime(const Value& value, absl::TimeZone zone, absl::Time now);
 

@@ -32,7 +32,7 @@ std::string ColumnSql(const std::string& field) {
 std::string ElementSql(const Comparison& comparison, SqlParams& params) {
   for (const char* estimate : {"estimate", "new_estimate"}) {
     if (comparison.field->name != absl::StrCat(estimate, "_time")) continue;
-    return EstimateTimeSql("n", estimate, params.Add(comparison.key, "interval"));
+    return EstimateTimeSql("n", estimate, params.Add(comparison.offset, "interval"));
   }
   return ColumnSql(comparison.field->name);
 }

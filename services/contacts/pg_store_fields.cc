@@ -107,6 +107,27 @@ std::string IndexedSql(const filter_lang::Comparison& comparison, filter_lang::S
   return "";
 }
 
+// A free attribute: its text, or what that says as a number or a day; NULL where it says none.
+// Nothing in it can fail, whatever the text: 31 February is the third day after the 28th.
+std::string AttributeSql(const filter_lang::Comparison& comparison,
+                         filter_lang::SqlParams& params) {
+  const std::string text =
+      absl::StrCat("(c.attributes ->> ", params.Add(comparison.key, "text"), ")");
+  switch (comparison.field->type) {
+    case filter_lang::FieldType::kNumber:
+      return absl::StrCat("(CASE WHEN ", text, " ~ '^-?[0-9]{1,30}([.][0-9]{1,30})?$' THEN ", text,
+                          "::numeric END)");
+    case filter_lang::FieldType::kTime:
+      return absl::StrCat(
+          "(SELECT (make_date(d.ymd[1]::int, d.ymd[2]::int, 1) + (d.ymd[3]::int - 1))::timestamp "
+          "AT TIME ZONE ",
+          params.Add(comparison.offset, "interval"), " FROM (SELECT regexp_match(", text,
+          ", '^([1-9][0-9]{3})-(0[1-9]|1[0-2])-([0-2][0-9]|3[01])$') AS ymd) AS d)");
+    default:
+      return text;
+  }
+}
+
 absl::StatusOr<std::string> AllOf(const std::vector<const filter_lang::Checked*>& clauses,
                                   filter_lang::SqlParams& params) {
   std::string all = "TRUE";
@@ -154,13 +175,12 @@ absl::StatusOr<std::string> ConditionSql(const filter_lang::Checked* condition,
         if (std::string indexed = IndexedSql(comparison, p); !indexed.empty()) {
           return filter_lang::FieldSql{"", std::move(indexed)};
         }
-        if (comparison.field->name == "attributes") {
-          return filter_lang::FieldSql{
-              absl::StrCat("(c.attributes ->> ", p.Add(comparison.key, "text"), ")"), ""};
+        if (absl::StartsWith(comparison.field->name, "attributes")) {
+          return filter_lang::FieldSql{AttributeSql(comparison, p), ""};
         }
         for (const char* estimate : {"estimate", "new_estimate"}) {
           if (comparison.field->name != absl::StrCat("shipment.", estimate, "_time")) continue;
-          const std::string offset = p.Add(comparison.key, "interval");
+          const std::string offset = p.Add(comparison.offset, "interval");
           return filter_lang::FieldSql{EstimateTimeSql("s", estimate, offset), ""};
         }
         return filter_lang::FieldSql{Expression(comparison.field->name), ""};

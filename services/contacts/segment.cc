@@ -76,7 +76,12 @@ std::vector<Field> SegmentFields() {
   add(FieldType::kTime, {"created_at", "last_inbound_at", "last_shipment_at", "shipment.created_at",
                          "shipment.updated_at"});
   add(FieldType::kTextSet, {"tags"});
-  add(FieldType::kTextMap, {"attributes"});
+  fields.push_back({.name = "attributes",
+                    .type = FieldType::kTextMap,
+                    .as_time = "attributes_time",
+                    .as_number = "attributes_number"});
+  add(FieldType::kTime, {"attributes_time"});
+  add(FieldType::kNumber, {"attributes_number"});
   for (const char* name : {"shipment.estimate", "shipment.new_estimate"}) {
     const auto text = std::find_if(fields.begin(), fields.end(),
                                    [&](const Field& field) { return field.name == name; });

@@ -229,6 +229,29 @@ TEST_CASE("Segments: taken apart or asked pair by pair, a filter finds the same 
   }
 }
 
+TEST_CASE("Segments: free attributes are compared as what they are compared with", "[segments]") {
+  People p;
+  const auto give = [&](const std::string& name, const std::string& json) {
+    p.Sql(absl::StrCat("UPDATE contacts SET attributes = '", json,
+                       "' WHERE outlet_id = 'toko-a' AND name = '", name, "'"));
+  };
+  give("Ani", R"({"umur": "9", "lahir": "2026-11-22", "kode": "A9"})");
+  give("Budi", R"({"umur": "17.5", "lahir": "1999-02-31", "kode": "A10"})");
+  give("Cici", R"({"umur": "tua", "lahir": "kemarin", "kode": ""})");
+  CHECK(p.Who("attributes.umur > 9") == "Budi");
+  CHECK(p.Who("attributes.umur >= 9") == "Ani Budi");
+  CHECK(p.Who("attributes.umur < 10") == "Ani");
+  CHECK(p.Who("attributes.umur <= -1") == "");
+  CHECK(p.Who("attributes.umur = 9") == "Ani");
+  CHECK(p.Who("attributes.umur:*") == "Ani Budi Cici");
+  CHECK(p.Who("attributes.lahir = today") == "Ani");
+  CHECK(p.Who("attributes.lahir < 2000-01-01") == "Budi");
+  CHECK(p.Who("attributes.lahir != today") == "Budi Cici");
+  CHECK(p.Who("attributes.lahir > today - 1w AND attributes.umur < 10") == "Ani");
+  CHECK(p.Who("attributes.kode > a1") == "Ani Budi");
+  CHECK(p.Who("attributes.kode >= A9") == "Ani");
+}
+
 TEST_CASE("Segments: tags and VIP, without regard to case", "[segments]") {
   People p;
   p.Sql(
