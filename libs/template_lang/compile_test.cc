@@ -192,6 +192,37 @@ TEST_CASE("providers: as written, with position", "[template_lang]") {
   CHECK(mapping.position.column == 1);
 }
 
+TEST_CASE("providers: named parameters, header and links", "[template_lang]") {
+  using List = std::vector<std::string>;
+  const auto compiled = Compile(
+      "{{provider \"a\" \"id\" pelanggan=nama|title awb = no_resi toko='Toko Kita' "
+      "@header=no_resi @link=\"x\" @link2=nama}}A");
+  REQUIRE(compiled.ok());
+  const ProviderMapping& mapping = compiled->providers()[0];
+  CHECK(mapping.labels == List{"pelanggan", "awb", "toko", "@header", "@link1", "@link2"});
+  CHECK(mapping.parameters ==
+        List{"name", "tracking_number", "\"Toko Kita\"", "tracking_number", "\"x\"", "name"});
+  CHECK(mapping.named());
+  const auto numbered = Compile("{{provider \"a\" \"id\" nama \"b\" @count @header=no_resi}}A");
+  REQUIRE(numbered.ok());
+  CHECK(numbered->providers()[0].labels == List{"", "", "", "@header"});
+  CHECK_FALSE(numbered->providers()[0].named());
+
+  const auto error = [](const std::string& parameters) {
+    return ErrorOf("{{provider \"a\" \"id\" " + parameters + "}}").message;
+  };
+  CHECK_THAT(error("nama a=no_resi"), Catch::Contains("either all named"));
+  CHECK_THAT(error("a=no_resi nama"), Catch::Contains("either all named"));
+  CHECK_THAT(error("a=no_resi \"x\""), Catch::Contains("either all named"));
+  CHECK_THAT(error("a=nama a=no_resi"), Catch::Contains("given a value before"));
+  CHECK_THAT(error("@link=nama @link1=no_resi"), Catch::Contains("given a value before"));
+  CHECK_THAT(error("@count=nama"), Catch::Contains("@header"));
+  CHECK_THAT(error("Nama=nama"), Catch::Contains("small letters"));
+  CHECK_THAT(error("a="), Catch::Contains("variables"));
+  CHECK_THAT(error("a=nama=b"), Catch::Contains("=="));
+  CHECK_THAT(ErrorOf("{{#if a = b}}x{{/if}}").message, Catch::Contains("write =="));
+}
+
 std::vector<std::string> Gaps(absl::string_view text) {
   const auto compiled = Compile(text);
   REQUIRE(compiled.ok());

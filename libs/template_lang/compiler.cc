@@ -165,8 +165,8 @@ void Compiler::NoteLiteralBrace(size_t brace) {
                     "}, a variable in single braces no spaces")});
 }
 
-bool Compiler::Advance() {
-  token_ = scanner_.Next();
+bool Compiler::Advance(bool may_assign) {
+  token_ = scanner_.Next(may_assign);
   return token_.kind != TokenKind::kError || builder_.Fail(token_.offset, token_.text);
 }
 

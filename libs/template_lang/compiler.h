@@ -70,6 +70,8 @@ class Compiler {
   bool CompileProvider();
   bool CompileProviderName(ProviderMapping* mapping);
   bool CompileProviderParameter(ProviderMapping* mapping, std::vector<Parameter>* parameters);
+  bool CompileProviderLabel(const Token& label, ProviderMapping* mapping);
+  bool RefuseMixedParameters(const ProviderMapping& mapping, size_t offset);
   bool CompileSingleBrace(size_t brace, bool* is_variable);
   bool RefuseSecondProvider(size_t offset);
   bool RefuseProviderInLoop();
@@ -81,7 +83,8 @@ class Compiler {
   void FinishBranch();
   void NoteLiteralBrace(size_t brace);
   bool Finish();
-  bool Advance();
+  // The next word; a single = only where it may stand.
+  bool Advance(bool may_assign = false);
   bool IsWord(absl::string_view word) const;
 
   absl::string_view source_;

@@ -96,12 +96,57 @@ bool Compiler::CompileProviderName(ProviderMapping* mapping) {
   return Advance();
 }
 
+// NAME=, @header= or @link=; leaves `token_` at the value.
+bool Compiler::CompileProviderLabel(const Token& label, ProviderMapping* mapping) {
+  std::string name = label.text == "@link" ? "@link1" : label.text;
+  if (absl::StartsWith(name, "@") && name != "@header" && name != "@link1" && name != "@link2") {
+    return builder_.Fail(label.offset,
+                         "before a = stands the name of a parameter, @header for that of the "
+                         "header, or @link or @link2 for what follows the address of a link");
+  }
+  if (!absl::StartsWith(name, "@") && !IsProviderName(name)) {
+    return builder_.Fail(label.offset,
+                         "the name of a provider template's parameter is made of small letters, "
+                         "digits and _");
+  }
+  if (std::find(mapping->labels.begin(), mapping->labels.end(), name) != mapping->labels.end()) {
+    return builder_.Fail(label.offset, absl::StrCat(name, " has been given a value before"));
+  }
+  mapping->labels.back() = std::move(name);
+  return Advance();
+}
+
+bool Compiler::RefuseMixedParameters(const ProviderMapping& mapping, size_t offset) {
+  bool named = false;
+  bool numbered = false;
+  for (const std::string& label : mapping.labels) {
+    numbered = numbered || label.empty();
+    named = named || (!label.empty() && label[0] != '@');
+  }
+  return !(named && numbered) ||
+         builder_.Fail(offset,
+                       "the parameters of a provider template are either all named, nama=no_resi, "
+                       "or all in order");
+}
+
 bool Compiler::CompileProviderParameter(ProviderMapping* mapping,
                                         std::vector<Parameter>* parameters) {
-  const Token first = token_;
+  Token first = token_;
   if (parameters->size() >= kMaxProviderParameters) {
     return builder_.Fail(first.offset, absl::StrCat("a provider template takes at most ",
                                                     kMaxProviderParameters, " parameters"));
+  }
+  mapping->labels.emplace_back();
+  bool ahead = false;  // `token_` is what follows `first` already
+  if (first.kind == TokenKind::kName) {
+    if (!Advance(/*may_assign=*/true)) return false;
+    ahead = true;
+    if (token_.kind == TokenKind::kAssign) {
+      if (!CompileProviderLabel(first, mapping)) return false;
+      first = token_;
+      ahead = false;
+    }
+    if (!RefuseMixedParameters(*mapping, first.offset)) return false;
   }
   const bool is_text = first.kind == TokenKind::kString;
   if (!is_text && (first.kind != TokenKind::kName || IsReserved(first.text))) {
@@ -109,8 +154,9 @@ bool Compiler::CompileProviderParameter(ProviderMapping* mapping,
                          "the parameters of a provider template are variables, each "
                          "perhaps with | and filters, and texts in quotes");
   }
+  if (is_text && !RefuseMixedParameters(*mapping, first.offset)) return false;
   Parameter parameter;
-  if (!Advance()) return false;
+  if (!ahead && !Advance()) return false;
   if (!is_text) {
     Pipe pipe;
     if (!builder_.FindSlot(first.text, first.offset, /*printed=*/true, &parameter.slot) ||

@@ -45,7 +45,7 @@ Token Scanner::Error(size_t at, absl::string_view message) const {
   return Token{TokenKind::kError, at, std::string(message)};
 }
 
-Token Scanner::Next() {
+Token Scanner::Next(bool may_assign) {
   while (offset_ < source_.size() &&
          absl::ascii_isspace(static_cast<unsigned char>(source_[offset_]))) {
     ++offset_;
@@ -62,10 +62,10 @@ Token Scanner::Next() {
     return Make(TokenKind::kName, offset_, length);
   }
   if (rest[0] == '"' || rest[0] == '\'') return ScanString();
-  return ScanSign();
+  return ScanSign(may_assign);
 }
 
-Token Scanner::ScanSign() {
+Token Scanner::ScanSign(bool may_assign) {
   const absl::string_view rest = source_.substr(offset_);
   if (absl::StartsWith(rest, "}}")) return Make(TokenKind::kEnd, offset_, 2);
   if (absl::StartsWith(rest, "==")) return Make(TokenKind::kEqual, offset_, 2);
@@ -87,7 +87,8 @@ Token Scanner::ScanSign() {
     case ')':
       return Make(TokenKind::kClose, offset_, 1);
     case '=':
-      return Error(offset_, "one = does not compare: write ==");
+      return may_assign ? Make(TokenKind::kAssign, offset_, 1)
+                        : Error(offset_, "one = does not compare: write ==");
     case '!':
       return Error(offset_, "write not instead of !, or != to compare");
     case '}':

@@ -15,6 +15,7 @@ enum class TokenKind {
   kHash,      // #
   kSlash,     // /
   kPipe,      // |
+  kAssign,    // =
   kEqual,     // ==
   kNotEqual,  // !=
   kOpen,      // (
@@ -42,7 +43,8 @@ class Scanner {
     tag_ = offset - 2;
     offset_ = offset;
   }
-  Token Next();
+  // A single = only where it may stand.
+  Token Next(bool may_assign = false);
   // After kEnd: the first byte after "}}".
   size_t offset() const { return offset_; }
 
@@ -50,7 +52,7 @@ class Scanner {
   Token Make(TokenKind kind, size_t start, size_t length);
   Token Error(size_t at, absl::string_view message) const;
   Token ScanString();
-  Token ScanSign();
+  Token ScanSign(bool may_assign);
 
   absl::string_view source_;
   size_t tag_ = 0;  // where the tag in hand begins

@@ -79,7 +79,13 @@ struct ProviderMapping {
   std::string name;
   std::string language;
   std::vector<std::string> parameters;  // variable names; texts in double quotes
+  // What each of them is: empty, the next {{1}}, {{2}}, ... of the body; "nama", its {{nama}};
+  // "@header", what the header's text takes; "@link1", what follows the address of the first link
+  // button that takes something.
+  std::vector<std::string> labels;
   Position position;
+
+  bool named() const { return !labels.empty() && !labels[0].empty() && labels[0][0] != '@'; }
 };
 
 enum class FailureReason {

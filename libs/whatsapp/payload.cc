@@ -81,13 +81,35 @@ void AppendContent(const Text& text, std::string* out) {
   out->push_back('}');
 }
 
+// A location's members, without the braces.
+void AppendCoordinates(const Location& location, std::string* out) {
+  out->append("\"latitude\":");
+  AppendNumber(location.latitude, out);
+  out->append(",\"longitude\":");
+  AppendNumber(location.longitude, out);
+  AppendMember("name", location.name, out);
+  AppendMember("address", location.address, out);
+}
+
+void AppendTextParameter(const TemplateParameter& parameter, std::string* out) {
+  out->append("{\"type\":\"text\",");
+  if (!parameter.name.empty()) {
+    AppendFirstMember("parameter_name", parameter.name, out);
+    out->push_back(',');
+  }
+  AppendFirstMember("text", parameter.text, out);
+  out->push_back('}');
+}
+
 void AppendParameter(const TemplateParameter& parameter, std::string* out) {
   absl::string_view kind;
   switch (parameter.kind) {
     case TemplateParameter::Kind::kText:
-      out->append("{\"type\":\"text\",");
-      AppendFirstMember("text", parameter.text, out);
-      out->push_back('}');
+      return AppendTextParameter(parameter, out);
+    case TemplateParameter::Kind::kLocation:
+      out->append("{\"type\":\"location\",\"location\":{");
+      AppendCoordinates(parameter.location, out);
+      out->append("}}");
       return;
     case TemplateParameter::Kind::kImage:
       kind = "image";
@@ -154,22 +176,38 @@ void AppendContent(const Media& media, std::string* out) {
 }
 
 void AppendContent(const Location& location, std::string* out) {
-  out->append("{\"latitude\":");
-  AppendNumber(location.latitude, out);
-  out->append(",\"longitude\":");
-  AppendNumber(location.longitude, out);
-  AppendMember("name", location.name, out);
-  AppendMember("address", location.address, out);
+  out->push_back('{');
+  AppendCoordinates(location, out);
   out->push_back('}');
 }
 
-// What both interactive kinds begin with.
+absl::string_view MediaName(Media::Kind kind) {
+  switch (kind) {
+    case Media::Kind::kImage:
+      return "image";
+    case Media::Kind::kDocument:
+      return "document";
+    case Media::Kind::kVideo:
+      return "video";
+    case Media::Kind::kAudio:
+      return "audio";
+  }
+  return "image";
+}
+
+// What all interactive kinds begin with.
 void AppendInteractiveParts(absl::string_view type, absl::string_view header,
-                            absl::string_view body, absl::string_view footer, std::string* out) {
+                            const std::optional<Media>& header_media, absl::string_view body,
+                            absl::string_view footer, std::string* out) {
   absl::StrAppend(out, "{\"type\":\"", type, "\"");
   if (!header.empty()) {
     out->append(",\"header\":{\"type\":\"text\"");
     AppendMember("text", header, out);
+    out->push_back('}');
+  } else if (header_media.has_value()) {
+    const absl::string_view kind = MediaName(header_media->kind);
+    absl::StrAppend(out, ",\"header\":{\"type\":\"", kind, "\",\"", kind, "\":");
+    AppendContent(*header_media, out);
     out->push_back('}');
   }
   out->append(",\"body\":{");
@@ -183,7 +221,8 @@ void AppendInteractiveParts(absl::string_view type, absl::string_view header,
 }
 
 void AppendContent(const Buttons& content, std::string* out) {
-  AppendInteractiveParts("button", content.header, content.body, content.footer, out);
+  AppendInteractiveParts("button", content.header, content.header_media, content.body,
+                         content.footer, out);
   out->append(",\"action\":{\"buttons\":[");
   for (std::size_t i = 0; i < content.buttons.size(); ++i) {
     absl::StrAppend(out, i > 0 ? "," : "", "{\"type\":\"reply\",\"reply\":{");
@@ -193,6 +232,16 @@ void AppendContent(const Buttons& content, std::string* out) {
     out->append("}}");
   }
   out->append("]}}");
+}
+
+void AppendContent(const LinkButton& content, std::string* out) {
+  AppendInteractiveParts("cta_url", content.header, content.header_media, content.body,
+                         content.footer, out);
+  out->append(",\"action\":{\"name\":\"cta_url\",\"parameters\":{");
+  AppendFirstMember("display_text", content.title, out);
+  out->push_back(',');
+  AppendFirstMember("url", content.url, out);
+  out->append("}}}");
 }
 
 void AppendSection(const ListSection& section, std::string* out) {
@@ -214,7 +263,7 @@ void AppendSection(const ListSection& section, std::string* out) {
 }
 
 void AppendContent(const List& content, std::string* out) {
-  AppendInteractiveParts("list", content.header, content.body, content.footer, out);
+  AppendInteractiveParts("list", content.header, std::nullopt, content.body, content.footer, out);
   out->append(",\"action\":{");
   AppendFirstMember("button", content.button, out);
   out->append(",\"sections\":[");
@@ -236,21 +285,10 @@ void AppendContent(const Reaction& reaction, std::string* out) {
 struct KindNamer {
   absl::string_view operator()(const Text&) const { return "text"; }
   absl::string_view operator()(const Template&) const { return "template"; }
-  absl::string_view operator()(const Media& media) const {
-    switch (media.kind) {
-      case Media::Kind::kImage:
-        return "image";
-      case Media::Kind::kDocument:
-        return "document";
-      case Media::Kind::kVideo:
-        return "video";
-      case Media::Kind::kAudio:
-        return "audio";
-    }
-    return "image";
-  }
+  absl::string_view operator()(const Media& media) const { return MediaName(media.kind); }
   absl::string_view operator()(const Location&) const { return "location"; }
   absl::string_view operator()(const Buttons&) const { return "interactive"; }
+  absl::string_view operator()(const LinkButton&) const { return "interactive"; }
   absl::string_view operator()(const List&) const { return "interactive"; }
   absl::string_view operator()(const Reaction&) const { return "reaction"; }
 };

@@ -8,6 +8,7 @@
 #define KABAR_LIBS_WHATSAPP_PAYLOAD_H_
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -45,31 +46,6 @@ struct Text {
   bool preview_url = false;
 };
 
-// One parameter of a template. Either text, or (in a header only) a media link.
-struct TemplateParameter {
-  enum class Kind { kText, kImage, kDocument, kVideo };
-  Kind kind = Kind::kText;
-  std::string text = {};      // kText
-  std::string link = {};      // the others
-  std::string filename = {};  // kDocument, optional
-};
-
-struct TemplateButton {
-  enum class Kind { kQuickReply, kUrl };
-  Kind kind = Kind::kQuickReply;
-  int index = 0;          // position of the button in the template, from 0
-  std::string text = {};  // kQuickReply: the payload that comes back; kUrl: the variable part
-};
-
-// Parameters are positional: the first fills {{1}}.
-struct Template {
-  std::string name = {};
-  std::string language = {};  // "id", "en_US"
-  std::vector<TemplateParameter> header = {};
-  std::vector<TemplateParameter> body = {};
-  std::vector<TemplateButton> buttons = {};
-};
-
 struct Media {
   enum class Kind { kImage, kDocument, kVideo, kAudio };
   Kind kind = Kind::kImage;
@@ -86,6 +62,33 @@ struct Location {
   std::string address = {};
 };
 
+// One parameter of a template. Either text, or (in a header only) a medium or a location.
+struct TemplateParameter {
+  enum class Kind { kText, kImage, kDocument, kVideo, kLocation };
+  Kind kind = Kind::kText;
+  std::string name = {};      // of a named parameter; empty: they go by their order
+  std::string text = {};      // kText
+  std::string link = {};      // media
+  std::string filename = {};  // kDocument, optional
+  Location location = {};     // kLocation
+};
+
+struct TemplateButton {
+  enum class Kind { kQuickReply, kUrl };
+  Kind kind = Kind::kQuickReply;
+  int index = 0;          // position of the button in the template, from 0
+  std::string text = {};  // kQuickReply: the payload that comes back; kUrl: the variable part
+};
+
+// Parameters without names are positional: the first fills {{1}}.
+struct Template {
+  std::string name = {};
+  std::string language = {};  // "id", "en_US"
+  std::vector<TemplateParameter> header = {};
+  std::vector<TemplateParameter> body = {};
+  std::vector<TemplateButton> buttons = {};
+};
+
 struct ReplyButton {
   std::string id = {};
   std::string title = {};
@@ -93,10 +96,21 @@ struct ReplyButton {
 
 // Interactive message with up to three reply buttons.
 struct Buttons {
-  std::string header = {};  // text, optional
+  std::string header = {};                 // text, optional; or
+  std::optional<Media> header_media = {};  // an image, a document or a video
   std::string body = {};
   std::string footer = {};
   std::vector<ReplyButton> buttons = {};
+};
+
+// Interactive message with one button that opens an address.
+struct LinkButton {
+  std::string header = {};  // text, optional; or
+  std::optional<Media> header_media = {};
+  std::string body = {};
+  std::string footer = {};
+  std::string title = {};
+  std::string url = {};
 };
 
 struct ListRow {
@@ -124,7 +138,7 @@ struct Reaction {
   std::string emoji = {};  // empty takes the reaction back
 };
 
-using Content = std::variant<Text, Template, Media, Location, Buttons, List, Reaction>;
+using Content = std::variant<Text, Template, Media, Location, Buttons, LinkButton, List, Reaction>;
 
 struct Message {
   Recipient to = {};
@@ -139,9 +153,9 @@ absl::string_view KindName(const Content& content);
 // OK, or the first fault. Reasons: TEXT_EMPTY, TEXT_TOO_LONG, NOT_UTF8, TEMPLATE_NAME,
 // TEMPLATE_LANGUAGE, PARAMETER_EMPTY, PARAMETER_WHITESPACE, PARAMETER_TOO_LONG, PARAMETER_KIND,
 // MEDIA_SOURCE, CAPTION_NOT_ALLOWED, CAPTION_TOO_LONG, FILENAME_NOT_ALLOWED, LOCATION_RANGE,
-// BUTTON_COUNT, BUTTON_TITLE, BUTTON_ID, BUTTON_DUPLICATE, BUTTON_INDEX, HEADER_TOO_LONG,
-// FOOTER_TOO_LONG, LIST_BUTTON, LIST_ROWS, LIST_ROW, LIST_SECTION_TITLE, REACTION_TARGET; and of
-// the message: RECIPIENT, CALLBACK_DATA_TOO_LONG.
+// BUTTON_COUNT, BUTTON_TITLE, BUTTON_ID, BUTTON_URL, BUTTON_DUPLICATE, BUTTON_INDEX,
+// HEADER_TOO_LONG, FOOTER_TOO_LONG, LIST_BUTTON, LIST_ROWS, LIST_ROW, LIST_SECTION_TITLE,
+// REACTION_TARGET; and of the message: RECIPIENT, CALLBACK_DATA_TOO_LONG.
 absl::Status ValidateContent(const Content& content);
 absl::Status ValidateMessage(const Message& message);
 

@@ -49,6 +49,66 @@ TEST_CASE("BuildSendBody: escapes what JSON demands and leaves the rest alone", 
         std::string(kHead) + "\"type\":\"text\",\"text\":{\"body\":\"a\uFFFD\uFFFD b\"}}");
 }
 
+TEST_CASE("BuildSendBody: buttons under a medium, and a link", "[whatsapp]") {
+  const Media image{.kind = Media::Kind::kImage, .link = "https://t.id/a.png"};
+  CHECK(Body(Buttons{.header_media = image,
+                     .body = "Di rumah?",
+                     .footer = "Toko",
+                     .buttons = {{.id = "YA@m", .title = "YA"}}}) ==
+        std::string(kHead) +
+            R"("type":"interactive","interactive":{"type":"button","header":{"type":"image",)"
+            R"("image":{"link":"https://t.id/a.png"}},"body":{"text":"Di rumah?"},)"
+            R"("footer":{"text":"Toko"},"action":{"buttons":[{"type":"reply",)"
+            R"("reply":{"id":"YA@m","title":"YA"}}]}}})");
+  CHECK(Body(LinkButton{
+            .header = "Paket", .body = "Lacak", .title = "Buka", .url = "https://t.id/JP1"}) ==
+        std::string(kHead) +
+            R"("type":"interactive","interactive":{"type":"cta_url","header":{"type":"text",)"
+            R"("text":"Paket"},"body":{"text":"Lacak"},"action":{"name":"cta_url",)"
+            R"("parameters":{"display_text":"Buka","url":"https://t.id/JP1"}}}})");
+}
+
+TEST_CASE("BuildSendBody: a template with names, a place and buttons", "[whatsapp]") {
+  Template content{.name = "a", .language = "id"};
+  content.header = {
+      {.kind = TemplateParameter::Kind::kLocation,
+       .location = {.latitude = -6.2, .longitude = 106.8, .name = "Gudang", .address = "Jl. A"}}};
+  content.body = {{.name = "nama", .text = "Budi"}};
+  content.buttons = {{.index = 0, .text = "YA@m"},
+                     {.kind = TemplateButton::Kind::kUrl, .index = 2, .text = "JP1"}};
+  CHECK(
+      Body(content) ==
+      std::string(kHead) +
+          R"("type":"template","template":{"name":"a","language":{"code":"id"},"components":[)"
+          R"({"type":"header","parameters":[{"type":"location","location":{"latitude":-6.2,)"
+          R"("longitude":106.8,"name":"Gudang","address":"Jl. A"}}]},)"
+          R"({"type":"body","parameters":[{"type":"text","parameter_name":"nama","text":"Budi"}]},)"
+          R"({"type":"button","sub_type":"quick_reply","index":"0","parameters":[)"
+          R"({"type":"payload","payload":"YA@m"}]},)"
+          R"({"type":"button","sub_type":"url","index":"2","parameters":[)"
+          R"({"type":"text","text":"JP1"}]}]}})");
+}
+
+TEST_CASE("ValidateContent: headers and links that WhatsApp would refuse", "[whatsapp]") {
+  const LinkButton good{.body = "a", .title = "b", .url = "https://t.id"};
+  CHECK_THAT(ValidateContent(good), IsOk());
+  LinkButton bad = good;
+  bad.url = "t.id";
+  CHECK_THAT(ValidateContent(bad), ReasonIs("BUTTON_URL"));
+  bad = good;
+  bad.title = std::string(21, 'x');
+  CHECK_THAT(ValidateContent(bad), ReasonIs("BUTTON_TITLE"));
+  bad = good;
+  bad.header_media = Media{.kind = Media::Kind::kAudio, .link = "https://t.id/a"};
+  CHECK_THAT(ValidateContent(bad), ReasonIs("CAPTION_NOT_ALLOWED"));
+  bad.header_media = Media{.kind = Media::Kind::kImage, .link = "a.png"};
+  CHECK_THAT(ValidateContent(bad), ReasonIs("MEDIA_SOURCE"));
+  Template place{.name = "a", .language = "id"};
+  place.header = {{.kind = TemplateParameter::Kind::kLocation,
+                   .location = {.latitude = 91, .name = "a", .address = "b"}}};
+  CHECK_THAT(ValidateContent(place), ReasonIs("LOCATION_RANGE"));
+}
+
 TEST_CASE("AppendJsonString: another parser reads back every character", "[whatsapp]") {
   std::string text;
   for (int c = 0; c < 128; ++c) text.push_back(static_cast<char>(c));

@@ -1,12 +1,12 @@
 #include "libs/whatsapp/send_result.h"
 
-#include <limits>
 #include <optional>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "libs/whatsapp/error_policy.h"
+#include "libs/whatsapp/graph_error.h"
 #include "libs/whatsapp/json_reader.h"
 
 namespace kabar::whatsapp {
@@ -38,23 +38,6 @@ std::optional<SendOutcome> ReadAccepted(const JsonObject& root) {
   return outcome;
 }
 
-std::optional<GraphError> ReadError(const JsonObject& root, int http_status) {
-  JsonObject error;
-  if (!Find(root, "error", &error)) return std::nullopt;
-  constexpr std::int64_t kNone = -1;
-  const std::int64_t code = Integer(error, "code", kNone);
-  if (code < 0 || code > std::numeric_limits<int>::max()) return std::nullopt;
-  GraphError out{.code = static_cast<int>(code),
-                 .subcode = static_cast<int>(Integer(error, "error_subcode", 0)),
-                 .type = TextOf(error, "type"),
-                 .message = TextOf(error, "message"),
-                 .trace_id = TextOf(error, "fbtrace_id"),
-                 .http_status = http_status};
-  JsonObject data;
-  if (Find(error, "error_data", &data)) out.details = TextOf(data, "details");
-  return out;
-}
-
 }  // namespace
 
 absl::string_view SendOutcomeKindName(SendOutcome::Kind kind) {
@@ -82,7 +65,7 @@ SendOutcome Parse(int http_status, absl::string_view body, const ErrorPolicy& po
   if (success) {
     if (auto accepted = ReadAccepted(root)) return *std::move(accepted);
   }
-  if (auto error = ReadError(root, http_status)) {
+  if (auto error = ReadGraphError(root, http_status)) {
     const bool refused = http_status >= 400 && http_status < 500;
     if (!refused && !policy.IsKnown(error->code)) {
       return Ambiguous(absl::StrCat("HTTP ", http_status, " with the unknown code ", error->code));

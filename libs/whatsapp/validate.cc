@@ -1,5 +1,6 @@
 // The limits of payload.h.
 #include <cmath>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -53,6 +54,16 @@ bool IsLink(absl::string_view link) {
          link.find_first_of(" \n\r\t") == absl::string_view::npos;
 }
 
+absl::Status Check(const Location& location) {
+  // Written so that NaN is refused too.
+  if (!(std::fabs(location.latitude) <= 90) || !(std::fabs(location.longitude) <= 180)) {
+    return Fault("LOCATION_RANGE", "location", "latitude is -90..90, longitude -180..180");
+  }
+  KABAR_RETURN_IF_ERROR(
+      CheckLength(location.name, "location.name", 0, kMaxTextChars, "", "TEXT_TOO_LONG"));
+  return CheckLength(location.address, "location.address", 0, kMaxTextChars, "", "TEXT_TOO_LONG");
+}
+
 absl::Status CheckParameter(const TemplateParameter& parameter, absl::string_view field,
                             bool in_header) {
   if (parameter.kind == TemplateParameter::Kind::kText) {
@@ -60,7 +71,14 @@ absl::Status CheckParameter(const TemplateParameter& parameter, absl::string_vie
                               in_header ? kMaxHeaderChars : kMaxTemplateChars);
   }
   if (!in_header) {
-    return Fault("PARAMETER_KIND", field, "media stands in the header only; use text here");
+    return Fault("PARAMETER_KIND", field,
+                 "media and locations stand in the header only; use text here");
+  }
+  if (parameter.kind == TemplateParameter::Kind::kLocation) {
+    if (parameter.location.name.empty() || parameter.location.address.empty()) {
+      return Fault("LOCATION_RANGE", field, "a header's location needs a name and an address");
+    }
+    return Check(parameter.location);
   }
   if (!IsLink(parameter.link)) {
     return Fault("MEDIA_SOURCE", field, "needs a link beginning with https://");
@@ -138,28 +156,37 @@ absl::Status Check(const Media& media) {
   return CheckLength(media.caption, "media.caption", 0, kMaxCaptionChars, "", "CAPTION_TOO_LONG");
 }
 
-absl::Status Check(const Location& location) {
-  // Written so that NaN is refused too.
-  if (!(std::fabs(location.latitude) <= 90) || !(std::fabs(location.longitude) <= 180)) {
-    return Fault("LOCATION_RANGE", "location", "latitude is -90..90, longitude -180..180");
-  }
-  KABAR_RETURN_IF_ERROR(
-      CheckLength(location.name, "location.name", 0, kMaxTextChars, "", "TEXT_TOO_LONG"));
-  return CheckLength(location.address, "location.address", 0, kMaxTextChars, "", "TEXT_TOO_LONG");
-}
-
-absl::Status CheckInteractiveParts(absl::string_view header, absl::string_view body,
+absl::Status CheckInteractiveParts(absl::string_view header,
+                                   const std::optional<Media>& header_media, absl::string_view body,
                                    absl::string_view footer, std::size_t max_body) {
   KABAR_RETURN_IF_ERROR(
       CheckLength(header, "interactive.header", 0, kMaxHeaderChars, "", "HEADER_TOO_LONG"));
+  if (header_media.has_value()) {
+    if (header_media->kind == Media::Kind::kAudio || !header_media->caption.empty()) {
+      return Fault("CAPTION_NOT_ALLOWED", "interactive.header",
+                   "is an image, a document or a video, without a caption");
+    }
+    KABAR_RETURN_IF_ERROR(Check(*header_media));
+  }
   KABAR_RETURN_IF_ERROR(
       CheckLength(body, "interactive.body", 1, max_body, "TEXT_EMPTY", "TEXT_TOO_LONG"));
   return CheckLength(footer, "interactive.footer", 0, kMaxFooterChars, "", "FOOTER_TOO_LONG");
 }
 
+absl::Status Check(const LinkButton& content) {
+  KABAR_RETURN_IF_ERROR(CheckInteractiveParts(content.header, content.header_media, content.body,
+                                              content.footer, kMaxButtonsBodyChars));
+  KABAR_RETURN_IF_ERROR(CheckLength(content.title, "interactive.title", 1, kMaxButtonTitleChars,
+                                    "BUTTON_TITLE", "BUTTON_TITLE"));
+  if (!IsLink(content.url)) {
+    return Fault("BUTTON_URL", "interactive.url", "must be a link beginning with https://");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Check(const Buttons& content) {
-  KABAR_RETURN_IF_ERROR(
-      CheckInteractiveParts(content.header, content.body, content.footer, kMaxButtonsBodyChars));
+  KABAR_RETURN_IF_ERROR(CheckInteractiveParts(content.header, content.header_media, content.body,
+                                              content.footer, kMaxButtonsBodyChars));
   if (content.buttons.empty() || content.buttons.size() > kMaxReplyButtons) {
     return Fault("BUTTON_COUNT", "interactive.buttons",
                  absl::StrCat(content.buttons.size(), " buttons; WhatsApp allows 1 to ",
@@ -190,8 +217,8 @@ absl::Status CheckRow(const ListRow& row, const std::string& field) {
 }
 
 absl::Status Check(const List& content) {
-  KABAR_RETURN_IF_ERROR(
-      CheckInteractiveParts(content.header, content.body, content.footer, kMaxListBodyChars));
+  KABAR_RETURN_IF_ERROR(CheckInteractiveParts(content.header, std::nullopt, content.body,
+                                              content.footer, kMaxListBodyChars));
   KABAR_RETURN_IF_ERROR(CheckLength(content.button, "interactive.button", 1, kMaxButtonTitleChars,
                                     "LIST_BUTTON", "LIST_BUTTON"));
   std::size_t rows = 0;

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "libs/whatsapp/account_template.h"
 
 namespace kabar::whatsapp {
 
@@ -92,7 +93,8 @@ struct Inbound {
   std::string raw = {};                // the message's own JSON, minified
 };
 
-// Something we do not take apart: a field other than `messages`, or a status we have no name for.
+// Something we do not take apart: a field other than `messages` and those of templates, or a status
+// we have no name for.
 struct UnknownPart {
   std::string field = {};    // "account_update", "messages.statuses:deleted"
   std::string account = {};  // the entry's id (WhatsApp business account)
@@ -109,6 +111,7 @@ struct WebhookError {
 struct Webhook {
   std::vector<StatusUpdate> statuses = {};
   std::vector<Inbound> inbound = {};
+  std::vector<TemplateChange> templates = {};
   std::vector<UnknownPart> unknown = {};
   std::vector<WebhookError> errors = {};
 };

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "libs/base/status.h"
 #include "libs/whatsapp/json_reader.h"
+#include "libs/whatsapp/webhook_templates.h"
 
 namespace kabar::whatsapp {
 namespace {
@@ -210,6 +211,8 @@ class Reader {
     }
     if (field.empty()) {
       Fail(Where(".field"), "is missing", Raw(element));
+    } else if (has_value && IsTemplateField(field)) {
+      ReadTemplateChange(field, value, element);
     } else if (field != "messages") {
       AddUnknown(field, Raw(element));
     } else if (!has_value) {
@@ -219,6 +222,17 @@ class Reader {
     } else {
       ReadMessagesValue(value);
     }
+  }
+
+  void ReadTemplateChange(const std::string& field, const JsonObject& value,
+                          const JsonElement& element) {
+    TemplateChange read = whatsapp::ReadTemplateChange(field, value);
+    read.account = account_;
+    if (read.account.empty() || read.name.empty() || read.language.empty()) {
+      Fail(Where(".value"), "does not name account, template and language", Raw(element));
+      return;
+    }
+    out_.templates.push_back(std::move(read));
   }
 
   void ReadMessagesValue(const JsonObject& value) {

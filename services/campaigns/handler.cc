@@ -279,8 +279,10 @@ grpc::Status Handler::ResumeCampaign(grpc::ServerContext* context,
                 if (campaign.recurs() && campaign.state == State::kPaused) {
                   return FindNext(unit, campaign, now);
                 }
+                // What made it stop may be in the texts that wait.
+                const bool render_again = !campaign.state_reason.empty();
                 KABAR_RETURN_IF_ERROR(Resume(campaign, now));
-                return Excuse(peers_.ResumeLane(campaign));
+                return Excuse(peers_.ResumeLane(campaign, render_again));
               });
 }
 

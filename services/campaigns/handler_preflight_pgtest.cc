@@ -346,13 +346,13 @@ TEST_CASE("PreflightCampaign: what is about contacts merges nothing", "[prefligh
 TEST_CASE("PreflightCampaign: the run then comes to the same, reason by reason", "[preflight]") {
   Flight f;
   f.WithAge(24);
-  f.templates.form_status = GENERATE("APPROVED", "PAUSED");
+  f.templates.trouble = GENERATE("", "PROVIDER_TEMPLATE_PAUSED");
   f.dispatcher.windows = {Phone(10), Phone(11)};
   auto answer = f.Ask();
   REQUIRE_THAT(answer, IsOk());
-  if (f.templates.form_status == "PAUSED") {
+  if (!f.templates.trouble.empty()) {
     CHECK(answer->summary.to_send() == 2);
-    CHECK(answer->reasons["PROVIDER_TEMPLATE_NOT_APPROVED"] == 1191);
+    CHECK(answer->reasons["PROVIDER_TEMPLATE_PAUSED"] == 1191);
   }
 
   f.Start();

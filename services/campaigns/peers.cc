@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "libs/base/status.h"
 #include "libs/fields/fields.h"
 #include "services/campaigns/peers_state.h"
@@ -68,10 +69,19 @@ absl::StatusOr<PinnedTemplate> Peers::GetTemplate(const Campaign& c, std::int32_
     (pinned.merges && of_parcel ? pinned.parcel_variables : pinned.variables).push_back(variable);
   }
   for (const auto& provider : found.provider_templates()) {
-    pinned.providers[{provider.name(), provider.language()}] = {provider.status(),
-                                                                provider.category()};
+    pinned.providers[{provider.name(), provider.language()}] = {
+        provider.category(), provider.trouble(), provider.trouble_text()};
   }
   return pinned;
+}
+
+std::map<std::string, std::string> PinnedTemplate::troubles() const {
+  std::map<std::string, std::string> found;
+  for (const auto& [key, provider] : providers) {
+    if (provider.trouble.empty()) continue;
+    found[absl::StrCat(key.first, "/", key.second, " ", provider.trouble)] = provider.trouble_text;
+  }
+  return found;
 }
 
 absl::StatusOr<AudienceView> Peers::CreateAudience(const Campaign& c, const PinnedTemplate& pinned,

@@ -29,8 +29,9 @@ struct PeerAddresses {
 // A template as a run needs it.
 struct PinnedTemplate {
   struct Provider {
-    std::string status;
     std::string category;
+    std::string trouble;       // why WhatsApp would not take it: a reason; empty: it would
+    std::string trouble_text;  // the same in a sentence, with what to do
   };
   std::int32_t version = 0;                 // the one to pin
   std::vector<std::string> variables = {};  // the fields that it prints
@@ -39,6 +40,9 @@ struct PinnedTemplate {
   std::vector<std::string> parcel_variables = {};
   // The provider templates that it names, as they are known now, by name and language.
   std::map<std::pair<std::string, std::string>, Provider> providers = {};
+
+  // Those in trouble, "name/language REASON" each, and the sentence of one.
+  std::map<std::string, std::string> troubles() const;
 };
 
 struct AudienceView {
@@ -163,8 +167,10 @@ class Peers {
                                        const std::string& phone, const std::string& contact_phone);
 
   // NOT_FOUND when the lane has not been created yet.
-  absl::Status PauseLane(const Campaign& campaign);
-  absl::Status ResumeLane(const Campaign& campaign);
+  // `reason`: why, if it is not a person's verb.
+  absl::Status PauseLane(const Campaign& campaign, const std::string& reason = "");
+  // `render_again`: what waits in it is not sent as it was rendered before.
+  absl::Status ResumeLane(const Campaign& campaign, bool render_again = false);
   absl::Status CancelLane(const Campaign& campaign);
   // In force within one claim once it succeeds.
   absl::Status SetLaneRate(const Campaign& campaign);

@@ -57,9 +57,10 @@ absl::StatusOr<dispatcher::v1::Lane> Peers::State::CreateLane(const Campaign& c)
 
 absl::Status Peers::CreateLane(const Campaign& c) { return state_->CreateLane(c).status(); }
 
-absl::Status Peers::PauseLane(const Campaign& c) {
+absl::Status Peers::PauseLane(const Campaign& c, const std::string& reason) {
   dispatcher::v1::PauseLaneRequest request;
   request.set_id(c.run_id);
+  request.set_reason(reason);
   dispatcher::v1::Lane lane;
   return state_->Call(*state_->dispatcher, &DispatcherService::Stub::PauseLane, c.outlet_id,
                       request, &lane);
@@ -74,9 +75,10 @@ absl::Status Peers::SetLaneRate(const Campaign& c) {
                       request, &lane);
 }
 
-absl::Status Peers::ResumeLane(const Campaign& c) {
+absl::Status Peers::ResumeLane(const Campaign& c, bool render_again) {
   dispatcher::v1::ResumeLaneRequest request;
   request.set_id(c.run_id);
+  request.set_render_again(render_again);
   dispatcher::v1::Lane lane;
   return state_->Call(*state_->dispatcher, &DispatcherService::Stub::ResumeLane, c.outlet_id,
                       request, &lane);

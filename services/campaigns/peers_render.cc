@@ -21,7 +21,6 @@ using templates::v1::TemplatesService;
 
 constexpr char kStep[] = "campaign";  // of message ids: a run says one thing to each subject
 constexpr int kStaleBatch = 200;
-constexpr char kApproved[] = "APPROVED";
 constexpr char kNoTemplate[] = "WINDOW_CLOSED_NO_TEMPLATE";  // the dispatcher's word
 
 // As Enqueue takes them: one wrong phone would have the whole batch refused.
@@ -73,11 +72,18 @@ void SetText(templates::v1::Rendered& rendered, dispatcher::v1::OutgoingMessage*
     return Refuse(events::v1::FAILED, rendered.failure().reason(), m);
   }
   m->set_text(std::move(*rendered.mutable_text()));
+  if (rendered.has_parts()) m->mutable_parts()->Swap(rendered.mutable_parts());
   if (!rendered.has_provider_form()) return;
   auto* form = m->mutable_provider_form();
   form->set_name(rendered.provider_form().name());
   form->set_language(rendered.provider_form().language());
-  form->mutable_parameters()->Swap(rendered.mutable_provider_form()->mutable_parameters());
+  auto& made = *rendered.mutable_provider_form();
+  form->mutable_parameters()->Swap(made.mutable_parameters());
+  form->mutable_parameter_names()->Swap(made.mutable_parameter_names());
+  form->mutable_header_parameters()->Swap(made.mutable_header_parameters());
+  form->mutable_links()->swap(*made.mutable_links());
+  form->mutable_replies()->swap(*made.mutable_replies());
+  form->set_with_header(made.with_header());
 }
 
 contacts::v1::ListAudienceRequest AskFor(const Campaign& c, const PinnedTemplate& pinned) {
@@ -137,7 +143,7 @@ absl::StatusOr<Peers::State::Batch> Peers::State::RenderMembers(
     *batch.enqueue.add_messages() = MessageTo(c, member, now);
   }
   KABAR_RETURN_IF_ERROR(SetTexts(c, pinned, batch));
-  KABAR_RETURN_IF_ERROR(DropUnusableForms(c, pinned, batch));
+  KABAR_RETURN_IF_ERROR(RefuseWithoutForm(c, batch));
   return batch;
 }
 
@@ -168,34 +174,28 @@ absl::Status Peers::State::SetTexts(const Campaign& c, const PinnedTemplate& pin
   for (std::size_t i = 0; i < rendered.size(); ++i) {
     auto& text = *answer.mutable_rendered(static_cast<int>(i));
     if (text.has_failure()) batch.variables[rendered[i]] = text.failure().variable();
+    if (!text.provider_form().trouble().empty()) {
+      batch.troubles[rendered[i]] = text.provider_form().trouble();
+      text.clear_provider_form();
+    }
     SetText(text, batch.enqueue.mutable_messages(rendered[i]));
   }
   return absl::OkStatus();
 }
 
-// A provider template that is known not to be approved is never sent: WhatsApp would refuse it, and
-// the lane would be paused for it. Where the free text may go it does.
-absl::Status Peers::State::DropUnusableForms(const Campaign& c, const PinnedTemplate& pinned,
-                                             Batch& batch) {
+// A provider template that must not be sent has been left out: WhatsApp would refuse it, and the
+// lane would be paused for it. Where the free text may go it does.
+absl::Status Peers::State::RefuseWithoutForm(const Campaign& c, Batch& batch) {
+  if (batch.troubles.empty()) return absl::OkStatus();
   dispatcher::v1::ForeseeMessagesRequest ask;
-  std::vector<int> dropped;
-  for (int i = 0; i < batch.enqueue.messages_size(); ++i) {
-    auto& message = *batch.enqueue.mutable_messages(i);
-    if (!message.has_provider_form()) continue;
-    const auto known =
-        pinned.providers.find({message.provider_form().name(), message.provider_form().language()});
-    if (known == pinned.providers.end() || known->second.status == kApproved) continue;
-    message.clear_provider_form();
-    *ask.add_messages() = message;
-    dropped.push_back(i);
-  }
-  if (dropped.empty()) return absl::OkStatus();
+  for (const auto& [i, trouble] : batch.troubles) *ask.add_messages() = batch.enqueue.messages(i);
   KABAR_ASSIGN_OR_RETURN(const auto told, Foresee(c, ask));
-  for (std::size_t i = 0; i < dropped.size(); ++i) {
-    if (told.messages(static_cast<int>(i)).reason() != kNoTemplate) continue;
-    auto& message = *batch.enqueue.mutable_messages(dropped[i]);
+  int place = 0;
+  for (const auto& [i, trouble] : batch.troubles) {
+    if (told.messages(place++).reason() != kNoTemplate) continue;
+    auto& message = *batch.enqueue.mutable_messages(i);
     message.clear_text();
-    Refuse(events::v1::FAILED, "PROVIDER_TEMPLATE_NOT_APPROVED", &message);
+    Refuse(events::v1::FAILED, trouble, &message);
   }
   return absl::OkStatus();
 }

@@ -75,6 +75,7 @@ struct Peers::State {
     contacts::v1::ListAudienceResponse page;
     dispatcher::v1::EnqueueRequest enqueue;
     std::map<int, std::string> variables;  // by message: the one that its refusal is about
+    std::map<int, std::string> troubles;   // by message: why its provider template must not go
   };
   // The members after the cursor; at most `count`.
   absl::StatusOr<Batch> RenderNext(const Campaign& c, const PinnedTemplate& pinned,
@@ -82,7 +83,7 @@ struct Peers::State {
   absl::StatusOr<Batch> RenderMembers(const Campaign& c, const PinnedTemplate& pinned,
                                       const contacts::v1::ListAudienceRequest& members);
   absl::Status SetTexts(const Campaign& c, const PinnedTemplate& pinned, Batch& batch);
-  absl::Status DropUnusableForms(const Campaign& c, const PinnedTemplate& pinned, Batch& batch);
+  absl::Status RefuseWithoutForm(const Campaign& c, Batch& batch);
   absl::StatusOr<dispatcher::v1::ForeseeMessagesResponse> Foresee(
       const Campaign& c, const dispatcher::v1::ForeseeMessagesRequest& messages);
 

@@ -33,6 +33,15 @@ constexpr Known kKnown[] = {
      "written within 24 hours."},
     {"PROVIDER_TEMPLATE_NOT_APPROVED",
      "Wait until WhatsApp has approved the provider template, or name another one."},
+    {"PROVIDER_TEMPLATE_PAUSED",
+     "Wait until WhatsApp has lifted its pause of the provider template, or name another one."},
+    {"PROVIDER_TEMPLATE_DISABLED",
+     "Name another provider template: WhatsApp has disabled this one."},
+    {"PROVIDER_TEMPLATE_RECATEGORISED",
+     "WhatsApp has moved the provider template to another category, at another price: kabarctl "
+     "provider-templates accept, if it shall be sent all the same."},
+    {"PROVIDER_TEMPLATE_CHANGED",
+     "The provider template takes other parameters now: save the template with those."},
     {kOverQuotaToday, "It goes by itself when the messaging limit has a place for it."},
 };
 

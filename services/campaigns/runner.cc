@@ -126,6 +126,10 @@ absl::Status Runner::StepOf(const Campaign& c) {
 }
 
 absl::Status Runner::Run(const Campaign& c, const Progress& progress) {
+  if (c.cursor < *c.asked || progress.queued() > 0) {
+    KABAR_ASSIGN_OR_RETURN(const bool stopped, StopForTroubles(c));
+    if (stopped) return FollowLane(c);
+  }
   KABAR_RETURN_IF_ERROR(RefreshStale(c));
   KABAR_ASSIGN_OR_RETURN(const std::string waits, Look(c, progress));
   if (c.cursor < *c.asked) return Expand(c, progress, waits);

@@ -39,10 +39,13 @@ struct RunnerOptions {
   absl::Duration lease = absl::Seconds(10);
   absl::Duration check = absl::Milliseconds(500);  // a run that waits for progress is looked at
   absl::Duration stale_check = absl::Seconds(2);
-  absl::Duration lane_look = absl::Seconds(2);  // what is in the way of a run that stands still
-  absl::Duration template_look = absl::Seconds(10);  // whether WhatsApp still takes its templates
-  absl::Duration remember = absl::Minutes(10);       // notes of a campaign that no step came for
+  absl::Duration lane_look = absl::Seconds(2);      // what is in the way of a run that stands still
+  absl::Duration template_look = absl::Seconds(3);  // whether WhatsApp still takes its templates
+  absl::Duration remember = absl::Minutes(10);      // notes of a campaign that no step came for
 };
+
+// As Campaign::known_troubles has them.
+std::string JoinTroubles(const PinnedTemplate& pinned);
 
 class Runner {
  public:
@@ -85,6 +88,9 @@ class Runner {
   absl::Status Recur(const Campaign& taken);
   absl::Status Open(const Campaign& taken);
   absl::Status Run(const Campaign& taken, const Progress& progress);
+  // Stops the campaign's lane if something has come to light against its provider templates since
+  // it started or was resumed; true if it did.
+  absl::StatusOr<bool> StopForTroubles(const Campaign& taken);
   absl::Status Expand(const Campaign& taken, const Progress& progress, const std::string& waits);
   absl::Status Conclude(const Campaign& taken, const Progress& progress, bool past_end);
   absl::Status RefreshStale(const Campaign& taken);

@@ -69,6 +69,13 @@ struct SenderChange {
   std::optional<base::Rate> throughput = {};
   std::optional<base::Rate> pair_rate = {};
   std::optional<SenderState> state = {};
+  std::optional<std::string> account_id = {};
+};
+
+struct ToldTemplate {
+  std::int64_t number = 0;
+  whatsapp::TemplateChange change = {};
+  absl::Time time = {};
 };
 
 struct RetryResult {
@@ -112,6 +119,7 @@ struct LedgerMessage {
   std::int64_t revision = 0;
   std::string text;
   ProviderForm form;
+  Parts parts;
   std::string provider_id;
   absl::Time create_time;
   absl::Time update_time;
@@ -220,6 +228,10 @@ class AdminStore {
                                                           const std::string& after, int limit,
                                                           absl::Time deadline) = 0;
 
+  // What webhooks told of templates after that number, in order.
+  virtual absl::StatusOr<std::vector<ToldTemplate>> ListTemplateNews(std::int64_t after, int limit,
+                                                                     absl::Time deadline) = 0;
+
   // -- lanes
   // ---------------------------------------------------------------------------------------- The
   // lane as it is if its id is there already (ALREADY_EXISTS if it is another outlet's).
@@ -236,6 +248,9 @@ class AdminStore {
   virtual absl::StatusOr<Lane> PauseLane(const std::string& outlet, const std::string& id,
                                          const std::string& reason, absl::Time deadline,
                                          const audit::Actor& by = {}) = 0;
+  // What is QUEUED in the lane is not sent before it has been rendered again.
+  virtual absl::Status ForgetTexts(const std::string& outlet, const std::string& lane_id,
+                                   absl::Time deadline) = 0;
   virtual absl::StatusOr<Lane> ResumeLane(const std::string& outlet, const std::string& id,
                                           absl::Time deadline, const audit::Actor& by = {}) = 0;
   // QUEUED -> CANCELLED in the same transaction (of more than 100,000 the keeper does the rest).

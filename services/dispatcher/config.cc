@@ -62,8 +62,9 @@ void AddKeeper(config::Parser& parser, Config& config) {
 void AddWorker(config::Parser& parser, Config& config) {
   parser.String("worker-name", &config.worker_name,
                 "in claims and logs; empty: made from host and process");
-  parser.String("provider-url", &config.provider_url, "the Cloud API's base URL (worker)");
-  parser.String("provider-version", &config.provider_version, "the Cloud API's version (worker)");
+  parser.String("provider-url", &config.provider_url, "the Cloud API's base URL (api, worker)");
+  parser.String("provider-version", &config.provider_version,
+                "the Cloud API's version (api, worker)");
   parser.Int("provider-connections", &config.provider_connections, 1, 4096,
              "connections to the provider at most");
   parser.Int("claimers", &config.claimers, 1, 64, "threads that claim");
@@ -117,6 +118,7 @@ absl::Status CheckConfig(const Config& config) {
   need("api", "master-key", config.master_key);
   need("keeper", "contacts-address", config.contacts_address);
   need("keeper", "service-key", config.service_key);
+  need("api", "provider-url", config.provider_url);
   need("worker", "master-key", config.master_key);
   need("worker", "provider-url", config.provider_url);
   if (config.lease < config.hold + config.request_timeout) {

@@ -7,11 +7,13 @@
 #include "libs/base/message_id.h"
 #include "libs/base/status.h"
 #include "services/dispatcher/convert_checks.h"
+#include "services/dispatcher/stored_parts.h"
 
 namespace kabar::dispatcher {
 namespace {
 
 constexpr std::size_t kMaxTextBytes = 16 * 1024;
+constexpr std::size_t kMaxPartsBytes = 16 * 1024;
 constexpr int kMaxMessages = 1000;
 
 bool IsE164(absl::string_view phone) {
@@ -20,9 +22,24 @@ bool IsE164(absl::string_view phone) {
 }
 
 ProviderForm FormFromProto(const v1::ProviderForm& from) {
-  return {.name = from.name(),
-          .language = from.language(),
-          .parameters = {from.parameters().begin(), from.parameters().end()}};
+  ProviderForm form{.name = from.name(),
+                    .language = from.language(),
+                    .parameters = {from.parameters().begin(), from.parameters().end()}};
+  FormRestFromProto(from, &form);
+  return form;
+}
+
+void CheckParts(const v1::OutgoingMessage& from, const std::string& field, Faults& faults) {
+  if (from.parts().ByteSizeLong() > kMaxPartsBytes) {
+    faults.Add(field + ".parts", "has more than 16 KiB");
+  }
+  if (!content::v1::Parts::HeaderKind_IsValid(from.parts().header_kind())) {
+    faults.Add(field + ".parts.header_kind", "is no known kind");
+  }
+  const v1::ProviderForm& form = from.provider_form();
+  if (form.parameter_names_size() != 0 && form.parameter_names_size() != form.parameters_size()) {
+    faults.Add(field + ".provider_form.parameter_names", "must be as many as parameters, or none");
+  }
 }
 
 void CheckAddressAndContent(const v1::OutgoingMessage& from, const std::string& field,
@@ -49,6 +66,7 @@ NewMessage MessageFromProto(const v1::OutgoingMessage& from, const std::string& 
                      .bsuid = from.bsuid(),
                      .text = from.text(),
                      .form = FormFromProto(from.provider_form()),
+                     .parts = PartsFromProto(from.parts()),
                      .rendered_at = ToTime(from.render_time()),
                      .refusal = static_cast<MessageState>(from.refusal().state()),
                      .reason = from.refusal().reason()};
@@ -64,6 +82,7 @@ NewMessage MessageFromProto(const v1::OutgoingMessage& from, const std::string& 
   for (const std::string& parameter : message.form.parameters) {
     faults.Text(field + ".provider_form.parameters", parameter, kMaxTextBytes);
   }
+  CheckParts(from, field, faults);
   if (!from.has_refusal()) {
     CheckAddressAndContent(from, field, faults);
     return message;
@@ -97,7 +116,9 @@ void ToProto(const LedgerMessage& from, v1::Message* to) {
     form.set_name(from.form.name);
     form.set_language(from.form.language);
     for (const std::string& parameter : from.form.parameters) form.add_parameters(parameter);
+    FormRestToProto(from.form, &form);
   }
+  if (from.parts != Parts()) ToProto(from.parts, to->mutable_parts());
   to->set_provider_id(from.provider_id);
   SetTime(from.create_time, to->mutable_create_time());
   SetTime(from.update_time, to->mutable_update_time());

@@ -1,5 +1,7 @@
 #include "services/dispatcher/convert.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "libs/base/ids.h"
 #include "libs/base/status.h"
@@ -17,6 +19,16 @@ std::optional<std::int64_t> ReserveFromProto(const v1::Portfolio& from, Faults& 
   return from.trigger_reserve();
 }
 
+// It goes into addresses.
+void CheckAccount(const v1::Sender& from, Faults& faults) {
+  const std::string& id = from.account_id();
+  const bool digits =
+      std::all_of(id.begin(), id.end(), [](char c) { return '0' <= c && c <= '9'; });
+  if (!digits || id.size() > 64) {
+    faults.Add("sender.account_id", "must be the digits of a WhatsApp business account's id");
+  }
+}
+
 }  // namespace
 
 void ToProto(const Portfolio& from, v1::Portfolio* to) {
@@ -31,6 +43,7 @@ void ToProto(const Sender& from, v1::Sender* to) {
   to->set_portfolio_id(from.portfolio_id);
   to->set_phone_number_id(from.phone_number_id);
   to->set_display_phone(from.display_phone);
+  to->set_account_id(from.account_id);
   to->set_throughput(base::FormatRate(from.throughput));
   to->set_pair_rate(base::FormatRate(from.pair_rate));
   to->set_state(static_cast<v1::SenderState>(from.state));
@@ -79,12 +92,14 @@ absl::StatusOr<Sender> FromProto(const v1::Sender& from, const std::string& outl
   sender.portfolio_id = from.portfolio_id();
   sender.phone_number_id = from.phone_number_id();
   sender.display_phone = from.display_phone();
+  sender.account_id = from.account_id();
   sender.throughput = faults.Rate("sender.throughput", from.throughput(), "80/s");
   sender.pair_rate = faults.Rate("sender.pair_rate", from.pair_rate(), "1/6s");
   faults.Id("sender.id", sender.id);
   faults.Id("sender.portfolio_id", from.portfolio_id());
   faults.Id("sender.phone_number_id", from.phone_number_id());
   faults.Text("sender.display_phone", from.display_phone(), 64);
+  CheckAccount(from, faults);
   if (from.access_token().empty()) faults.Add("sender.access_token", "must be set");
   if (from.access_token().size() > 4096) faults.Add("sender.access_token", "is too long");
   if (from.state() != v1::SENDER_STATE_UNSPECIFIED) {
@@ -120,12 +135,18 @@ absl::StatusOr<PortfolioChange> ChangeFromProto(const v1::UpdatePortfolioRequest
 
 absl::StatusOr<SenderChange> ChangeFromProto(const v1::UpdateSenderRequest& request) {
   Faults faults;
-  CheckMask(request, {"display_phone", "access_token", "throughput", "pair_rate", "state"}, faults);
+  CheckMask(request,
+            {"display_phone", "access_token", "throughput", "pair_rate", "state", "account_id"},
+            faults);
   SenderChange change;
   const v1::Sender& from = request.sender();
   if (Masked(request, "display_phone", !from.display_phone().empty())) {
     faults.Text("sender.display_phone", from.display_phone(), 64);
     change.display_phone = from.display_phone();
+  }
+  if (Masked(request, "account_id", !from.account_id().empty())) {
+    CheckAccount(from, faults);
+    change.account_id = from.account_id();
   }
   if (Masked(request, "throughput", !from.throughput().empty())) {
     change.throughput = faults.Rate("sender.throughput", from.throughput(), "80/s");

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
 #include "kabar/events/v1/events.grpc.pb.h"
+#include "services/dispatcher/accounts.h"
 #include "services/dispatcher/admin_store.h"
 #include "services/dispatcher/queue.h"
 #include "services/dispatcher/secret.h"
@@ -34,11 +35,12 @@ class Handler : public v1::DispatcherService::Service {
  public:
   // All outlive the handler.
   Handler(AdminStore& store, Store& ledger, Queue& queue, const SecretBox& secrets,
-          base::Clock& clock, rpc::Guard& guard)
+          const Accounts& accounts, base::Clock& clock, rpc::Guard& guard)
       : store_(store),
         ledger_(ledger),
         queue_(queue),
         secrets_(secrets),
+        accounts_(accounts),
         clock_(clock),
         guard_(guard) {}
 
@@ -109,6 +111,19 @@ class Handler : public v1::DispatcherService::Service {
                               const v1::DropDeadLetterRequest* request,
                               v1::DeadLetter* response) override;
 
+  // handler_accounts.cc
+  grpc::Status ListAccounts(grpc::ServerContext* context, const v1::ListAccountsRequest* request,
+                            v1::ListAccountsResponse* response) override;
+  grpc::Status ListTemplateNews(grpc::ServerContext* context,
+                                const v1::ListTemplateNewsRequest* request,
+                                v1::ListTemplateNewsResponse* response) override;
+  grpc::Status ListAccountTemplates(grpc::ServerContext* context,
+                                    const v1::ListAccountTemplatesRequest* request,
+                                    v1::ListAccountTemplatesResponse* response) override;
+  grpc::Status SubmitAccountTemplate(grpc::ServerContext* context,
+                                     const v1::SubmitAccountTemplateRequest* request,
+                                     v1::SubmitAccountTemplateResponse* response) override;
+
   // handler.cc
   grpc::Status Enqueue(grpc::ServerContext* context, const v1::EnqueueRequest* request,
                        v1::EnqueueResponse* response) override;
@@ -130,6 +145,8 @@ class Handler : public v1::DispatcherService::Service {
  private:
   // Redis gets what is left of the call's time, but not much: the caller waits.
   absl::Time QueueDeadline(const rpc::Call& call) const;
+  // The opened token of one of the outlet's numbers of the account.
+  absl::StatusOr<std::string> TokenOf(const rpc::Call& call, const std::string& account_id);
   void AddHealth(const std::vector<v1::Sender*>& senders, absl::Time deadline);
   // Answers the lane that a verb returned and tells the queue its state.
   absl::Status AnswerLane(const rpc::Call& call, const absl::StatusOr<Lane>& lane,
@@ -153,6 +170,7 @@ class Handler : public v1::DispatcherService::Service {
   Store& ledger_;
   Queue& queue_;
   const SecretBox& secrets_;
+  const Accounts& accounts_;
   base::Clock& clock_;
   rpc::Guard& guard_;
 };

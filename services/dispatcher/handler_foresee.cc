@@ -35,6 +35,7 @@ v1::ForeseenMessage Judge(const NewMessage& message, const AdminStore::Foresight
                                .bsuid = message.bsuid,
                                .text = message.text,
                                .form = message.form,
+                               .parts = message.parts,
                                .window_open = known.window_open},
                               &free_text);
   end(body.ok() ? MessageState::kSent : MessageState::kFailed, base::GetReason(body.status()));

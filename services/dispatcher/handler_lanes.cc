@@ -88,6 +88,9 @@ grpc::Status Handler::ResumeLane(grpc::ServerContext* context, const v1::ResumeL
                                  v1::Lane* response) {
   return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
     KABAR_RETURN_IF_ERROR(NeedOutlet(call));
+    if (request->render_again()) {
+      KABAR_RETURN_IF_ERROR(store_.ForgetTexts(call.outlet, request->id(), call.deadline));
+    }
     const absl::StatusOr<Lane> lane =
         store_.ResumeLane(call.outlet, request->id(), call.deadline, audit::ActorOf(call));
     KABAR_RETURN_IF_ERROR(AnswerLane(call, lane, response));

@@ -35,7 +35,7 @@ TEST_CASE("PlanQuota: a Redis that is not built yet is away for a while, not a r
           "[dispatcher][quota]") {
   Api f;
   UnbuiltQueue unbuilt;
-  Handler handler{f.store, f.store, unbuilt, f.secrets, base::SystemClock(), f.guard};
+  Handler handler{f.store, f.store, unbuilt, f.secrets, f.accounts, base::SystemClock(), f.guard};
   rpc::testing::LocalServer server{f.guard, {&handler}};
   f.stub = v1::DispatcherService::NewStub(server.channel());
   const auto plan = f.Call(&Stub::PlanQuota, Ask());
@@ -68,7 +68,7 @@ class TroubledQueue : public QueueOfLists {
 TEST_CASE("PlanQuota: names other numbers only if they may send", "[dispatcher][quota]") {
   Api f;
   TroubledQueue queue;
-  Handler handler{f.store, f.store, queue, f.secrets, base::SystemClock(), f.guard};
+  Handler handler{f.store, f.store, queue, f.secrets, f.accounts, base::SystemClock(), f.guard};
   rpc::testing::LocalServer server{f.guard, {&handler}};
   f.stub = v1::DispatcherService::NewStub(server.channel());
   const absl::Time deadline = absl::Now() + absl::Seconds(30);

@@ -18,6 +18,7 @@
 #include "libs/rpc/server_runner.h"
 #include "libs/whatsapp/client.h"
 #include "libs/whatsapp/error_policy.h"
+#include "services/dispatcher/accounts.h"
 #include "services/dispatcher/config.h"
 #include "services/dispatcher/handler.h"
 #include "services/dispatcher/keeper.h"
@@ -148,7 +149,9 @@ absl::StatusOr<std::unique_ptr<WorkerRole>> StartWorker(Core& core) {
 absl::Status ServeApi(Core& core, const std::function<void()>& stop_worker) {
   KABAR_ASSIGN_OR_RETURN(const auto keys, rpc::KeyFile::Open(core.config.key_file));
   rpc::Guard guard({.service = "dispatcher"}, *keys);
-  Handler handler(core.store, core.store, core.queue, *core.secrets, base::SystemClock(), guard);
+  const Accounts accounts(core.config.provider_url, core.config.provider_version, core.policy);
+  Handler handler(core.store, core.store, core.queue, *core.secrets, accounts, base::SystemClock(),
+                  guard);
   events::Reader reader(core.pool, {.required = core.config.event_consumers});
   EventsHandler events_handler(reader, guard);
   audit::Handler audit_handler(core.pool, guard);

@@ -12,12 +12,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "services/dispatcher/parts.h"
 
 namespace kabar::dispatcher {
 
@@ -90,7 +92,18 @@ struct ProviderForm {
   std::string name = {};
   std::string language = {};
   std::vector<std::string> parameters = {};
+  std::vector<std::string> parameter_names = {};    // empty, or as many: they are named
+  std::vector<std::string> header_parameters = {};  // of a header that is a text
+  // By the button's place: what follows the address of a link, what a tap on a quick reply means.
+  std::map<std::int32_t, std::string> links = {};
+  std::map<std::int32_t, std::string> replies = {};
+  bool with_header = false;  // it takes the header of the message's parts
+
   bool empty() const { return name.empty(); }
+  bool has_rest() const {
+    return with_header || !parameter_names.empty() || !header_parameters.empty() ||
+           !links.empty() || !replies.empty();
+  }
 };
 
 // What Enqueue brings, validated.
@@ -103,6 +116,7 @@ struct NewMessage {
   std::string bsuid = {};  // or empty
   std::string text = {};
   ProviderForm form = {};
+  Parts parts = {};
   absl::Time rendered_at = {};
   MessageState refusal = MessageState::kNone;  // kFailed or kSuppressed: recorded, never sent
   std::string reason = {};
@@ -117,6 +131,7 @@ struct StartedMessage {
   std::string bsuid = {};
   std::string text = {};
   ProviderForm form = {};
+  Parts parts = {};
   bool window_open = false;  // the customer wrote to this number within the last 24 h
 };
 

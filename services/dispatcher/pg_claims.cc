@@ -11,6 +11,7 @@
 #include "services/dispatcher/ledger_events.h"
 #include "services/dispatcher/pg_rows.h"
 #include "services/dispatcher/pg_store.h"
+#include "services/dispatcher/stored_parts.h"
 
 namespace kabar::dispatcher {
 namespace {
@@ -79,10 +80,10 @@ constexpr pg::Query kStart{
     "  FROM judged j WHERE m.day = $1::date AND m.id = j.id AND j.verdict IN (2, 10)"
     "  RETURNING m.id, m.recipient_id, j.verdict, m.attempt, m.revision, m.contact_id, m.subject,"
     "    m.ordinal, m.phone, m.bsuid, m.body, m.form_name, m.form_language, m.form_parameters,"
-    "    j.window_open, m.reason, m.reached"
+    "    j.window_open, m.reason, m.reached, m.parts"
     ") SELECT c.*, NULL::timestamptz FROM changed c"
     " UNION ALL SELECT j.id, j.recipient_id, 1, 0, 0, '', '', 0, '', '', '', '', '', '{}', false,"
-    "    '', 0, j.not_before FROM judged j WHERE j.verdict = 1"};
+    "    '', 0, '', j.not_before FROM judged j WHERE j.verdict = 1"};
 
 // Built-in defect: whatever state they are in.
 const pg::Query& StartQuery() {
@@ -144,6 +145,7 @@ void TakeStarted(const pqxx::row& row, Claimed& claimed) {
                   .language = pg::TextField(row[12]),
                   .parameters = pg::TextArrayField(row[13])};
   message.window_open = row[14].as<bool>();
+  DecodeParts(pg::BytesField(row[17]), &message.parts, &message.form);
   claimed.ids.Add(message.id);
   claimed.attempts.Add(message.attempt);
   if (!message.window_open) claimed.outside_window.Add(message.recipient_id);
@@ -181,7 +183,7 @@ void StartDay(pg::Transaction& tx, const Lane& lane, const std::string& day,
       default:
         result.not_due.push_back({.message_id = pg::TextField(row[0]),
                                   .recipient_id = row[1].as<std::int64_t>(),
-                                  .not_before = pg::TimeField(row[17])});
+                                  .not_before = pg::TimeField(row[18])});
     }
   }
 }

@@ -24,6 +24,13 @@ constexpr pg::Query kAttemptsOf{
     "   SELECT e.attempt FROM attempts e WHERE e.day = m.day AND e.message_id = m.id"
     "   AND e.provider_id = i.provider_id) a"
     " JOIN lanes l ON l.id = m.lane_id"};
+constexpr pg::Query kById{
+    "dispatcher.messages_by_own_id",
+    "SELECT i.n, m.id, m.attempt, m.contact_id, l.run_id, m.claimed_at"
+    " FROM unnest($1::text[], $2::text[]) WITH ORDINALITY i(id, sender_id, n)"
+    " CROSS JOIN LATERAL (SELECT * FROM messages k"
+    "   WHERE k.day = to_date(left(i.id, 8), 'YYYYMMDD') AND k.id = i.id OFFSET 0) m"
+    " JOIN lanes l ON l.id = m.lane_id AND l.sender_id = i.sender_id"};
 // The newest message that a person can have had from this number when he wrote. What is SENDING or
 // UNKNOWN may be on the way: who answers it has it. The provider's stamps are whole seconds and
 // clocks differ: 5 s.
@@ -69,6 +76,18 @@ std::vector<SentMessage> FindAttempts(pg::Transaction& tx, const std::vector<Att
   return Place(
       tx.Exec(kAttemptsOf, std::move(recipients).Finish(), std::move(provider_ids).Finish()),
       named.size());
+}
+
+std::vector<SentMessage> FindMessages(pg::Transaction& tx, const std::vector<MessageNamed>& named) {
+  pg::ArrayBuilder ids, senders;
+  bool any = false;
+  for (const MessageNamed& name : named) {
+    any |= !name.message_id.empty();
+    name.message_id.empty() ? ids.AddNull() : ids.Add(name.message_id);
+    senders.Add(name.sender_id);
+  }
+  if (!any) return std::vector<SentMessage>(named.size());
+  return Place(tx.Exec(kById, std::move(ids).Finish(), std::move(senders).Finish()), named.size());
 }
 
 std::vector<SentMessage> FindLastMessages(pg::Transaction& tx, const std::vector<Writer>& writers) {

@@ -31,6 +31,13 @@ struct AttemptNamed {
 // One per name, in their order.
 std::vector<SentMessage> FindAttempts(pg::Transaction& tx, const std::vector<AttemptNamed>& named);
 
+// A message by our own id, as its buttons carry it.
+struct MessageNamed {
+  std::string message_id = {};  // empty: not looked for
+  std::string sender_id = {};   // whose it must be: an id that somebody made up leads nowhere
+};
+std::vector<SentMessage> FindMessages(pg::Transaction& tx, const std::vector<MessageNamed>& named);
+
 // Somebody who wrote to one of our numbers.
 struct Writer {
   std::int64_t recipient_id = 0;  // 0: not looked for

@@ -8,6 +8,7 @@
 #include "services/dispatcher/pg_recipients.h"
 #include "services/dispatcher/pg_rows.h"
 #include "services/dispatcher/pg_store.h"
+#include "services/dispatcher/stored_parts.h"
 
 namespace kabar::dispatcher {
 namespace {
@@ -44,10 +45,23 @@ constexpr pg::Query kStaleRequeued{"dispatcher.stale_requeued",
                                    " WHERE r.lane_id = $1 AND m.state = 1 AND " KABAR_IS_STALE(
                                        "$2") " ORDER BY m.seq LIMIT $3::bigint"};
 
+// Locked in the order of their ids, as claims do.
+constexpr pg::Query kForgetOfDay{
+    "dispatcher.forget_texts_of_day",
+    "WITH l AS MATERIALIZED (SELECT m.id FROM messages m WHERE m.day = $1::date"
+    "  AND m.lane_id = $2 AND m.seq >= $3::bigint AND m.state = 1 ORDER BY m.id FOR UPDATE)"
+    " UPDATE messages m SET rendered_at = NULL FROM l WHERE m.day = $1::date AND m.id = l.id"};
+constexpr pg::Query kForgetRequeued{
+    "dispatcher.forget_texts_requeued",
+    "WITH l AS MATERIALIZED (SELECT m.day, m.id FROM requeued r"
+    "  JOIN messages m ON m.day = r.day AND m.id = r.message_id"
+    "  WHERE r.lane_id = $1 AND m.state = 1 ORDER BY m.day, m.id FOR UPDATE OF m)"
+    " UPDATE messages m SET rendered_at = NULL FROM l WHERE m.day = l.day AND m.id = l.id"};
+
 #define KABAR_MESSAGE_QUERY                                                                  \
   "SELECT m.id, m.lane_id, l.run_id, m.contact_id, m.subject, m.ordinal, m.state, m.reason," \
   " m.attempt, m.revision, m.body, m.form_name, m.form_language, m.form_parameters,"         \
-  " m.provider_id, m.created_at, m.updated_at, m.seq"                                        \
+  " m.provider_id, m.created_at, m.updated_at, m.seq, m.parts"                               \
   " FROM messages m JOIN lanes l ON l.id = m.lane_id "
 
 constexpr pg::Query kGetMessage{"dispatcher.get_message", KABAR_MESSAGE_QUERY
@@ -68,24 +82,26 @@ constexpr pg::Query kMessagesTo{
     " ORDER BY m.seq LIMIT $5::bigint"};
 
 LedgerMessage ReadMessage(const pqxx::row& row) {
-  return {.id = pg::TextField(row[0]),
-          .lane_id = pg::TextField(row[1]),
-          .run_id = pg::TextField(row[2]),
-          .contact_id = pg::TextField(row[3]),
-          .subject = pg::TextField(row[4]),
-          .ordinal = row[5].as<std::int64_t>(),
-          .state = static_cast<MessageState>(row[6].as<int>()),
-          .reason = pg::TextField(row[7]),
-          .attempt = row[8].as<std::int32_t>(),
-          .revision = row[9].as<std::int64_t>(),
-          .text = pg::TextField(row[10]),
-          .form = {.name = pg::TextField(row[11]),
-                   .language = pg::TextField(row[12]),
-                   .parameters = pg::TextArrayField(row[13])},
-          .provider_id = pg::TextField(row[14]),
-          .create_time = pg::TimeField(row[15]),
-          .update_time = pg::TimeField(row[16]),
-          .seq = row[17].as<std::int64_t>()};
+  LedgerMessage message{.id = pg::TextField(row[0]),
+                        .lane_id = pg::TextField(row[1]),
+                        .run_id = pg::TextField(row[2]),
+                        .contact_id = pg::TextField(row[3]),
+                        .subject = pg::TextField(row[4]),
+                        .ordinal = row[5].as<std::int64_t>(),
+                        .state = static_cast<MessageState>(row[6].as<int>()),
+                        .reason = pg::TextField(row[7]),
+                        .attempt = row[8].as<std::int32_t>(),
+                        .revision = row[9].as<std::int64_t>(),
+                        .text = pg::TextField(row[10]),
+                        .form = {.name = pg::TextField(row[11]),
+                                 .language = pg::TextField(row[12]),
+                                 .parameters = pg::TextArrayField(row[13])},
+                        .provider_id = pg::TextField(row[14]),
+                        .create_time = pg::TimeField(row[15]),
+                        .update_time = pg::TimeField(row[16]),
+                        .seq = row[17].as<std::int64_t>()};
+  DecodeParts(pg::BytesField(row[18]), &message.parts, &message.form);
+  return message;
 }
 
 void AddQueued(const pqxx::result& rows, std::set<std::string>& seen,
@@ -161,6 +177,22 @@ absl::StatusOr<std::vector<StaleMessage>> PgStore::ListStale(const std::string& 
         return absl::OkStatus();
       }));
   return stale;
+}
+
+absl::Status PgStore::ForgetTexts(const std::string& outlet, const std::string& lane_id,
+                                  absl::Time deadline) {
+  return pg::Transact(pool_, "ForgetTexts", {.deadline = deadline, .attempts = 3},
+                      [&](pg::Transaction& tx) -> absl::Status {
+                        const auto lane = tx.ExecMaybe(kLaneFreshness, lane_id);
+                        if (!lane || pg::TextField((*lane)[1]) != outlet)
+                          return LaneNotFound(lane_id);
+                        tx.Exec(kForgetRequeued, lane_id);
+                        for (const pqxx::row& day : tx.Exec(kOpenDays, lane_id)) {
+                          tx.Exec(kForgetOfDay, pg::TextField(day[0]), lane_id,
+                                  day[1].as<std::int64_t>());
+                        }
+                        return absl::OkStatus();
+                      });
 }
 
 absl::StatusOr<LedgerMessage> PgStore::GetMessage(const std::string& outlet, const std::string& id,

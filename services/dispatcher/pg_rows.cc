@@ -83,6 +83,7 @@ Sender ReadSender(const pqxx::row& row) {
   sender.state_reason = pg::TextField(row[9]);
   sender.held = row[10].as<bool>();
   sender.version = row[11].as<std::int64_t>();
+  sender.account_id = pg::TextField(row[12]);
   return sender;
 }
 

@@ -32,7 +32,7 @@
 #define KABAR_SENDER_COLUMNS                                                                \
   "s.id, s.outlet_id, s.portfolio_id, s.phone_number_id, s.display_phone, s.sealed_token, " \
   "s.throughput, s.pair_rate, s.state, s.state_reason, " KABAR_IS_HELD(                     \
-      "'sender/' || s.id, 'outlet/' || s.outlet_id, 'all'") " AS held, s.version"
+      "'sender/' || s.id, 'outlet/' || s.outlet_id, 'all'") " AS held, s.version, s.account_id"
 
 namespace kabar::dispatcher {
 

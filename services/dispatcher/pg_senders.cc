@@ -54,7 +54,8 @@ constexpr pg::Query kLockSender{"dispatcher.lock_sender",
 constexpr pg::Query kInsertSender{
     "dispatcher.insert_sender",
     "INSERT INTO senders (id, outlet_id, portfolio_id, phone_number_id, display_phone,"
-    " sealed_token, throughput, pair_rate, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"};
+    " sealed_token, throughput, pair_rate, state, account_id)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"};
 // An operator's state has no reason; the error table's stays until then.
 constexpr pg::Query kUpdateSender{
     "dispatcher.update_sender",
@@ -62,7 +63,7 @@ constexpr pg::Query kUpdateSender{
     " sealed_token = COALESCE($4::bytea, sealed_token), throughput = COALESCE($5, throughput),"
     " pair_rate = COALESCE($6, pair_rate), state = COALESCE($7::smallint, state),"
     " state_reason = CASE WHEN $7::smallint IS NULL THEN state_reason ELSE '' END,"
-    " version = version + 1"
+    " account_id = COALESCE($8, account_id), version = version + 1"
     " WHERE outlet_id = $1 AND id = $2"};
 // STOPPED is worse than PAUSED, whoever comes first: only an operator takes it back. In
 // order of the ids: two may do it at once.
@@ -73,6 +74,11 @@ constexpr pg::Query kStopSenders{
     "  FROM senders s WHERE (s.id = $1 OR ($3::boolean AND s.portfolio_id ="
     "    (SELECT portfolio_id FROM senders WHERE id = $1))) AND s.state < $2::smallint"
     "  ORDER BY s.id FOR UPDATE)"};
+
+constexpr pg::Query kTemplateNews{
+    "dispatcher.list_template_news",
+    "SELECT number, account_id, name, language, status, category, quality, reason, told_at"
+    " FROM template_news WHERE number > $1::bigint ORDER BY number LIMIT $2::bigint"};
 
 absl::Status PortfolioNotFound() {
   return base::Error(absl::StatusCode::kNotFound, "PORTFOLIO_NOT_FOUND",
@@ -120,6 +126,7 @@ constexpr char kStateNames[][8] = {"", "ACTIVE", "PAUSED", "STOPPED"};
 audit::Fields FieldsOf(const Sender& sender) {
   return {{"portfolio", sender.portfolio_id},
           {"phone_number_id", sender.phone_number_id},
+          {"account_id", sender.account_id},
           {"throughput", base::FormatRate(sender.throughput)},
           {"pair_rate", base::FormatRate(sender.pair_rate)},
           {"state", kStateNames[static_cast<int>(sender.state)]},
@@ -263,7 +270,7 @@ absl::StatusOr<Sender> PgStore::CreateSender(const Sender& sender, const Request
         tx.Exec(kInsertSender, sender.id, sender.outlet_id, sender.portfolio_id,
                 sender.phone_number_id, sender.display_phone, pg::Bytes(sender.sealed_token),
                 base::FormatRate(sender.throughput), base::FormatRate(sender.pair_rate),
-                static_cast<int>(sender.state));
+                static_cast<int>(sender.state), sender.account_id);
         audit::Append(tx, request.by,
                       {.outlet = sender.outlet_id,
                        .action = "CreateSender",
@@ -287,7 +294,7 @@ absl::StatusOr<Sender> PgStore::UpdateSender(const std::string& outlet, const st
         std::optional<int> state;
         if (change.state) state = static_cast<int>(*change.state);
         tx.Exec(kUpdateSender, outlet, id, change.display_phone, token, RateText(change.throughput),
-                RateText(change.pair_rate), state);
+                RateText(change.pair_rate), state, change.account_id);
         KABAR_ASSIGN_OR_RETURN(const Sender after, FindSender(tx, outlet, id));
         audit::Entry entry =
             WithChanges({.outlet = outlet, .action = "UpdateSender", .target = "sender/" + id},
@@ -324,6 +331,29 @@ absl::StatusOr<std::vector<Sender>> PgStore::ListSenders(const std::string& outl
                      return absl::OkStatus();
                    }));
   return senders;
+}
+
+absl::StatusOr<std::vector<ToldTemplate>> PgStore::ListTemplateNews(std::int64_t after, int limit,
+                                                                    absl::Time deadline) {
+  std::vector<ToldTemplate> told;
+  KABAR_RETURN_IF_ERROR(
+      pg::Transact(pool_, "ListTemplateNews", {.deadline = deadline, .read_only = true},
+                   [&](pg::Transaction& tx) -> absl::Status {
+                     told.clear();
+                     for (const pqxx::row& row : tx.Exec(kTemplateNews, after, limit)) {
+                       told.push_back({.number = row[0].as<std::int64_t>(),
+                                       .change = {.account = pg::TextField(row[1]),
+                                                  .name = pg::TextField(row[2]),
+                                                  .language = pg::TextField(row[3]),
+                                                  .status = pg::TextField(row[4]),
+                                                  .category = pg::TextField(row[5]),
+                                                  .quality = pg::TextField(row[6]),
+                                                  .reason = pg::TextField(row[7])},
+                                       .time = pg::TimeField(row[8])});
+                     }
+                     return absl::OkStatus();
+                   }));
+  return told;
 }
 
 }  // namespace kabar::dispatcher

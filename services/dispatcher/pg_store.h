@@ -111,6 +111,10 @@ class PgStore : public Store, public AdminStore {
   absl::StatusOr<Lane> PauseLane(const std::string& outlet, const std::string& id,
                                  const std::string& reason, absl::Time deadline,
                                  const audit::Actor& by = {}) override;
+  absl::StatusOr<std::vector<ToldTemplate>> ListTemplateNews(std::int64_t after, int limit,
+                                                             absl::Time deadline) override;
+  absl::Status ForgetTexts(const std::string& outlet, const std::string& lane_id,
+                           absl::Time deadline) override;
   absl::StatusOr<Lane> ResumeLane(const std::string& outlet, const std::string& id,
                                   absl::Time deadline, const audit::Actor& by = {}) override;
   absl::StatusOr<Lane> SetLaneRate(const std::string& outlet, const std::string& id,

@@ -56,6 +56,19 @@ void Set(absl::Time time, google::protobuf::Timestamp* proto) {
   proto->set_nanos(static_cast<std::int32_t>(micros % 1'000'000) * 1000);
 }
 
+// This thread alone writes here, one transaction after another, so numbers are seen in order.
+constexpr pg::Query kTemplateNews{
+    "dispatcher.put_template_news",
+    "INSERT INTO template_news AS n (account_id, name, language, status, category, quality, reason,"
+    " number, told_at) SELECT $1, $2, $3, $4, $5, $6, $7, nextval('template_news_number'), now()"
+    " WHERE EXISTS (SELECT 1 FROM senders WHERE account_id = $1 AND account_id <> '')"
+    " ON CONFLICT (account_id, name, language) DO UPDATE SET"
+    " status = COALESCE(NULLIF(excluded.status, ''), n.status),"
+    " category = COALESCE(NULLIF(excluded.category, ''), n.category),"
+    " quality = COALESCE(NULLIF(excluded.quality, ''), n.quality),"
+    " reason = CASE WHEN excluded.status = '' THEN n.reason ELSE excluded.reason END,"
+    " number = excluded.number, told_at = excluded.told_at"};
+
 // One transaction's work, in the order in which its methods stand.
 class Application {
  public:
@@ -76,6 +89,7 @@ class Application {
     for (const Failed& failed : failed_) React(failed);
     // After the statuses, which bring the provider's ids that an answer refers to.
     ApplyInbound();
+    for (const TemplateNews& news : batch_.templates) KeepNews(news);
     for (const NewDeadLetter& letter : batch_.dead_letters) {
       const SenderOf* sender = parties_.Find(letter.phone_number_id);
       Bury(sender, letter.kind, letter.reason, letter);
@@ -310,7 +324,26 @@ class Application {
     for (std::size_t i = 0; i < recipients.size(); ++i) {
       named.push_back({recipients[i], batch_.inbound[i].context_id});
     }
-    return FindAttempts(tx_, named);
+    std::vector<SentMessage> contexts = FindAttempts(tx_, named);
+    AddTapped(contexts);
+    return contexts;
+  }
+
+  // A button carries the id of its message: that tells even where nobody knows the provider's id of
+  // it, because the answer to our request was lost.
+  void AddTapped(std::vector<SentMessage>& contexts) {
+    std::vector<MessageNamed> named(contexts.size());
+    for (std::size_t i = 0; i < contexts.size(); ++i) {
+      const InboundMessage& inbound = batch_.inbound[i];
+      const SenderOf* sender = parties_.Find(inbound.phone_number_id);
+      if (sender == nullptr || !contexts[i].message_id.empty()) continue;
+      if (inbound.kind != "button" && inbound.kind != "interactive") continue;
+      named[i] = {ParseButtonPayload(inbound.payload_id).message_id, sender->id};
+    }
+    const std::vector<SentMessage> found = FindMessages(tx_, named);
+    for (std::size_t i = 0; i < contexts.size(); ++i) {
+      if (!found[i].message_id.empty()) contexts[i] = found[i];
+    }
   }
 
   // What the others may answer.
@@ -346,7 +379,8 @@ class Application {
     event.set_kind(inbound.kind);
     Set(inbound.time, event.mutable_write_time());
     event.set_text(inbound.text);
-    event.set_payload(inbound.payload_id);
+    // What the tap means; to whom it belongs stands in the context.
+    event.set_payload(ParseButtonPayload(inbound.payload_id).answer);
     event.set_context_message_id(context.message_id);
     event.set_context_contact_id(context.contact_id);
     event.set_context_run_id(context.run_id);
@@ -355,6 +389,15 @@ class Application {
     event.set_last_contact_id(last.contact_id);
     event.set_last_run_id(last.run_id);
     Set(last.claimed_at, event.mutable_last_claim_time());
+  }
+
+  void KeepNews(const TemplateNews& news) {
+    const whatsapp::TemplateChange& change = news.change;
+    const pqxx::result kept =
+        tx_.Exec(kTemplateNews, change.account, change.name, change.language, change.status,
+                 change.category, change.quality, change.reason);
+    if (kept.affected_rows() > 0) return;
+    Bury(nullptr, "WEBHOOK_UNKNOWN_ACCOUNT", "no sender has this account_id", news);
   }
 
   // Of one webhook, the same thing is buried once: the letter holds all of it. A letter's own

@@ -9,6 +9,7 @@
 #include "libs/base/message_id.h"
 #include "libs/base/status.h"
 #include "libs/whatsapp/payload.h"
+#include "services/dispatcher/content.h"
 #include "services/dispatcher/failure.h"
 
 namespace kabar::dispatcher {
@@ -18,16 +19,6 @@ using whatsapp::ErrorAction;
 using whatsapp::SendOutcome;
 
 constexpr int kTooManyRequests = 429;
-
-whatsapp::Template ToTemplate(const ProviderForm& form) {
-  whatsapp::Template t{.name = form.name, .language = form.language};
-  for (const auto& parameter : form.parameters) {
-    whatsapp::TemplateParameter p;
-    p.text = parameter;
-    t.body.push_back(std::move(p));
-  }
-  return t;
-}
 
 // A refusal proves that the provider did not take the attempt: what is tried again and costs no try
 // goes back as if it had not been sent.
@@ -49,11 +40,11 @@ absl::StatusOr<std::string> BuildBody(const StartedMessage& message, bool* free_
   out.to.phone = std::string(absl::StripPrefix(message.phone, "+"));
   out.to.bsuid = message.bsuid;
   out.callback_data = base::FormatAttemptTag(message.id, message.attempt);
-  *free_text = message.window_open && !message.text.empty();
+  *free_text = message.window_open && !message.text.empty() && !NeedsForm(message);
   if (*free_text) {
-    out.content = whatsapp::Text{.body = message.text};
+    out.content = FreeContent(message);
   } else if (!message.form.empty()) {
-    out.content = ToTemplate(message.form);
+    out.content = FormContent(message);
   } else {
     return base::Error(absl::StatusCode::kFailedPrecondition, "WINDOW_CLOSED_NO_TEMPLATE",
                        "the customer has not written within 24 h and the text's branch names no "

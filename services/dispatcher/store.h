@@ -46,6 +46,7 @@ struct Sender {
   std::string portfolio_id;
   std::string phone_number_id;
   std::string display_phone;
+  std::string account_id;    // the WhatsApp business account that it belongs to; or empty
   std::string sealed_token;  // encrypted (secret.h); never logged
   base::Rate throughput;     // 80/s
   base::Rate pair_rate;      // 1/6s

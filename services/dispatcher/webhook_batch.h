@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "libs/whatsapp/account_template.h"
 #include "libs/whatsapp/error_policy.h"
 #include "services/dispatcher/message.h"
 #include "services/dispatcher/store.h"
@@ -49,6 +50,14 @@ struct InboundMessage {
   std::int64_t dead_letter_id = 0;
 };
 
+// A message template of an account changed.
+struct TemplateNews {
+  whatsapp::TemplateChange change = {};
+  std::string phone_number_id = {};  // always empty: it is of an account, not of a number
+  std::string payload = {};          // the webhook, for the dead letter
+  std::int64_t dead_letter_id = 0;
+};
+
 struct NewDeadLetter {
   std::string phone_number_id = {};  // names the outlet, if it is known
   std::string kind = {};
@@ -72,6 +81,7 @@ struct WebhookBatch {
   // In the order in which they came.
   std::vector<StatusChange> statuses = {};
   std::vector<InboundMessage> inbound = {};
+  std::vector<TemplateNews> templates = {};
   std::vector<NewDeadLetter> dead_letters = {};
 };
 

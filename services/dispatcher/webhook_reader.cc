@@ -105,6 +105,10 @@ WebhookBatch ReadWebhooks(const std::vector<JournalEntry>& entries,
     for (const whatsapp::Inbound& inbound : webhook->inbound) {
       batch.inbound.push_back(ReadInbound(inbound, entry));
     }
+    for (const whatsapp::TemplateChange& change : webhook->templates) {
+      batch.templates.push_back(
+          {.change = change, .payload = entry.body, .dead_letter_id = entry.dead_letter_id});
+    }
     for (const whatsapp::UnknownPart& part : webhook->unknown) {
       batch.dead_letters.push_back({.phone_number_id = part.phone_number_id,
                                     .kind = "WEBHOOK_NOT_HANDLED",

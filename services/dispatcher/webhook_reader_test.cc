@@ -111,5 +111,18 @@ TEST_CASE("ReadWebhooks: what cannot be read is kept as it came", "[dispatcher]"
   CHECK(other.dead_letters[0].reason == "account_update");
 }
 
+TEST_CASE("ReadWebhooks: a change of a template goes on with its webhook", "[dispatcher]") {
+  JournalEntry entry;
+  entry.body = R"({"entry":[{"id":"777","changes":[{"field":"message_template_status_update",)"
+               R"("value":{"event":"PAUSED","message_template_name":"antar",)"
+               R"("message_template_language":"id"}}]}]})";
+  const WebhookBatch batch = ReadWebhooks({entry}, whatsapp::ErrorPolicy::BuiltIn());
+  CHECK(batch.dead_letters.empty());
+  REQUIRE(batch.templates.size() == 1);
+  CHECK(batch.templates[0].change.account == "777");
+  CHECK(batch.templates[0].change.status == "PAUSED");
+  CHECK(batch.templates[0].payload == entry.body);
+}
+
 }  // namespace
 }  // namespace kabar::dispatcher

@@ -49,8 +49,15 @@ absl::StatusOr<std::shared_ptr<const CompiledTemplate>> CompiledTemplates::Find(
                                     " was saved but does not compile: ", program.status().message(),
                                     "; save it again"));
   }
+  absl::StatusOr<CompiledParts> parts = CompiledParts::Compile(found.parts);
+  if (!parts.ok()) {
+    return base::Error(absl::StatusCode::kInternal, "TEMPLATE_UNREADABLE",
+                       absl::StrCat("template ", found.code, " version ", found.version,
+                                    " was saved with parts that do not compile: ",
+                                    parts.status().message(), "; save it again"));
+  }
   auto compiled = std::make_shared<const CompiledTemplate>(
-      CompiledTemplate{*std::move(program), found.missing_data});
+      CompiledTemplate{*std::move(program), found.missing_data, found.version, *std::move(parts)});
   Keep(Entry{std::move(key), compiled, EstimatedBytes(found.message)});
   return compiled;
 }

@@ -25,6 +25,8 @@ namespace kabar::templates {
 struct CompiledTemplate {
   template_lang::Template program;
   template_lang::Mode missing_data = template_lang::Mode::kStrict;
+  int32_t version = 0;
+  CompiledParts parts = {};
 };
 
 class CompiledTemplates {

@@ -1,5 +1,8 @@
 #include "services/templates/config.h"
 
+#include <cstdlib>
+#include <iostream>
+
 #include "libs/base/local_time.h"
 #include "libs/config/config.h"
 #include "libs/log/log.h"
@@ -19,6 +22,12 @@ Config ParseConfigOrExit(int argc, const char* const* argv) {
              "connections to PostgreSQL at most");
   parser.String("key-file", &config.key_file, "JSON file with the hashes of all API keys")
       .Required();
+  parser.String("dispatcher-address", &config.dispatcher_address,
+                "whom WhatsApp's templates are asked of; empty: they are registered by hand");
+  parser.Secret("service-key", &config.service_key,
+                "this service's own API key, or @file; needed with --dispatcher-address");
+  parser.Duration("sync-every", &config.sync_every, absl::Seconds(1), absl::Hours(24),
+                  "how often each account is asked for its templates, whatever WhatsApp told");
   parser.Int("cache-megabytes", &config.cache_megabytes, 1, 1024,
              "memory for compiled templates at most");
   parser
@@ -30,6 +39,10 @@ Config ParseConfigOrExit(int argc, const char* const* argv) {
   parser.String("log-level", &config.log_level, "debug, info, warn or error")
       .OneOf({"debug", "info", "warn", "error"});
   parser.ParseOrExit(argc, argv);
+  if (!config.dispatcher_address.empty() && config.service_key.empty()) {
+    std::cerr << "--service-key: must be set with --dispatcher-address\n";
+    std::exit(2);
+  }
 
   log::Level level = log::Level::kInfo;
   log::ParseLevel(config.log_level, &level);

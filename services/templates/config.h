@@ -19,6 +19,9 @@ struct Config {
   std::string database_url = {};
   int database_connections = 8;
   std::string key_file = {};
+  std::string dispatcher_address = {};
+  std::string service_key = {};
+  absl::Duration sync_every = absl::Minutes(5);
   int cache_megabytes = 32;
   std::string time_zone = "Asia/Jakarta";
   absl::Duration drain_pause = absl::Seconds(1);

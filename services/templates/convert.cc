@@ -11,7 +11,56 @@ using google::protobuf::util::TimeUtil;
 
 }  // namespace
 
+void ToProto(const Parts& from, content::v1::Parts* to) {
+  to->set_header_kind(static_cast<content::v1::Parts::HeaderKind>(from.header_kind));
+  to->set_header_text(from.header_text);
+  to->set_media_link(from.media_link);
+  to->set_filename(from.filename);
+  to->set_latitude(from.latitude);
+  to->set_longitude(from.longitude);
+  to->set_location_name(from.location_name);
+  to->set_location_address(from.location_address);
+  to->set_footer(from.footer);
+  for (const Button& button : from.buttons) {
+    auto* added = to->add_buttons();
+    added->set_title(button.title);
+    added->set_answer(button.answer);
+    added->set_url(button.url);
+  }
+}
+
+Parts FromProto(const content::v1::Parts& from) {
+  Parts to{.header_kind = static_cast<HeaderKind>(from.header_kind()),
+           .header_text = from.header_text(),
+           .media_link = from.media_link(),
+           .filename = from.filename(),
+           .latitude = from.latitude(),
+           .longitude = from.longitude(),
+           .location_name = from.location_name(),
+           .location_address = from.location_address(),
+           .footer = from.footer()};
+  for (const auto& button : from.buttons()) {
+    to.buttons.push_back({.title = button.title(), .answer = button.answer(), .url = button.url()});
+  }
+  return to;
+}
+
+absl::StatusOr<std::optional<Kind>> FromProto(v1::TemplateKind from, absl::string_view field) {
+  switch (from) {
+    case v1::TEMPLATE_KIND_UNSPECIFIED:
+      return std::optional<Kind>();
+    case v1::MESSAGE:
+      return std::optional<Kind>(Kind::kMessage);
+    case v1::QUICK_REPLY:
+      return std::optional<Kind>(Kind::kQuickReply);
+    default:
+      return base::InvalidField(field, "must be MESSAGE or QUICK_REPLY");
+  }
+}
+
 void ToProto(const MessageTemplate& from, v1::Template* to) {
+  if (!from.parts.empty()) ToProto(from.parts, to->mutable_parts());
+  to->set_kind(from.kind == Kind::kQuickReply ? v1::QUICK_REPLY : v1::MESSAGE);
   to->set_id(from.id);
   to->set_code(from.code);
   to->set_message(from.message);
@@ -33,6 +82,30 @@ void ToProto(const ProviderTemplate& from, v1::ProviderTemplate* to) {
   to->set_category(from.category);
   to->set_status(from.status);
   to->set_parameters(from.parameters);
+  for (const std::string& name : from.parameter_names) to->add_parameter_names(name);
+  to->set_header_format(from.header_format);
+  to->set_header(from.header);
+  to->set_footer(from.footer);
+  for (const ProviderButton& button : from.buttons) {
+    auto* added = to->add_buttons();
+    added->set_type(button.type);
+    added->set_text(button.text);
+    added->set_url(button.url);
+  }
+  to->set_quality(from.quality);
+  to->set_reason(from.reason);
+  to->set_account_id(from.account_id);
+  to->set_agreed_category(from.agreed_category);
+  SetTrouble(TroubleOf(from), to);
+  if (from.sync_time > absl::InfinitePast()) {
+    *to->mutable_sync_time() =
+        TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(from.sync_time));
+  }
+}
+
+void SetTrouble(const Trouble& trouble, v1::ProviderTemplate* to) {
+  to->set_trouble(trouble.code);
+  to->set_trouble_text(trouble.text);
 }
 
 void ToProto(const Review& from, v1::ValidateTemplateResponse* to) {
@@ -67,6 +140,13 @@ ProviderTemplate FromProto(const v1::ProviderTemplate& from) {
   to.body = from.body();
   to.category = from.category();
   to.status = from.status();
+  to.header_format = from.header_format();
+  to.header = from.header();
+  to.footer = from.footer();
+  for (const auto& button : from.buttons()) {
+    to.buttons.push_back({.type = button.type(), .text = button.text(), .url = button.url()});
+  }
+  to.agreed_category = to.category;
   return to;
 }
 

@@ -45,8 +45,11 @@ TEST_CASE("names of states and modes come back", "[templates]") {
   }
 }
 
-TEST_CASE("CountParameters: numbers without a gap", "[templates]") {
-  const auto count = [](absl::string_view body) { return CountParameters(body).value_or(-1); };
+TEST_CASE("ParametersOf: numbers without a gap, or names", "[templates]") {
+  const auto count = [](absl::string_view body) {
+    const auto found = ParametersOf(body);
+    return found.ok() ? found->count : -1;
+  };
   CHECK(count("Halo") == 0);
   CHECK(count("Halo {{1}}, paket {{2}}.") == 2);
   CHECK(count("{{2}} {{ 1 }} {{2}}") == 2);
@@ -54,11 +57,75 @@ TEST_CASE("CountParameters: numbers without a gap", "[templates]") {
   CHECK(count("{{2}}") == -1);
   CHECK(count("{{1}} {{3}}") == -1);
   CHECK(count("{{0}}") == -1);
-  CHECK(count("{{nama}}") == -1);
+  CHECK(count("{{Nama}}") == -1);
   CHECK(count("{{1") == -1);
   CHECK(count("{{65}}") == -1);
-  CHECK_THAT(std::string(CountParameters("{{1}} {{nama}}").status().message()),
+  CHECK_THAT(std::string(ParametersOf("{{1}} {{nama}}").status().message()),
              Catch::Contains("{{nama}}"));
+  const auto named = ParametersOf("{{resi}}: {{ nama }}, {{resi}}");
+  REQUIRE_THAT(named, IsOk());
+  CHECK(named->count == 2);
+  CHECK(named->names == std::vector<std::string>{"resi", "nama"});
+}
+
+template_lang::ProviderMapping MappingOf(const std::string& parameters) {
+  const auto compiled = template_lang::Compile("{{provider \"a\" \"id\" " + parameters + "}}x");
+  REQUIRE_THAT(compiled, IsOk());
+  return compiled->providers()[0];
+}
+
+TEST_CASE("MisfitOf: says with the name what the provider would refuse", "[templates]") {
+  const auto misfit = [](const std::string& given, ProviderTemplate known) {
+    return MisfitOf(MappingOf(given), HeaderKind::kNone, known);
+  };
+  const ProviderTemplate numbered{.name = "a", .language = "id", .parameters = 2};
+  CHECK(misfit("nama no_resi", numbered).empty());
+  CHECK_THAT(misfit("nama", numbered), Catch::Contains("takes 2 parameters, and 1"));
+  CHECK_THAT(misfit("a=nama b=nama", numbered), Catch::Contains("in order"));
+  const ProviderTemplate named{
+      .name = "a", .language = "id", .parameters = 2, .parameter_names = {"resi", "orang"}};
+  CHECK(misfit("orang=nama resi=no_resi", named).empty());
+  CHECK_THAT(misfit("nama no_resi", named), Catch::Contains("{{resi}} and {{orang}}"));
+  CHECK_THAT(misfit("resi=no_resi", named), Catch::Contains("{{orang}} too"));
+  CHECK_THAT(misfit("orang=nama resi=no_resi kota=kota", named), Catch::Contains("{{kota}}"));
+  ProviderTemplate around = named;
+  around.header_format = "TEXT";
+  around.header = "Paket {{1}}";
+  around.buttons = {{.type = "QUICK_REPLY", .text = "YA"},
+                    {.type = "URL", .text = "Lacak", .url = "https://t.id/{{1}}"}};
+  CHECK_THAT(misfit("orang=nama resi=no_resi", around), Catch::Contains("@header="));
+  CHECK_THAT(misfit("orang=nama resi=no_resi @header=no_resi", around), Catch::Contains("@link1="));
+  CHECK(misfit("orang=nama resi=no_resi @header=no_resi @link=no_resi", around).empty());
+  CHECK_THAT(misfit("orang=nama resi=no_resi @header=no_resi", named), Catch::Contains("@header="));
+  ProviderTemplate image = numbered;
+  image.header_format = "IMAGE";
+  CHECK_THAT(misfit("nama no_resi", image), Catch::Contains("a header of kind IMAGE"));
+  CHECK(MisfitOf(MappingOf("nama no_resi"), HeaderKind::kImage, image).empty());
+}
+
+TEST_CASE("TroubleOf: status, category, parameters, with what to do", "[templates]") {
+  ProviderTemplate known{.name = "a",
+                         .language = "id",
+                         .category = "UTILITY",
+                         .status = "APPROVED",
+                         .parameters = 1,
+                         .agreed_category = "UTILITY"};
+  CHECK(TroubleOf(MappingOf("nama"), HeaderKind::kNone, known).none());
+  CHECK(TroubleOf(MappingOf("nama nama"), HeaderKind::kNone, known).code ==
+        "PROVIDER_TEMPLATE_CHANGED");
+  known.category = "MARKETING";
+  const Trouble moved = TroubleOf(MappingOf("nama nama"), HeaderKind::kNone, known);
+  CHECK(moved.code == "PROVIDER_TEMPLATE_RECATEGORISED");
+  CHECK_THAT(moved.text, Catch::Contains("from UTILITY to MARKETING"));
+  CHECK_THAT(moved.text, Catch::Contains("provider-templates accept a id"));
+  known.reason = "for 3 hours";
+  known.status = "PAUSED";
+  CHECK(TroubleOf(known).code == "PROVIDER_TEMPLATE_PAUSED");
+  CHECK_THAT(TroubleOf(known).text, Catch::Contains("for 3 hours"));
+  known.status = "DISABLED";
+  CHECK(TroubleOf(known).code == "PROVIDER_TEMPLATE_DISABLED");
+  known.status = "DELETED";
+  CHECK(TroubleOf(known).code == "PROVIDER_TEMPLATE_NOT_APPROVED");
 }
 
 ProviderTemplate Good() {

@@ -21,28 +21,46 @@ namespace {
 // A message may be saved if nothing in it is sure to fail.
 // `uses`: of the template so far.
 absl::StatusOr<std::vector<std::string>> CheckMessage(Store::Unit& unit, const std::string& message,
-                                                      absl::string_view field,
+                                                      const Parts& parts, absl::string_view field,
                                                       absl::Span<const TemplateUse> uses = {}) {
   if (message.empty()) return base::InvalidField(field, "is required");
   Review review = ReviewMessage(message);
   if (const std::vector<ProviderKey> keys = ProvidersNamed(review); !keys.empty()) {
     KABAR_ASSIGN_OR_RETURN(const std::vector<ProviderTemplate> known,
                            unit.FindProviderTemplates(keys));
-    ReviewProviders(known, &review);
+    ReviewProviders(known, parts.header_kind, &review);
   }
   KABAR_RETURN_IF_ERROR(ErrorsAsStatus(review, field));
+  KABAR_ASSIGN_OR_RETURN(const CompiledParts compiled, CompiledParts::Compile(parts));
+  if (parts.header_kind == HeaderKind::kLocation &&
+      !review.compiled->paths_without_provider().empty()) {
+    return base::InvalidField("template.parts.header_kind",
+                              "a LOCATION stands in provider templates only: name one in every "
+                              "branch of the message, or take another header");
+  }
   absl::Status lacking;
   for (const TemplateUse& use : uses) {
-    const std::string sentence = WhatIsLacking(use, *review.compiled);
+    const std::string sentence = WhatIsLacking(use, *review.compiled, compiled);
     if (!sentence.empty()) base::AddFieldViolation(lacking, field, sentence);
   }
   KABAR_RETURN_IF_ERROR(lacking);
-  return VariableNames(*review.compiled);
+  return VariableNames(*review.compiled, compiled);
+}
+
+// One message of several parcels has one header and one set of buttons.
+bool NamesShipments(const CompiledParts& parts) {
+  for (const template_lang::Template& text : parts.texts()) {
+    for (const template_lang::Variable& variable : text.variables()) {
+      if (variable.owner == fields::Owner::kShipment) return true;
+    }
+  }
+  return false;
 }
 
 struct UpdateMask {
   bool message = false;
   bool missing_data = false;
+  bool parts = false;
 };
 
 // Without a mask: whatever is set.
@@ -51,20 +69,24 @@ absl::StatusOr<UpdateMask> MaskOf(const v1::UpdateTemplateRequest& request) {
   if (request.update_mask().paths().empty()) {
     mask.message = !request.template_().message().empty();
     mask.missing_data = request.template_().missing_data() != v1::MISSING_DATA_UNSPECIFIED;
+    mask.parts = request.template_().has_parts();
   }
   for (const std::string& path : request.update_mask().paths()) {
     if (path == "message") {
       mask.message = true;
     } else if (path == "missing_data") {
       mask.missing_data = true;
+    } else if (path == "parts") {
+      mask.parts = true;
     } else {
       return base::InvalidField("update_mask", absl::StrCat("\"", path,
                                                             "\" cannot be updated: name message, "
-                                                            "missing_data or both"));
+                                                            "missing_data, parts"));
     }
   }
-  if (!mask.message && !mask.missing_data) {
-    return base::InvalidField("update_mask", "names nothing to update: message, missing_data");
+  if (!mask.message && !mask.missing_data && !mask.parts) {
+    return base::InvalidField("update_mask",
+                              "names nothing to update: message, missing_data, parts");
   }
   return mask;
 }
@@ -102,8 +124,12 @@ grpc::Status Handler::CreateTemplate(grpc::ServerContext* context,
       KABAR_ASSIGN_OR_RETURN(
           added.missing_data,
           FromProto(wanted.missing_data(), "template.missing_data", template_lang::Mode::kStrict));
+      KABAR_ASSIGN_OR_RETURN(const std::optional<Kind> kind,
+                             FromProto(wanted.kind(), "template.kind"));
+      added.kind = kind.value_or(Kind::kMessage);
+      added.parts = FromProto(wanted.parts());
       KABAR_ASSIGN_OR_RETURN(added.variables,
-                             CheckMessage(unit, wanted.message(), "template.message"));
+                             CheckMessage(unit, wanted.message(), added.parts, "template.message"));
       added.id = base::NewId("tpl");
       added.code = wanted.code();
       added.message = wanted.message();
@@ -133,9 +159,10 @@ grpc::Status Handler::UpdateTemplate(grpc::ServerContext* context,
                                          template_lang::Mode::kStrict));
       }
       if (mask.message) changed.message = wanted.message();
+      if (mask.parts) changed.parts = FromProto(wanted.parts());
       KABAR_ASSIGN_OR_RETURN(const std::vector<TemplateUse> uses, unit.ListUses(changed.id));
-      KABAR_ASSIGN_OR_RETURN(changed.variables,
-                             CheckMessage(unit, changed.message, "template.message", uses));
+      KABAR_ASSIGN_OR_RETURN(changed.variables, CheckMessage(unit, changed.message, changed.parts,
+                                                             "template.message", uses));
       ++changed.version;
       changed.update_time = Now();
       KABAR_RETURN_IF_ERROR(unit.AddVersion(changed));
@@ -190,7 +217,7 @@ absl::Status Handler::AddWhatARunNeeds(const rpc::Call& call, v1::Template* resp
   if (absl::IsInternal(compiled.status())) return absl::OkStatus();
   KABAR_RETURN_IF_ERROR(compiled.status());
   const template_lang::Template& program = (*compiled)->program;
-  response->set_merges_parcels(program.merges_parcels());
+  response->set_merges_parcels(program.merges_parcels() && !NamesShipments((*compiled)->parts));
   std::vector<ProviderKey> keys;
   for (const template_lang::ProviderMapping& mapping : program.providers()) {
     keys.push_back({mapping.name, mapping.language});
@@ -198,7 +225,17 @@ absl::Status Handler::AddWhatARunNeeds(const rpc::Call& call, v1::Template* resp
   if (keys.empty()) return absl::OkStatus();
   KABAR_ASSIGN_OR_RETURN(const std::vector<ProviderTemplate> known,
                          store_.FindProviderTemplates(call.outlet, keys, call.deadline));
-  for (const ProviderTemplate& one : known) ToProto(one, response->add_provider_templates());
+  const HeaderKind header = (*compiled)->parts.source().header_kind;
+  for (const ProviderTemplate& one : known) {
+    v1::ProviderTemplate* told = response->add_provider_templates();
+    ToProto(one, told);
+    for (const template_lang::ProviderMapping& mapping : program.providers()) {
+      if (mapping.name != one.name || mapping.language != one.language) continue;
+      if (const Trouble trouble = TroubleOf(mapping, header, one); !trouble.none()) {
+        SetTrouble(trouble, told);
+      }
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -207,13 +244,18 @@ grpc::Status Handler::ListTemplates(grpc::ServerContext* context,
                                     v1::ListTemplatesResponse* response) {
   return rpc::Serve(
       context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) -> absl::Status {
-        const absl::string_view list = request->show_archived() ? "all-templates" : "templates";
+        KABAR_ASSIGN_OR_RETURN(const std::optional<Kind> kind, FromProto(request->kind(), "kind"));
+        const std::string list =
+            absl::StrCat(request->show_archived() ? "all-templates" : "templates",
+                         kind.has_value() ? KindName(*kind) : "");
         KABAR_ASSIGN_OR_RETURN(const int page_size, PageSize(request->page_size()));
         KABAR_ASSIGN_OR_RETURN(const std::string after,
                                LastOfPageToken(list, request->page_token()));
-        KABAR_ASSIGN_OR_RETURN(const std::vector<MessageTemplate> found,
-                               store_.List(call.outlet, after, request->show_archived(),
-                                           page_size + 1, call.deadline));
+        KABAR_ASSIGN_OR_RETURN(
+            const std::vector<MessageTemplate> found,
+            store_.List(call.outlet, after,
+                        {.show_archived = request->show_archived(), .kind = kind}, page_size + 1,
+                        call.deadline));
         if (FillPage(found, page_size, response)) {
           response->set_next_page_token(
               MakePageToken(list, response->templates(response->templates_size() - 1).code()));

@@ -9,6 +9,8 @@
 #include "absl/status/status.h"
 #include "kabar/templates/v1/templates.grpc.pb.h"
 #include "services/templates/compiled_templates.h"
+#include "services/templates/form_facts.h"
+#include "services/templates/provider_sync.h"
 #include "services/templates/review.h"
 #include "services/templates/store.h"
 
@@ -25,9 +27,16 @@ namespace kabar::templates {
 class Handler : public v1::TemplatesService::Service {
  public:
   // All outlive the handler. Dates in messages are those of `zone`.
+  // `sync`: nullptr without a dispatcher: then provider templates are registered by hand only.
   Handler(Store& store, CompiledTemplates& compiled, base::Clock& clock, rpc::Guard& guard,
-          absl::TimeZone zone = template_lang::WesternIndonesia())
-      : store_(store), compiled_(compiled), clock_(clock), guard_(guard), zone_(zone) {}
+          absl::TimeZone zone = template_lang::WesternIndonesia(), ProviderSync* sync = nullptr)
+      : store_(store),
+        compiled_(compiled),
+        clock_(clock),
+        guard_(guard),
+        zone_(zone),
+        sync_(sync),
+        facts_(store, clock) {}
 
   grpc::Status CreateTemplate(grpc::ServerContext* context,
                               const v1::CreateTemplateRequest* request,
@@ -45,6 +54,9 @@ class Handler : public v1::TemplatesService::Service {
   grpc::Status ListTemplateVersions(grpc::ServerContext* context,
                                     const v1::ListTemplateVersionsRequest* request,
                                     v1::ListTemplateVersionsResponse* response) override;
+  grpc::Status DiffTemplateVersions(grpc::ServerContext* context,
+                                    const v1::DiffTemplateVersionsRequest* request,
+                                    v1::DiffTemplateVersionsResponse* response) override;
   grpc::Status RenderBatch(grpc::ServerContext* context, const v1::RenderBatchRequest* request,
                            v1::RenderBatchResponse* response) override;
   grpc::Status PreviewTemplate(grpc::ServerContext* context,
@@ -59,6 +71,15 @@ class Handler : public v1::TemplatesService::Service {
   grpc::Status ListProviderTemplates(grpc::ServerContext* context,
                                      const v1::ListProviderTemplatesRequest* request,
                                      v1::ListProviderTemplatesResponse* response) override;
+  grpc::Status SubmitProviderTemplate(grpc::ServerContext* context,
+                                      const v1::SubmitProviderTemplateRequest* request,
+                                      v1::ProviderTemplate* response) override;
+  grpc::Status SyncProviderTemplates(grpc::ServerContext* context,
+                                     const v1::SyncProviderTemplatesRequest* request,
+                                     v1::SyncProviderTemplatesResponse* response) override;
+  grpc::Status AcceptProviderTemplate(grpc::ServerContext* context,
+                                      const v1::AcceptProviderTemplateRequest* request,
+                                      v1::ProviderTemplate* response) override;
   grpc::Status ListLibraryTemplates(grpc::ServerContext* context,
                                     const v1::ListLibraryTemplatesRequest* request,
                                     v1::ListLibraryTemplatesResponse* response) override;
@@ -81,6 +102,8 @@ class Handler : public v1::TemplatesService::Service {
                                                  const v1::PreviewTemplateRequest& request);
   // Of a template that was found: whether it merges parcels, and its provider templates as known.
   absl::Status AddWhatARunNeeds(const rpc::Call& call, v1::Template* response);
+  // Of the outlet the account asked for, or its only one.
+  absl::StatusOr<Account> FindAccount(const rpc::Call& call, const std::string& id);
   absl::Time Now() const;
 
   Store& store_;
@@ -88,6 +111,8 @@ class Handler : public v1::TemplatesService::Service {
   base::Clock& clock_;
   rpc::Guard& guard_;
   const absl::TimeZone zone_;
+  ProviderSync* const sync_;
+  FormFactsCache facts_;
 };
 
 }  // namespace kabar::templates

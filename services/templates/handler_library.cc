@@ -74,7 +74,7 @@ grpc::Status Handler::InstallLibraryTemplates(grpc::ServerContext* context,
         added.id = base::NewId("tpl");
         added.code = one.code;
         added.message = one.message;
-        added.variables = VariableNames(compiled);
+        added.variables = VariableNames(compiled, {});
         added.version = 1;
         added.create_time = added.update_time = Now();
         KABAR_RETURN_IF_ERROR(unit.Insert(added));

@@ -36,35 +36,92 @@ struct Values {
   }
 };
 
-// Renders one row into its answer; true unless it failed.
-bool RenderRow(const template_lang::Binding& binding, const Values& values,
-               template_lang::Mode mode, template_lang::Output* buffer, v1::Rendered* rendered) {
-  const template_lang::Failure failure = binding.Render(values.row, values.parcels, mode, buffer);
-  if (!failure.ok()) {
-    const absl::string_view reason = template_lang::FailureReasonName(failure.reason);
-    rendered->mutable_failure()->set_reason(std::string(reason));
-    rendered->mutable_failure()->set_variable(std::string(failure.variable));
-    return false;
+// The parameters by what they are of: body, header, links.
+void FillForm(const template_lang::Output& buffer, const FormFacts& facts, v1::ProviderForm* form) {
+  const template_lang::ProviderMapping& mapping = *buffer.provider;
+  form->set_name(mapping.name);
+  form->set_language(mapping.language);
+  for (size_t i = 0; i < buffer.parameters.size(); ++i) {
+    const std::string& label = mapping.labels[i];
+    if (label.empty() || label[0] != '@') {
+      form->add_parameters(buffer.parameters[i]);
+      if (!label.empty()) form->add_parameter_names(label);
+    } else if (label == "@header") {
+      form->add_header_parameters(buffer.parameters[i]);
+    } else {
+      const size_t link = label == "@link1" ? 0 : 1;
+      // What it does not take (any more) is a misfit, told as its trouble.
+      if (link < facts.links.size()) {
+        (*form->mutable_links())[facts.links[link]] = buffer.parameters[i];
+      }
+    }
   }
-  if (base::Trim(buffer->text).empty()) {
+  for (const auto& [place, meaning] : facts.replies) (*form->mutable_replies())[place] = meaning;
+  form->set_with_header(facts.with_header);
+  form->set_trouble(facts.trouble);
+}
+
+// What renders one row of a table into an answer.
+struct RowRenderer {
+  const CompiledTemplate& compiled;
+  const template_lang::Binding binding;
+  const BoundParts parts;
+  const FormFactsCache::All& facts;
+  const template_lang::Mode mode;
+  template_lang::Output buffer = {};
+  template_lang::Output parts_buffer = {};
+
+  bool Render(const Values& values, v1::Rendered* rendered);
+};
+
+// A branch's provider template that must not be sent now is told with its trouble.
+void CountWithheld(const std::string& trouble) {
+  metrics::GetCounter("kabar_templates_forms_withheld_total",
+                      "Messages rendered whose provider template must not be sent now, by why.",
+                      {{"reason", trouble}})
+      .Increment();
+}
+
+bool Fail(const template_lang::Failure& failure, v1::Rendered* rendered) {
+  const absl::string_view reason = template_lang::FailureReasonName(failure.reason);
+  rendered->mutable_failure()->set_reason(std::string(reason));
+  rendered->mutable_failure()->set_variable(std::string(failure.variable));
+  return false;
+}
+
+// True unless it failed.
+bool RowRenderer::Render(const Values& values, v1::Rendered* rendered) {
+  if (const auto failure = binding.Render(values.row, values.parcels, mode, &buffer);
+      !failure.ok()) {
+    return Fail(failure, rendered);
+  }
+  if (base::Trim(buffer.text).empty()) {
     rendered->mutable_failure()->set_reason(kTextEmpty);
     return false;
   }
-  rendered->set_text(buffer->text);
-  if (buffer->provider == nullptr) return true;
-  v1::ProviderForm* form = rendered->mutable_provider_form();
-  form->set_name(buffer->provider->name);
-  form->set_language(buffer->provider->language);
-  for (const std::string& parameter : buffer->parameters) form->add_parameters(parameter);
+  if (!compiled.parts.source().empty()) {
+    Parts made;
+    if (const auto failure = parts.Render(values.row, mode, &parts_buffer, &made); !failure.ok()) {
+      return Fail(failure, rendered);
+    }
+    ToProto(made, rendered->mutable_parts());
+  }
+  rendered->set_text(buffer.text);
+  if (buffer.provider == nullptr) return true;
+  const auto place = static_cast<size_t>(buffer.provider - compiled.program.providers().data());
+  FillForm(buffer, facts[place], rendered->mutable_provider_form());
   return true;
 }
 
-absl::StatusOr<template_lang::Binding> BindColumns(const template_lang::Template& program,
-                                                   const template_lang::Columns& columns,
-                                                   absl::TimeZone zone) {
-  absl::StatusOr<template_lang::Binding> binding = program.Bind(columns, zone);
+absl::StatusOr<RowRenderer> MakeRenderer(const CompiledTemplate& compiled,
+                                         const template_lang::Columns& columns, absl::TimeZone zone,
+                                         template_lang::Mode mode,
+                                         const FormFactsCache::All& facts) {
+  absl::StatusOr<template_lang::Binding> binding = compiled.program.Bind(columns, zone);
   if (!binding.ok()) return base::InvalidField("variables", binding.status().message());
-  return binding;
+  absl::StatusOr<BoundParts> parts = compiled.parts.Bind(columns, zone);
+  if (!parts.ok()) return base::InvalidField("variables", parts.status().message());
+  return RowRenderer{compiled, *std::move(binding), *std::move(parts), facts, mode};
 }
 
 template <typename Row>
@@ -154,11 +211,12 @@ grpc::Status Handler::RenderBatch(grpc::ServerContext* context,
         const template_lang::Columns columns{
             .row = {request->variables().begin(), request->variables().end()},
             .parcel = {request->parcel_variables().begin(), request->parcel_variables().end()}};
-        KABAR_ASSIGN_OR_RETURN(const template_lang::Binding binding,
-                               BindColumns(compiled->program, columns, zone_));
+        const auto facts =
+            facts_.Find(call.outlet, request->template_id(), *compiled, call.deadline);
+        KABAR_ASSIGN_OR_RETURN(RowRenderer renderer, MakeRenderer(*compiled, columns, zone_,
+                                                                  compiled->missing_data, *facts));
         static metrics::Counter& rendered = Rows("rendered");
         static metrics::Counter& failed = Rows("failed");
-        template_lang::Output buffer;
         Values values;
         response->mutable_rendered()->Reserve(request->rows_size());
         int good = 0;
@@ -169,9 +227,10 @@ grpc::Status Handler::RenderBatch(grpc::ServerContext* context,
                 "the time was over after ", response->rendered_size(), " rows: send fewer"));
           }
           TakeRow(row, &values);
-          const bool done =
-              RenderRow(binding, values, compiled->missing_data, &buffer, response->add_rendered());
-          good += done ? 1 : 0;
+          v1::Rendered* made = response->add_rendered();
+          good += renderer.Render(values, made) ? 1 : 0;
+          const std::string& trouble = made->provider_form().trouble();
+          if (!trouble.empty()) CountWithheld(trouble);
         }
         rendered.Increment(good);
         failed.Increment(request->rows_size() - good);
@@ -193,7 +252,7 @@ absl::StatusOr<CompiledTemplate> Handler::PreviewSource(const rpc::Call& call,
     case v1::PreviewTemplateRequest::kMessage: {
       absl::StatusOr<template_lang::Template> program = template_lang::Compile(request.message());
       if (!program.ok()) return base::InvalidField("message", program.status().message());
-      return CompiledTemplate{*std::move(program), template_lang::Mode::kStrict};
+      return CompiledTemplate{*std::move(program), template_lang::Mode::kStrict, 0, {}};
     }
     default:
       return base::InvalidField("template_id", "is required: give a template_id or a message");
@@ -219,10 +278,10 @@ grpc::Status Handler::PreviewTemplate(grpc::ServerContext* context,
           values.row.push_back(value);
         }
         TakeParcels(*request, &columns, &values);
-        KABAR_ASSIGN_OR_RETURN(const template_lang::Binding binding,
-                               BindColumns(source.program, columns, zone_));
-        template_lang::Output buffer;
-        RenderRow(binding, values, mode, &buffer, response->mutable_rendered());
+        const auto facts = facts_.Find(call.outlet, request->template_id(), source, call.deadline);
+        KABAR_ASSIGN_OR_RETURN(RowRenderer renderer,
+                               MakeRenderer(source, columns, zone_, mode, *facts));
+        renderer.Render(values, response->mutable_rendered());
         return absl::OkStatus();
       });
 }
@@ -236,7 +295,7 @@ grpc::Status Handler::ValidateTemplate(grpc::ServerContext* context,
         KABAR_ASSIGN_OR_RETURN(
             const std::vector<ProviderTemplate> known,
             store_.FindProviderTemplates(call.outlet, ProvidersNamed(review), call.deadline));
-        ReviewProviders(known, &review);
+        ReviewProviders(known, HeaderKind::kNone, &review);
         ToProto(review, response);
         return absl::OkStatus();
       });

@@ -23,7 +23,8 @@ grpc::Status Handler::PutTemplateUse(grpc::ServerContext* context,
           KABAR_RETURN_IF_ERROR(CheckActive(found));
           absl::StatusOr<template_lang::Template> compiled = template_lang::Compile(found.message);
           if (!compiled.ok()) return base::InvalidField("template_id", compiled.status().message());
-          if (const std::string lacking = WhatIsLacking(use, *compiled); !lacking.empty()) {
+          KABAR_ASSIGN_OR_RETURN(const CompiledParts parts, CompiledParts::Compile(found.parts));
+          if (const std::string lacking = WhatIsLacking(use, *compiled, parts); !lacking.empty()) {
             return base::InvalidField("template_id", lacking);
           }
           KABAR_RETURN_IF_ERROR(unit.PutUse(use, Now()));

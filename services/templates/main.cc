@@ -1,4 +1,6 @@
 // kabar-templates: templates, their versions, and rendering.
+#include <optional>
+
 #include "absl/time/clock.h"
 #include "libs/base/clock.h"
 #include "libs/base/local_time.h"
@@ -12,7 +14,9 @@
 #include "services/templates/config.h"
 #include "services/templates/handler.h"
 #include "services/templates/migrations.h"
+#include "services/templates/peers.h"
 #include "services/templates/pg_store.h"
+#include "services/templates/provider_sync.h"
 #include "services/templates/request_sweep.h"
 
 namespace kabar::templates {
@@ -48,11 +52,23 @@ int Main(const Config& config) {
   CompiledTemplates compiled(store, config.cache_bytes());
   RequestSweep sweep(store, base::SystemClock());
   rpc::Guard guard({.service = "templates"}, **keys);
-  Handler handler(store, compiled, base::SystemClock(), guard, *zone);
+  std::optional<Peers> peers;
+  std::optional<ProviderSync> sync;
+  if (!config.dispatcher_address.empty()) {
+    peers.emplace(config.dispatcher_address, config.service_key);
+    sync.emplace(ProviderSync::Options{.every = config.sync_every}, store, *peers,
+                 base::SystemClock());
+  }
+  Handler handler(store, compiled, base::SystemClock(), guard, *zone,
+                  sync.has_value() ? &*sync : nullptr);
   rpc::ServerRunner runner({.address = config.listen, .drain_pause = config.drain_pause}, guard);
   runner.Register(&handler);
   runner.OnStop("request sweep", [&] { sweep.Stop(); });
+  runner.OnStop("provider templates", [&] {
+    if (sync.has_value()) sync->Stop();
+  });
   if (const absl::Status started = runner.Start(); !started.ok()) return Fail("listen", started);
+  if (sync.has_value()) sync->Start();
   runner.WaitForSignal();
   runner.Drain();
   return 0;

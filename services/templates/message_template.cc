@@ -37,11 +37,18 @@ absl::Status CheckActive(const MessageTemplate& found) {
       absl::StrCat("template ", found.code, " is archived: create a new one under another code"));
 }
 
-std::vector<std::string> VariableNames(const template_lang::Template& compiled) {
+std::vector<std::string> VariableNames(const template_lang::Template& compiled,
+                                       const CompiledParts& parts) {
   std::vector<std::string> names;
-  for (const template_lang::Variable& variable : compiled.variables()) {
-    names.push_back(variable.name);
-  }
+  const auto add = [&](const template_lang::Template& text) {
+    for (const template_lang::Variable& variable : text.variables()) {
+      if (std::find(names.begin(), names.end(), variable.name) == names.end()) {
+        names.push_back(variable.name);
+      }
+    }
+  };
+  add(compiled);
+  for (const template_lang::Template& text : parts.texts()) add(text);
   return names;
 }
 
@@ -49,6 +56,14 @@ absl::string_view StateName(State state) { return state == State::kActive ? "ACT
 
 State StateOfName(absl::string_view name) {
   return name == "ACTIVE" ? State::kActive : State::kArchived;
+}
+
+absl::string_view KindName(Kind kind) {
+  return kind == Kind::kQuickReply ? "QUICK_REPLY" : "MESSAGE";
+}
+
+Kind KindOfName(absl::string_view name) {
+  return name == "QUICK_REPLY" ? Kind::kQuickReply : Kind::kMessage;
 }
 
 absl::string_view MissingDataName(template_lang::Mode mode) {

@@ -14,10 +14,13 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "libs/template_lang/template.h"
+#include "services/templates/parts.h"
 
 namespace kabar::templates {
 
 enum class State { kActive, kArchived };
+// A quick reply is a canned text that people answer customers with.
+enum class Kind { kMessage, kQuickReply };
 
 // One version of a template, with what belongs to the template as a whole.
 struct MessageTemplate {
@@ -28,6 +31,8 @@ struct MessageTemplate {
   int32_t version = 0;  // from 1
   State state = State::kActive;
   std::vector<std::string> variables = {};  // in order of first use
+  Kind kind = Kind::kMessage;               // of the template; immutable
+  Parts parts = {};
   absl::Time create_time = absl::InfinitePast();
   absl::Time update_time = absl::InfinitePast();
 
@@ -40,11 +45,15 @@ absl::Status CheckCode(absl::string_view code);
 // An archived template is never changed again.
 absl::Status CheckActive(const MessageTemplate& found);
 
-std::vector<std::string> VariableNames(const template_lang::Template& compiled);
+// Of the message and its parts, each once.
+std::vector<std::string> VariableNames(const template_lang::Template& compiled,
+                                       const CompiledParts& parts);
 
 // The words of the database and of messages.
 absl::string_view StateName(State state);
 State StateOfName(absl::string_view name);
+absl::string_view KindName(Kind kind);
+Kind KindOfName(absl::string_view name);
 absl::string_view MissingDataName(template_lang::Mode mode);
 template_lang::Mode MissingDataOfName(absl::string_view name);
 

@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "libs/base/status.h"
 #include "libs/pg/transaction.h"
+#include "services/templates/convert.h"
+#include "services/templates/pg_providers.h"
 
 namespace kabar::templates {
 namespace {
@@ -14,7 +16,8 @@ namespace {
 #define KABAR_TEMPLATE_COLUMNS                                                        \
   "SELECT t.id, t.code, v.message, v.missing_data, v.version, t.state, v.variables, " \
   "t.created_at, "                                                                    \
-  "CASE WHEN v.version = t.newest_version THEN t.updated_at ELSE v.created_at END "   \
+  "CASE WHEN v.version = t.newest_version THEN t.updated_at ELSE v.created_at END, "  \
+  "t.kind, v.parts "                                                                  \
   "FROM templates t JOIN template_versions v "                                        \
   "ON v.outlet_id = t.outlet_id AND v.template_id = t.id "
 
@@ -31,7 +34,7 @@ constexpr pg::Query kLock{"templates.lock",
 constexpr pg::Query kList{"templates.list", KABAR_TEMPLATE_COLUMNS
                           "AND v.version = t.newest_version "
                           "WHERE t.outlet_id = $1 AND t.code > $2 "
-                          "AND ($3 OR t.state = 'ACTIVE') "
+                          "AND ($3 OR t.state = 'ACTIVE') AND ($5 = '' OR t.kind = $5) "
                           "ORDER BY t.code LIMIT $4"};
 constexpr pg::Query kListVersions{"templates.list_versions", KABAR_TEMPLATE_COLUMNS
                                   "WHERE t.outlet_id = $1 AND t.id = $2 AND v.version < $3 "
@@ -39,39 +42,20 @@ constexpr pg::Query kListVersions{"templates.list_versions", KABAR_TEMPLATE_COLU
 
 constexpr pg::Query kInsert{
     "templates.insert",
-    "INSERT INTO templates (outlet_id, id, code, state, newest_version, created_at, updated_at) "
-    "VALUES ($1, $2, $3, 'ACTIVE', $4, $5, $5)"};
+    "INSERT INTO templates "
+    "(outlet_id, id, code, state, newest_version, created_at, updated_at, kind) "
+    "VALUES ($1, $2, $3, 'ACTIVE', $4, $5, $5, $6)"};
 constexpr pg::Query kInsertVersion{
     "templates.insert_version",
     "INSERT INTO template_versions "
-    "(outlet_id, template_id, version, message, missing_data, variables, created_at) "
-    "VALUES ($1, $2, $3, $4, $5, $6::text[], $7)"};
+    "(outlet_id, template_id, version, message, missing_data, variables, created_at, parts) "
+    "VALUES ($1, $2, $3, $4, $5, $6::text[], $7, $8)"};
 constexpr pg::Query kSetNewest{
     "templates.set_newest",
     "UPDATE templates SET newest_version = $3, updated_at = $4 WHERE outlet_id = $1 AND id = $2"};
 constexpr pg::Query kArchive{
     "templates.archive",
     "UPDATE templates SET state = 'ARCHIVED', updated_at = $3 WHERE outlet_id = $1 AND id = $2"};
-
-constexpr pg::Query kFindProviders{
-    "templates.find_providers",
-    "SELECT p.name, p.language, p.body, p.category, p.status, p.parameters "
-    "FROM provider_templates p "
-    "JOIN (SELECT DISTINCT * FROM unnest($2::text[], $3::text[]) AS w(name, language)) w "
-    "USING (name, language) WHERE p.outlet_id = $1"};
-constexpr pg::Query kListProviders{
-    "templates.list_providers",
-    "SELECT name, language, body, category, status, parameters FROM provider_templates "
-    "WHERE outlet_id = $1 AND (name, language) > ($2, $3) "
-    "ORDER BY name, language LIMIT $4"};
-constexpr pg::Query kPutProvider{
-    "templates.put_provider",
-    "INSERT INTO provider_templates "
-    "(outlet_id, name, language, body, category, status, parameters, created_at, updated_at) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) "
-    "ON CONFLICT (outlet_id, name, language) DO UPDATE SET body = excluded.body, "
-    "category = excluded.category, status = excluded.status, parameters = excluded.parameters, "
-    "updated_at = excluded.updated_at"};
 
 constexpr pg::Query kPutUse{
     "templates.put_use",
@@ -114,21 +98,15 @@ MessageTemplate TemplateOf(const pqxx::row& row) {
   found.variables = pg::TextArrayField(row[6]);
   found.create_time = pg::TimeField(row[7]);
   found.update_time = pg::TimeField(row[8]);
+  found.kind = KindOfName(pg::TextField(row[9]));
+  content::v1::Parts parts;
+  if (parts.ParseFromString(pg::BytesField(row[10]))) found.parts = FromProto(parts);
   return found;
 }
 
 std::vector<MessageTemplate> TemplatesOf(const pqxx::result& rows) {
   std::vector<MessageTemplate> found;
   for (const pqxx::row& row : rows) found.push_back(TemplateOf(row));
-  return found;
-}
-
-std::vector<ProviderTemplate> ProviderTemplatesOf(const pqxx::result& rows) {
-  std::vector<ProviderTemplate> found;
-  for (const pqxx::row& row : rows) {
-    found.push_back({pg::TextField(row[0]), pg::TextField(row[1]), pg::TextField(row[2]),
-                     pg::TextField(row[3]), pg::TextField(row[4]), row[5].as<int32_t>()});
-  }
   return found;
 }
 
@@ -141,13 +119,6 @@ absl::Status NotFound(absl::string_view id_or_code, int32_t version) {
   return base::Error(absl::StatusCode::kNotFound, "VERSION_NOT_FOUND",
                      absl::StrCat("this outlet has no template ", id_or_code, " with version ",
                                   version, ": list its versions to see which there are"));
-}
-
-std::vector<ProviderTemplate> FindProviders(pg::Transaction& tx, const std::string& outlet,
-                                            absl::Span<const ProviderKey> keys) {
-  return ProviderTemplatesOf(tx.Exec(
-      kFindProviders, outlet, pg::ArrayOf(keys, [](const ProviderKey& key) { return key.first; }),
-      pg::ArrayOf(keys, [](const ProviderKey& key) { return key.second; })));
 }
 
 class PgUnit : public Store::Unit {
@@ -176,11 +147,29 @@ class PgUnit : public Store::Unit {
   }
   absl::StatusOr<std::vector<ProviderTemplate>> FindProviderTemplates(
       absl::Span<const ProviderKey> keys) override {
-    return FindProviders(tx_, outlet_, keys);
+    return pg_providers::Find(tx_, outlet_, keys);
   }
   absl::Status PutProviderTemplate(const ProviderTemplate& put, absl::Time now) override {
-    tx_.Exec(kPutProvider, outlet_, put.name, put.language, put.body, put.category, put.status,
-             put.parameters, now);
+    pg_providers::Put(tx_, outlet_, put, now);
+    return absl::OkStatus();
+  }
+  absl::StatusOr<ProviderTemplate> AgreeToCategory(const ProviderKey& key,
+                                                   absl::Time now) override {
+    return pg_providers::Agree(tx_, outlet_, key, now);
+  }
+  absl::StatusOr<std::vector<ProviderTemplate>> AllProviderTemplates() override {
+    return pg_providers::All(tx_, outlet_);
+  }
+  absl::Status PutSynced(const ProviderTemplate& put, absl::Time asked) override {
+    pg_providers::PutSynced(tx_, outlet_, put, asked);
+    return absl::OkStatus();
+  }
+  absl::StatusOr<int> EndSync(const std::string& account_id, absl::Span<const ProviderKey> there,
+                              absl::Time asked) override {
+    return pg_providers::EndSync(tx_, outlet_, account_id, there, asked);
+  }
+  absl::Status ApplyNews(const ProviderNews& news) override {
+    pg_providers::ApplyNews(tx_, outlet_, news);
     return absl::OkStatus();
   }
   absl::Status PutUse(const TemplateUse& use, absl::Time now) override {
@@ -212,9 +201,11 @@ class PgUnit : public Store::Unit {
 
  private:
   void InsertVersion(const MessageTemplate& added) {
+    content::v1::Parts parts;
+    if (!added.parts.empty()) ToProto(added.parts, &parts);
     tx_.Exec(kInsertVersion, outlet_, added.id, added.version, added.message,
-             MissingDataName(added.missing_data), pg::TextArray(added.variables),
-             added.update_time);
+             MissingDataName(added.missing_data), pg::TextArray(added.variables), added.update_time,
+             pg::Bytes(parts.SerializeAsString()));
   }
 
   pg::Transaction& tx_;
@@ -233,7 +224,8 @@ absl::StatusOr<std::optional<rpc::RequestRecord>> PgUnit::ReserveRequest(
 
 absl::Status PgUnit::Insert(const MessageTemplate& added) {
   const absl::Status inserted = tx_.Savepoint([&]() -> absl::Status {
-    tx_.Exec(kInsert, outlet_, added.id, added.code, added.version, added.create_time);
+    tx_.Exec(kInsert, outlet_, added.id, added.code, added.version, added.create_time,
+             KindName(added.kind));
     return absl::OkStatus();
   });
   if (pg::IsDuplicate(inserted, "templates_code_unique")) {
@@ -295,12 +287,13 @@ absl::StatusOr<MessageTemplate> PgStore::GetByCode(const std::string& outlet,
 
 absl::StatusOr<std::vector<MessageTemplate>> PgStore::List(const std::string& outlet,
                                                            const std::string& after_code,
-                                                           bool show_archived, int limit,
+                                                           const ListFilter& filter, int limit,
                                                            absl::Time deadline) {
   std::vector<MessageTemplate> found;
   KABAR_RETURN_IF_ERROR(pg::Transact(
       pool_, "ListTemplates", ReadOnly(deadline), [&](pg::Transaction& tx) -> absl::Status {
-        found = TemplatesOf(tx.Exec(kList, outlet, after_code, show_archived, limit));
+        found = TemplatesOf(tx.Exec(kList, outlet, after_code, filter.show_archived, limit,
+                                    filter.kind.has_value() ? KindName(*filter.kind) : ""));
         return absl::OkStatus();
       }));
   return found;
@@ -316,30 +309,6 @@ absl::StatusOr<std::vector<MessageTemplate>> PgStore::ListVersions(const std::st
         found = TemplatesOf(tx.Exec(kListVersions, outlet, id, below_version, limit));
         // An empty page of an existing template is the end; without a template it is a mistake.
         if (found.empty() && !tx.ExecMaybe(kGet, outlet, id, 0).has_value()) return NotFound(id, 0);
-        return absl::OkStatus();
-      }));
-  return found;
-}
-
-absl::StatusOr<std::vector<ProviderTemplate>> PgStore::FindProviderTemplates(
-    const std::string& outlet, absl::Span<const ProviderKey> keys, absl::Time deadline) {
-  std::vector<ProviderTemplate> found;
-  if (keys.empty()) return found;
-  KABAR_RETURN_IF_ERROR(pg::Transact(pool_, "FindProviderTemplates", ReadOnly(deadline),
-                                     [&](pg::Transaction& tx) -> absl::Status {
-                                       found = FindProviders(tx, outlet, keys);
-                                       return absl::OkStatus();
-                                     }));
-  return found;
-}
-
-absl::StatusOr<std::vector<ProviderTemplate>> PgStore::ListProviderTemplates(
-    const std::string& outlet, const ProviderKey& after, int limit, absl::Time deadline) {
-  std::vector<ProviderTemplate> found;
-  KABAR_RETURN_IF_ERROR(pg::Transact(
-      pool_, "ListProviderTemplates", ReadOnly(deadline), [&](pg::Transaction& tx) -> absl::Status {
-        found =
-            ProviderTemplatesOf(tx.Exec(kListProviders, outlet, after.first, after.second, limit));
         return absl::OkStatus();
       }));
   return found;

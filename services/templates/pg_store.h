@@ -4,6 +4,7 @@
 #ifndef KABAR_SERVICES_TEMPLATES_PG_STORE_H_
 #define KABAR_SERVICES_TEMPLATES_PG_STORE_H_
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,7 @@ class PgStore : public Store {
                                             int32_t version, absl::Time deadline) override;
   absl::StatusOr<std::vector<MessageTemplate>> List(const std::string& outlet,
                                                     const std::string& after_code,
-                                                    bool show_archived, int limit,
+                                                    const ListFilter& filter, int limit,
                                                     absl::Time deadline) override;
   absl::StatusOr<std::vector<MessageTemplate>> ListVersions(const std::string& outlet,
                                                             const std::string& id,
@@ -40,6 +41,8 @@ class PgStore : public Store {
                                                                       const ProviderKey& after,
                                                                       int limit,
                                                                       absl::Time deadline) override;
+  absl::StatusOr<std::map<std::string, int64_t>> CountProviderTemplates(
+      absl::Time deadline) override;
   absl::StatusOr<int64_t> ForgetRequests(absl::Time time, int limit, absl::Time deadline) override;
 
  private:

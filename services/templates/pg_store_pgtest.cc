@@ -70,7 +70,7 @@ struct Fixture {
   std::vector<std::string> Codes(const std::string& outlet, const std::string& after, bool archived,
                                  int limit) {
     std::vector<std::string> codes;
-    const auto found = store.List(outlet, after, archived, limit, Soon());
+    const auto found = store.List(outlet, after, {.show_archived = archived}, limit, Soon());
     REQUIRE_THAT(found, IsOk());
     for (const MessageTemplate& one : *found) codes.push_back(one.code);
     return codes;

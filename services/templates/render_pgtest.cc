@@ -169,7 +169,7 @@ TEST_CASE_METHOD(Fixture, "ValidateTemplate: tells everything, refuses nothing",
   CHECK(response->problems(0).severity() == v1::TemplateProblem::WARNING);
   CHECK(response->problems(0).line() == 2);
   CHECK(response->problems(0).column() == 6);
-  CHECK(response->problems(1).reason() == "PROVIDER_PARAMETER_COUNT");
+  CHECK(response->problems(1).reason() == "PROVIDER_PARAMETERS");
   CHECK(response->problems(1).severity() == v1::TemplateProblem::ERROR);
   CHECK(response->variables_size() == 4);
   REQUIRE(response->unknown_variables_size() == 1);

@@ -49,7 +49,8 @@ void ReviewLength(const template_lang::Template& compiled, Findings* findings) {
 }
 
 void ReviewProvider(const template_lang::ProviderMapping& mapping,
-                    absl::Span<const ProviderTemplate> known, Findings* findings) {
+                    absl::Span<const ProviderTemplate> known, HeaderKind header,
+                    Findings* findings) {
   const auto found = std::find_if(known.begin(), known.end(), [&](const ProviderTemplate& one) {
     return one.name == mapping.name && one.language == mapping.language;
   });
@@ -61,16 +62,13 @@ void ReviewProvider(const template_lang::ProviderMapping& mapping,
                                    "register it"));
     return;
   }
-  if (static_cast<size_t>(found->parameters) != mapping.parameters.size()) {
-    findings->Error(
-        mapping.position, "PROVIDER_PARAMETER_COUNT",
-        absl::StrCat("provider template ", name, " takes ", found->parameters, " parameters, and ",
-                     mapping.parameters.size(), " are given: WhatsApp would refuse every message"));
+  if (const std::string misfit = MisfitOf(mapping, header, *found); !misfit.empty()) {
+    findings->Error(mapping.position, "PROVIDER_PARAMETERS",
+                    absl::StrCat("provider template ", name, " ", misfit,
+                                 ": WhatsApp would refuse every message"));
   }
-  if (found->status != "APPROVED") {
-    findings->Warning(mapping.position, "PROVIDER_TEMPLATE_NOT_APPROVED",
-                      absl::StrCat("provider template ", name, " is ", found->status,
-                                   ": it cannot be sent until it is APPROVED"));
+  if (const Trouble trouble = TroubleOf(*found); !trouble.none()) {
+    findings->Warning(mapping.position, trouble.code, trouble.text);
   }
 }
 
@@ -125,11 +123,11 @@ std::vector<ProviderKey> ProvidersNamed(const Review& review) {
   return keys;
 }
 
-void ReviewProviders(absl::Span<const ProviderTemplate> known, Review* review) {
+void ReviewProviders(absl::Span<const ProviderTemplate> known, HeaderKind header, Review* review) {
   if (!review->compiled.has_value()) return;
   Findings findings(review);
   for (const template_lang::ProviderMapping& mapping : review->compiled->providers()) {
-    ReviewProvider(mapping, known, &findings);
+    ReviewProvider(mapping, known, header, &findings);
   }
 }
 

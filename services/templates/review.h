@@ -23,9 +23,9 @@ enum class Severity { kWarning, kError };
 struct Problem {
   Severity severity = Severity::kWarning;
   template_lang::Position position = {};
-  // PARSE_ERROR, EMPTY_MESSAGE, TEXT_TOO_LONG, PROVIDER_PARAMETER_COUNT (errors);
+  // PARSE_ERROR, EMPTY_MESSAGE, TEXT_TOO_LONG, PROVIDER_PARAMETERS (errors);
   // UNKNOWN_VARIABLE, BRACES_AS_TEXT, LONGER_THAN_PROVIDER_BODY, NO_PROVIDER_TEMPLATE,
-  // PROVIDER_TEMPLATE_UNKNOWN, PROVIDER_TEMPLATE_NOT_APPROVED (warnings).
+  // PROVIDER_TEMPLATE_UNKNOWN and what TroubleOf says (warnings).
   std::string reason = {};
   std::string message = {};
 };
@@ -44,7 +44,7 @@ Review ReviewMessage(absl::string_view message);
 std::vector<ProviderKey> ProvidersNamed(const Review& review);
 
 // Adds what the provider templates known (of those that the message names) say to it.
-void ReviewProviders(absl::Span<const ProviderTemplate> known, Review* review);
+void ReviewProviders(absl::Span<const ProviderTemplate> known, HeaderKind header, Review* review);
 
 // OK if valid; else one violation of `field` per error ("line 2, column 5: ...").
 absl::Status ErrorsAsStatus(const Review& review, absl::string_view field);

@@ -20,7 +20,7 @@ ProviderTemplate Known(const char* name, int parameters, const char* status = "A
 std::vector<std::string> Problems(absl::string_view message,
                                   const std::vector<ProviderTemplate>& known = {}) {
   Review review = ReviewMessage(message);
-  ReviewProviders(known, &review);
+  ReviewProviders(known, HeaderKind::kNone, &review);
   std::vector<std::string> problems;
   for (const Problem& problem : review.problems) {
     problems.push_back((problem.severity == Severity::kError ? "!" : "") + problem.reason + "@" +
@@ -59,9 +59,9 @@ TEST_CASE("ReviewMessage: what its author should know is a warning", "[templates
 TEST_CASE("ReviewProviders: mappings against the templates known", "[templates]") {
   const char* const kText = "Hai\n{{provider \"a\" \"id\" nama resi}}";
   CHECK(Problems(kText, {Known("a", 2)}).empty());
-  CHECK(Problems(kText, {Known("a", 3)}) == List{"!PROVIDER_PARAMETER_COUNT@2:1"});
+  CHECK(Problems(kText, {Known("a", 3)}) == List{"!PROVIDER_PARAMETERS@2:1"});
   CHECK(Problems(kText, {Known("b", 3)}) == List{"PROVIDER_TEMPLATE_UNKNOWN@2:1"});
-  CHECK(Problems(kText, {Known("a", 2, "PAUSED")}) == List{"PROVIDER_TEMPLATE_NOT_APPROVED@2:1"});
+  CHECK(Problems(kText, {Known("a", 2, "PAUSED")}) == List{"PROVIDER_TEMPLATE_PAUSED@2:1"});
   ProviderTemplate english = Known("a", 3);
   english.language = "en";
   CHECK(Problems(kText, {english}) == List{"PROVIDER_TEMPLATE_UNKNOWN@2:1"});

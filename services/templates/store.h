@@ -9,6 +9,7 @@
 #define KABAR_SERVICES_TEMPLATES_STORE_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -26,6 +27,23 @@
 #include "services/templates/template_use.h"
 
 namespace kabar::templates {
+
+// What the provider told of a template by itself. What is empty did not change.
+struct ProviderNews {
+  std::string account_id = {};
+  ProviderKey key = {};
+  std::string status = {};
+  std::string category = {};
+  std::string quality = {};
+  std::string reason = {};  // of the status
+  absl::Time time = absl::InfinitePast();
+};
+
+// Which templates are listed.
+struct ListFilter {
+  bool show_archived = false;
+  std::optional<Kind> kind = {};
+};
 
 class Store {
  public:
@@ -50,7 +68,20 @@ class Store {
 
     virtual absl::StatusOr<std::vector<ProviderTemplate>> FindProviderTemplates(
         absl::Span<const ProviderKey> keys) = 0;
+    // As a person says it is; its category is agreed to.
     virtual absl::Status PutProviderTemplate(const ProviderTemplate& put, absl::Time now) = 0;
+    // NOT_FOUND (PROVIDER_TEMPLATE_NOT_FOUND); the one with its category agreed to.
+    virtual absl::StatusOr<ProviderTemplate> AgreeToCategory(const ProviderKey& key,
+                                                             absl::Time now) = 0;
+    virtual absl::StatusOr<std::vector<ProviderTemplate>> AllProviderTemplates() = 0;
+    // As the provider told it when it was asked at `asked`: later news of it stand. A new one's
+    // category is agreed to. What another account has under this name stays.
+    virtual absl::Status PutSynced(const ProviderTemplate& put, absl::Time asked) = 0;
+    // The account has only `there` of what was known of it; how many are gone.
+    virtual absl::StatusOr<int> EndSync(const std::string& account_id,
+                                        absl::Span<const ProviderKey> there, absl::Time asked) = 0;
+    // Unless the provider was asked later.
+    virtual absl::Status ApplyNews(const ProviderNews& news) = 0;
 
     // In place of the user's use before, if there is one.
     virtual absl::Status PutUse(const TemplateUse& use, absl::Time now) = 0;
@@ -76,7 +107,7 @@ class Store {
   // Newest versions by code, those behind `after_code` only.
   virtual absl::StatusOr<std::vector<MessageTemplate>> List(const std::string& outlet,
                                                             const std::string& after_code,
-                                                            bool show_archived, int limit,
+                                                            const ListFilter& filter, int limit,
                                                             absl::Time deadline) = 0;
   // Newest first, those below `below_version` only.
   virtual absl::StatusOr<std::vector<MessageTemplate>> ListVersions(const std::string& outlet,
@@ -89,6 +120,11 @@ class Store {
   // By name and language, those behind `after` only.
   virtual absl::StatusOr<std::vector<ProviderTemplate>> ListProviderTemplates(
       const std::string& outlet, const ProviderKey& after, int limit, absl::Time deadline) = 0;
+
+  // How many there are in all outlets, by status; RECATEGORISED: approved, but under a category
+  // that nobody has agreed to.
+  virtual absl::StatusOr<std::map<std::string, int64_t>> CountProviderTemplates(
+      absl::Time deadline) = 0;
 
   // Forgets requests of all outlets from before `time`, at most `limit`; how many they were.
   virtual absl::StatusOr<int64_t> ForgetRequests(absl::Time time, int limit,

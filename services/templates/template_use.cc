@@ -30,11 +30,17 @@ absl::Status CheckUse(const TemplateUse& use) {
   return faults;
 }
 
-std::string WhatIsLacking(const TemplateUse& use, const template_lang::Template& compiled) {
+std::string WhatIsLacking(const TemplateUse& use, const template_lang::Template& compiled,
+                          const CompiledParts& parts) {
   std::vector<std::string> lacking;
   for (const template_lang::Variable& variable : compiled.NeededBeyond(use.variables)) {
     lacking.push_back(absl::StrCat(variable.name, " (line ", variable.first_use.line, ", column ",
                                    variable.first_use.column, ")"));
+  }
+  for (const template_lang::Template& text : parts.texts()) {
+    for (const template_lang::Variable& variable : text.NeededBeyond(use.variables)) {
+      lacking.push_back(absl::StrCat(variable.name, " (in header or buttons)"));
+    }
   }
   if (lacking.empty()) return "";
   return absl::StrCat(use.what, " has no ", absl::StrJoin(lacking, ", no "),

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "libs/template_lang/template.h"
+#include "services/templates/parts.h"
 
 namespace kabar::templates {
 
@@ -27,7 +28,8 @@ absl::Status CheckUse(const TemplateUse& use);
 
 // Which variables the template prints without a default that the use lacks, as a sentence; empty if
 // none.
-std::string WhatIsLacking(const TemplateUse& use, const template_lang::Template& compiled);
+std::string WhatIsLacking(const TemplateUse& use, const template_lang::Template& compiled,
+                          const CompiledParts& parts);
 
 }  // namespace kabar::templates
 

@@ -58,6 +58,22 @@ Person PersonOf(const contacts::v1::Contact& contact) {
   return person;
 }
 
+void SetSurroundings(const templates::v1::Rendered& from, dispatcher::v1::OutgoingMessage* to) {
+  if (from.has_parts()) *to->mutable_parts() = from.parts();
+  const templates::v1::ProviderForm& made = from.provider_form();
+  // One that must not be sent now is left out: the free text goes where the window is open.
+  if (made.name().empty() || !made.trouble().empty()) return;
+  auto* form = to->mutable_provider_form();
+  form->set_name(made.name());
+  form->set_language(made.language());
+  *form->mutable_parameters() = made.parameters();
+  *form->mutable_parameter_names() = made.parameter_names();
+  *form->mutable_header_parameters() = made.header_parameters();
+  *form->mutable_links() = made.links();
+  *form->mutable_replies() = made.replies();
+  form->set_with_header(made.with_header());
+}
+
 void SetOutgoing(const Outgoing& from, dispatcher::v1::OutgoingMessage* to) {
   to->set_id(from.id);
   to->set_contact_id(from.contact_id);
@@ -71,13 +87,7 @@ void SetOutgoing(const Outgoing& from, dispatcher::v1::OutgoingMessage* to) {
     return;
   }
   to->set_text(from.content.text);
-  if (from.content.form.name.empty()) return;
-  auto* form = to->mutable_provider_form();
-  form->set_name(from.content.form.name);
-  form->set_language(from.content.form.language);
-  for (const std::string& parameter : from.content.form.parameters) {
-    form->add_parameters(parameter);
-  }
+  if (from.content.made != nullptr) SetSurroundings(*from.content.made, to);
 }
 
 Rendered RenderedOf(templates::v1::Rendered& from) {
@@ -88,11 +98,8 @@ Rendered RenderedOf(templates::v1::Rendered& from) {
     return to;
   }
   to.text = std::move(*from.mutable_text());
-  if (from.has_provider_form()) {
-    to.form.name = from.provider_form().name();
-    to.form.language = from.provider_form().language();
-    to.form.parameters.assign(from.provider_form().parameters().begin(),
-                              from.provider_form().parameters().end());
+  if (from.has_provider_form() || from.has_parts()) {
+    to.made = std::make_shared<const templates::v1::Rendered>(std::move(from));
   }
   return to;
 }

@@ -15,6 +15,10 @@
 #include "absl/types/span.h"
 #include "services/triggers/business_event.h"
 
+namespace kabar::templates::v1 {
+class Rendered;
+}
+
 namespace kabar::triggers {
 
 struct PeerAddresses {
@@ -50,16 +54,12 @@ struct Person {
   std::vector<Variable> fields = {};  // canonical names, those that have a value
 };
 
-struct ProviderForm {
-  std::string name = {};
-  std::string language = {};
-  std::vector<std::string> parameters = {};
-};
-
 // A message, or why there is none.
 struct Rendered {
   std::string text = {};
-  ProviderForm form = {};
+  // As templates made it, for the provider form and the parts (header, buttons): nothing here looks
+  // into these. nullptr: there are none.
+  std::shared_ptr<const templates::v1::Rendered> made = {};
   std::string failure = {};  // reason; empty: rendered
 };
 

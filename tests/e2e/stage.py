@@ -157,6 +157,10 @@ class Stage:
                     access_token=self.stack.settings["access_tokens"][outlet]))).id
         return self._senders[outlet, number]
 
+    def account_id(self, client):
+        """The WhatsApp business account of the outlet's numbers."""
+        return f"10200{int(self.outlet(client) == 'toko-b')}"
+
     def number_id(self, client, number=0):
         return f"20200{int(self.outlet(client) == 'toko-b')}{number}"
 

@@ -11,6 +11,7 @@
 #include "tools/cloudsim/json_fields.h"
 #include "tools/cloudsim/json_text.h"
 #include "tools/cloudsim/query.h"
+#include "tools/cloudsim/template_changes.h"
 
 namespace kabar::cloudsim {
 namespace {
@@ -105,6 +106,8 @@ void Control::Handle(const RequestInfo& info, const HttpRequest& request) {
     status = Inbound(request.body, &body);
   } else if (path == "/_sim/event") {
     status = Event(request.body);
+  } else if (path == "/_sim/template") {
+    status = ChangeTemplate(world_, request.body);
   } else if (path == "/_sim/verify") {
     world_->webhooks.Verify(10 * kMicrosPerSecond);
   } else if (path == "/_sim/reset") {

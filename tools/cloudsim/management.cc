@@ -38,7 +38,7 @@ Json TemplateJson(const Template& one) {
               {"status", one.setup.status},
               {"category", one.setup.category},
               {"parameter_format", one.named ? "NAMED" : "POSITIONAL"},
-              {"quality_score", {{"score", "GREEN"}}},
+              {"quality_score", {{"score", one.quality}}},
               {"components", std::move(components)}};
 }
 

@@ -90,6 +90,53 @@ bool ReadList(const JsonObject& action, Outgoing* message, GraphError* error) {
   return true;
 }
 
+// A text, or a medium, which the record shows as "[image]" and its link.
+bool ReadInteractiveHeader(const JsonObject& header, Outgoing* message, GraphError* error) {
+  absl::string_view type;
+  absl::string_view text;
+  if (!RequireText(header, "type", "interactive['header']['type']", 64, &type, error)) return false;
+  if (type == "text") {
+    if (!RequireText(header, "text", "interactive['header']['text']", 60, &text, error)) {
+      return false;
+    }
+    message->header = std::string(text);
+    return true;
+  }
+  if (type != "image" && type != "video" && type != "document") {
+    return Invalid(error, "interactive['header']['type']",
+                   "must be text, image, video or document.");
+  }
+  JsonObject medium;
+  if (!GetObject(header, std::string_view(type.data(), type.size()), &medium) ||
+      (!GetText(medium, "link", &text) && !GetText(medium, "id", &text))) {
+    return Missing(error, absl::StrCat("interactive['header']['", type, "']"));
+  }
+  message->header = absl::StrCat("[", type, "]", text);
+  return true;
+}
+
+bool ReadLinkButton(const JsonObject& action, Outgoing* message, GraphError* error) {
+  absl::string_view name;
+  JsonObject parameters;
+  if (!RequireText(action, "name", "interactive['action']['name']", 64, &name, error)) return false;
+  if (name != "cta_url") return Invalid(error, "interactive['action']['name']", "must be cta_url.");
+  if (!GetObject(action, "parameters", &parameters)) {
+    return Missing(error, "interactive['action']['parameters']");
+  }
+  ReplyButton link;
+  if (!RequireText(parameters, "display_text", "parameters['display_text']", 20, &link.title,
+                   error) ||
+      !RequireText(parameters, "url", "parameters['url']", 2000, &link.id, error)) {
+    return false;
+  }
+  if (!absl::StartsWith(link.id, "https://") && !absl::StartsWith(link.id, "http://")) {
+    return Invalid(error, "parameters['url']", "must be an HTTP or HTTPS address.");
+  }
+  message->buttons.push_back(link);
+  message->is_link = true;
+  return true;
+}
+
 }  // namespace
 
 bool Refuse(GraphError* error, int code, std::string details) {
@@ -115,6 +162,14 @@ bool GetText(const JsonObject& from, std::string_view name, absl::string_view* t
 
 bool GetObject(const JsonObject& from, std::string_view name, JsonObject* value) {
   return from[name].get(*value) == simdjson::SUCCESS;
+}
+
+bool HasPlace(const JsonObject& part) {
+  double latitude = 0;
+  double longitude = 0;
+  return GetCoordinate(part, "latitude", &latitude) &&
+         GetCoordinate(part, "longitude", &longitude) && latitude >= -90 && latitude <= 90 &&
+         longitude >= -180 && longitude <= 180;
 }
 
 bool TooLong(absl::string_view text, size_t limit) {
@@ -205,8 +260,9 @@ bool ReadInteractive(const JsonObject& part, Outgoing* message, GraphError* erro
   absl::string_view type;
   if (!RequireText(part, "type", "interactive['type']", 64, &type, error)) return false;
   const bool list = type == "list";
-  if (!list && type != "button") {
-    return Invalid(error, "interactive['type']", "must be button or list.");
+  const bool link = type == "cta_url";
+  if (!list && !link && type != "button") {
+    return Invalid(error, "interactive['type']", "must be button, list or cta_url.");
   }
   JsonObject body;
   JsonObject action;
@@ -217,13 +273,14 @@ bool ReadInteractive(const JsonObject& part, Outgoing* message, GraphError* erro
   }
   JsonObject around;
   absl::string_view text;
-  if (GetObject(part, "header", &around) && GetText(around, "text", &text)) {
-    message->header = std::string(text);
+  if (GetObject(part, "header", &around) && !ReadInteractiveHeader(around, message, error)) {
+    return false;
   }
   if (GetObject(part, "footer", &around) && GetText(around, "text", &text)) {
     message->footer = std::string(text);
   }
   if (!GetObject(part, "action", &action)) return Missing(error, "interactive['action']");
+  if (link) return ReadLinkButton(action, message, error);
   return list ? ReadList(action, message, error) : ReadReplyButtons(action, message, error);
 }
 

@@ -30,6 +30,9 @@ inline absl::string_view View(std::string_view text) { return {text.data(), text
 bool GetText(const JsonObject& from, std::string_view name, absl::string_view* text);
 bool GetObject(const JsonObject& from, std::string_view name, JsonObject* value);
 
+// Both coordinates are there and on earth.
+bool HasPlace(const JsonObject& part);
+
 bool TooLong(absl::string_view text, size_t limit);
 
 // A required, non-empty text of at most `limit` characters.

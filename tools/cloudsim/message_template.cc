@@ -22,6 +22,15 @@ bool ReadParameter(const JsonObject& from, TemplateParameter* parameter, GraphEr
       if (parameter->has_text) parameter->text = View(text);
     } else if (key == "parameter_name") {
       if (value.get(text) == simdjson::SUCCESS) parameter->name = View(text);
+    } else if (key == "image" || key == "document" || key == "video") {
+      JsonObject medium;
+      parameter->has_text =
+          value.get(medium) == simdjson::SUCCESS &&
+          (GetText(medium, "link", &parameter->text) || GetText(medium, "id", &parameter->text));
+    } else if (key == "location") {
+      JsonObject place;
+      parameter->has_text = value.get(place) == simdjson::SUCCESS && HasPlace(place) &&
+                            GetText(place, "name", &parameter->text);
     } else if (key == "currency" || key == "date_time") {
       parameter->has_text = value.get(fallback) == simdjson::SUCCESS &&
                             GetText(fallback, "fallback_value", &parameter->text);

@@ -35,6 +35,7 @@ struct Outgoing {
   std::string footer;
   std::vector<ReplyButton> buttons;  // reply buttons or list rows
   bool is_list = false;
+  bool is_link = false;  // the one button opens an address
 };
 
 class MessageReader {

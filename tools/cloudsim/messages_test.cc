@@ -134,6 +134,29 @@ TEST_CASE("MessageReader: interactive buttons", "[cloudsim]") {
   CHECK(Code(buttons(four)) == 131009);
 }
 
+TEST_CASE("MessageReader: interactive link, and headers of all kinds", "[cloudsim]") {
+  const auto link = [](const std::string& header, const std::string& url) {
+    return R"("type":"interactive","interactive":{"type":"cta_url",)" + header +
+           R"("body":{"text":"Lacak paket"},"action":{"name":"cta_url","parameters":{)"
+           R"("display_text":"Lacak","url":")" +
+           url + "\"}}}";
+  };
+  const std::string image = R"("header":{"type":"image","image":{"link":"https://t.id/a.png"}},)";
+  const Reading good(Send(link(image, "https://t.id/JP1")));
+  REQUIRE(good.good);
+  CHECK(good.message.is_link);
+  CHECK(good.message.header == "[image]https://t.id/a.png");
+  REQUIRE(good.message.buttons.size() == 1);
+  CHECK(good.message.buttons[0].title == "Lacak");
+  CHECK(good.message.buttons[0].id == "https://t.id/JP1");
+  CHECK(Reading(Send(link(R"("header":{"type":"text","text":"Paket"},)", "https://t.id")))
+            .message.header == "Paket");
+  CHECK(Code(link("", "t.id")) == 131009);
+  CHECK(Code(link("", "")) == 131008);
+  CHECK(Code(link(R"("header":{"type":"image","image":{}},)", "https://t.id")) == 131008);
+  CHECK(Code(link(R"("header":{"type":"location"},)", "https://t.id")) == 131009);
+}
+
 TEST_CASE("MessageReader: interactive list", "[cloudsim]") {
   const auto list = [](int rows) {
     std::string text;

@@ -287,6 +287,7 @@ void SendHandler::PlanWebhooks(Fate* fate) {
       message_.kind != MessageKind::kReaction &&
       send_.pair->answers < static_cast<uint32_t>(world_->scenario.customers.max_answers);
   CollectButtons(&input);
+  if (message_.is_link) input.buttons.clear();  // it opens an address and answers nothing
   PlanFate(input, world_->scenario.statuses, world_->scenario.customers, fate);
 }
 

@@ -221,7 +221,10 @@ bool FillHeader(const Template& source, const TemplateArguments& arguments, std:
                   absl::StrCat("header: Format mismatch, expected ", source.header_format,
                                ", received ", got));
   }
-  absl::StrAppend(header, "[", absl::AsciiStrToLower(got), "]");
+  if (!arguments.header[0].has_text) {
+    return Refuse(error, 131008, absl::StrCat("header: the ", got, " is missing"));
+  }
+  absl::StrAppend(header, "[", absl::AsciiStrToLower(got), "]", arguments.header[0].text);
   return true;
 }
 

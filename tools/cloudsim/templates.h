@@ -36,6 +36,7 @@ struct TemplateButton {
 struct Template {
   TemplateSetup setup;  // name, language, category, status, components as given
   std::string id;
+  std::string quality = "GREEN";
   bool named = false;
   std::string header_format;  // empty, TEXT, IMAGE, VIDEO, DOCUMENT, LOCATION
   TemplateText header;

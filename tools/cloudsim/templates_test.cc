@@ -101,7 +101,12 @@ TEST_CASE("ExpandTemplate: a media header wants its own kind", "[cloudsim]") {
   arguments.header.push_back({"document", "", "", false});
   CHECK(Expand(source, arguments).error.code == 132012);
   arguments.header[0].type = "image";
-  CHECK(Expand(source, arguments).good);
+  CHECK(Expand(source, arguments).error.code == 131008);  // without a link
+  arguments.header[0].text = "https://t.id/a.png";
+  arguments.header[0].has_text = true;
+  const auto result = Expand(source, arguments);
+  CHECK(result.good);
+  CHECK(result.header == "[image]https://t.id/a.png");
 }
 
 TEST_CASE("ExpandTemplate: buttons", "[cloudsim]") {

@@ -19,6 +19,7 @@ absl::StatusOr<int> Add(Session& session, const Arguments& arguments) {
   sender->set_portfolio_id(arguments.Get("portfolio"));
   sender->set_phone_number_id(arguments.Get("phone-number-id"));
   sender->set_display_phone(arguments.Get("phone"));
+  sender->set_account_id(arguments.Get("account"));
   sender->set_throughput(arguments.Get("throughput"));
   sender->set_pair_rate(arguments.Get("pair-rate"));
   KABAR_ASSIGN_OR_RETURN(*sender->mutable_access_token(),
@@ -31,6 +32,23 @@ absl::StatusOr<int> Add(Session& session, const Arguments& arguments) {
   } else {
     session.out() << "sender " << made.id() << " added (" << OneLine(made.display_phone())
                   << "), throughput " << OneLine(made.throughput()) << "\n";
+  }
+  return kExitOk;
+}
+
+absl::StatusOr<int> SetAccount(Session& session, const Arguments& arguments) {
+  dispatcher::v1::UpdateSenderRequest request;
+  request.mutable_sender()->set_id(arguments.Get("SENDER"));
+  request.mutable_sender()->set_account_id(arguments.Get("ACCOUNT"));
+  request.mutable_update_mask()->add_paths("account_id");
+  Api<DispatcherService> api(session, Area::kDispatcher);
+  KABAR_ASSIGN_OR_RETURN(const Sender changed,
+                         api.Call(&DispatcherService::Stub::UpdateSender, request));
+  if (session.json()) {
+    session.out() << Json(changed);
+  } else {
+    session.out() << "sender " << changed.id() << " belongs to account "
+                  << OneLine(changed.account_id()) << "\n";
   }
   return kExitOk;
 }
@@ -80,6 +98,10 @@ Commands SenderCommands() {
                     .value = "FILE",
                     .help = "holds the access token; else standard input",
                     .field = "sender.access_token"},
+                   {.name = "account",
+                    .value = "ID",
+                    .help = "its WhatsApp business account, so that its templates are looked after",
+                    .field = "sender.account_id"},
                    {.name = "throughput",
                     .value = "RATE",
                     .help = "80/s (default), 1000/s, 20/s",
@@ -93,6 +115,13 @@ Commands SenderCommands() {
                     .help = "instead of one that the service makes",
                     .field = "sender.id"}},
        .run = Add},
+      {.noun = "senders",
+       .verb = "set-account",
+       .summary = "Says to which WhatsApp business account a number belongs.",
+       .details = "The message templates of that account are looked after from then on.",
+       .positionals = {{"SENDER", "kabarctl senders list", "sender.id"},
+                       {"ACCOUNT", "the account's id", "sender.account_id"}},
+       .run = SetAccount},
       {.noun = "senders",
        .verb = "list",
        .summary = "Lists the WhatsApp numbers and whether they can send.",

@@ -1,6 +1,7 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -8,9 +9,9 @@
 #include "tools/kabarctl/api.h"
 #include "tools/kabarctl/command.h"
 #include "tools/kabarctl/files.h"
-#include "tools/kabarctl/line_diff.h"
 #include "tools/kabarctl/lookup.h"
 #include "tools/kabarctl/output.h"
+#include "tools/kabarctl/template_parts.h"
 
 namespace kabar::kabarctl {
 namespace {
@@ -60,6 +61,12 @@ void PrintSaved(Session& session, const Template& saved, absl::string_view done)
 absl::StatusOr<int> Create(Session& session, const Arguments& arguments) {
   templates::v1::CreateTemplateRequest request;
   request.mutable_template_()->set_code(arguments.Get("CODE"));
+  if (arguments.Has("quick-reply")) {
+    request.mutable_template_()->set_kind(templates::v1::QUICK_REPLY);
+  }
+  content::v1::Parts parts;
+  KABAR_ASSIGN_OR_RETURN(const bool has_parts, ReadParts(arguments, &parts));
+  if (has_parts) *request.mutable_template_()->mutable_parts() = parts;
   KABAR_ASSIGN_OR_RETURN(*request.mutable_template_()->mutable_message(),
                          ReadMessage(session, arguments));
   KABAR_ASSIGN_OR_RETURN(const auto missing_data, ReadMissingData(arguments));
@@ -84,8 +91,16 @@ absl::StatusOr<int> Update(Session& session, const Arguments& arguments) {
                            ReadMessage(session, arguments));
     request.mutable_update_mask()->add_paths("message");
   }
+  content::v1::Parts parts;
+  KABAR_ASSIGN_OR_RETURN(const bool has_parts, ReadParts(arguments, &parts));
+  if (has_parts || arguments.Has("no-parts")) {
+    *request.mutable_template_()->mutable_parts() = parts;
+    request.mutable_update_mask()->add_paths("parts");
+  }
   if (request.update_mask().paths_size() == 0) {
-    return UsageError("say what to change: --message, --message-file, --strict or --lenient");
+    return UsageError(
+        "say what to change: --message, --message-file, --strict, --lenient, or header, footer and "
+        "buttons (all of them at once)");
   }
   KABAR_ASSIGN_OR_RETURN(const Template found, FindTemplate(session, arguments.Get("CODE-or-ID")));
   request.mutable_template_()->set_id(found.id());
@@ -100,6 +115,7 @@ absl::StatusOr<int> List(Session& session, const Arguments& arguments) {
   Api<TemplatesService> api(session, Area::kTemplates);
   templates::v1::ListTemplatesRequest request;
   request.set_show_archived(arguments.Has("archived"));
+  if (arguments.Has("quick-replies")) request.set_kind(templates::v1::QUICK_REPLY);
   KABAR_ASSIGN_OR_RETURN(const Paging paging, ReadPaging(arguments));
   KABAR_ASSIGN_OR_RETURN(const templates::v1::ListTemplatesResponse response,
                          api.List(&TemplatesService::Stub::ListTemplates, request, paging));
@@ -200,28 +216,33 @@ absl::StatusOr<int> Lint(Session& session, const Arguments& arguments) {
   return response.valid() ? kExitOk : kExitRefused;
 }
 
-absl::StatusOr<Template> VersionOf(Session& session, const Arguments& arguments,
-                                   const std::string& which) {
-  KABAR_ASSIGN_OR_RETURN(const std::int32_t version, ReadVersion(arguments, which));
-  return FindTemplate(session, arguments.Get("CODE-or-ID"), version);
-}
-
 absl::StatusOr<int> Diff(Session& session, const Arguments& arguments) {
-  KABAR_ASSIGN_OR_RETURN(const Template before, VersionOf(session, arguments, "VERSION"));
-  KABAR_ASSIGN_OR_RETURN(const Template after, VersionOf(session, arguments, "OTHER-VERSION"));
+  using Line = templates::v1::DiffTemplateVersionsResponse::Line;
+  templates::v1::DiffTemplateVersionsRequest request;
+  KABAR_ASSIGN_OR_RETURN(const std::int32_t from, ReadVersion(arguments, "VERSION"));
+  KABAR_ASSIGN_OR_RETURN(const std::int32_t to, ReadVersion(arguments, "OTHER-VERSION"));
+  KABAR_ASSIGN_OR_RETURN(const Template found,
+                         FindTemplate(session, arguments.Get("CODE-or-ID"), 0));
+  request.set_id(found.id());
+  request.set_from_version(from);
+  request.set_to_version(to);
+  Api<TemplatesService> api(session, Area::kTemplates);
+  KABAR_ASSIGN_OR_RETURN(const templates::v1::DiffTemplateVersionsResponse response,
+                         api.Call(&TemplatesService::Stub::DiffTemplateVersions, request));
   if (session.json()) {
-    templates::v1::ListTemplateVersionsResponse both;
-    *both.add_templates() = before;
-    *both.add_templates() = after;
-    session.out() << Json(both);
+    session.out() << Json(response);
     return kExitOk;
   }
-  session.out() << "- version " << before.version() << ", "
-                << MissingData_Name(before.missing_data()) << "\n+ version " << after.version()
-                << ", " << MissingData_Name(after.missing_data()) << "\n\n"
-                << (before.message() == after.message()
-                        ? "no difference in the message\n"
-                        : LineDiff(before.message(), after.message()));
+  session.out() << "- version " << response.from_version() << "\n+ version "
+                << response.to_version() << "\n";
+  for (const std::string& other : response.others()) session.out() << OneLine(other) << "\n";
+  session.out() << "\n";
+  for (const Line& line : response.lines()) {
+    session.out() << (line.change() == Line::ADDED     ? "+ "
+                      : line.change() == Line::REMOVED ? "- "
+                                                       : "  ")
+                  << line.text() << "\n";
+  }
   return kExitOk;
 }
 
@@ -309,6 +330,12 @@ std::vector<Option> MissingDataOptions(std::vector<Option> options) {
 }  // namespace
 
 Commands TemplateCommands() {
+  std::vector<Option> create = PartsOptions(MissingDataOptions(MessageOptions()));
+  create.push_back({.name = "quick-reply",
+                    .help = "it is a canned text that people answer customers with",
+                    .field = "template.kind"});
+  std::vector<Option> update = PartsOptions(MissingDataOptions(MessageOptions()));
+  update.push_back({.name = "no-parts", .help = "takes header, footer and buttons away"});
   std::vector<Option> preview = MissingDataOptions(MessageOptions());
   preview.push_back({.name = "var",
                      .value = "NAME=VALUE",
@@ -323,19 +350,20 @@ Commands TemplateCommands() {
        .summary = "Saves a new template.",
        .details = kFileEnd,
        .positionals = {{"CODE", "its name in calls, e.g. morning-update", "template.code"}},
-       .options = MissingDataOptions(MessageOptions()),
+       .options = create,
        .run = Create},
       {.noun = "templates",
        .verb = "update",
        .summary = "Saves a new version; runs under way keep theirs.",
        .details = kFileEnd,
        .positionals = {{"CODE-or-ID", "the template", "template.id"}},
-       .options = MissingDataOptions(MessageOptions()),
+       .options = update,
        .run = Update},
       {.noun = "templates",
        .verb = "list",
        .summary = "Lists the templates.",
-       .options = WithPaging({{.name = "archived", .help = "those too"}}),
+       .options = WithPaging({{.name = "archived", .help = "those too"},
+                              {.name = "quick-replies", .help = "these alone"}}),
        .run = List},
       {.noun = "templates",
        .verb = "preview",
@@ -355,8 +383,9 @@ Commands TemplateCommands() {
        .verb = "diff",
        .summary = "Shows what changed from one version to another, line by line.",
        .positionals = {{"CODE-or-ID", "the template", "id"},
-                       {"VERSION", "the version before, 0 for the newest", "version"},
-                       {"OTHER-VERSION", "the version after; default: the newest", "version",
+                       {"VERSION", "the version before; default: the one before the other",
+                        "from_version", false},
+                       {"OTHER-VERSION", "the version after; default: the newest", "to_version",
                         false}},
        .run = Diff},
       {.noun = "templates",

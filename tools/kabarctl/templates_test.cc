@@ -20,9 +20,20 @@ TEST_CASE("templates diff: what is no version is named as it was written", "[kab
   CHECK(large.code == 2);
   CHECK_THAT(large.error, Catch::Contains("4294967297 is no version"));
   CHECK(services.Run({"templates", "preview", "pagi", "--version", "4294967297"}).code == 2);
-  const Outcome equal = services.Run({"templates", "diff", "pagi", "0"});
-  CHECK(equal.code == 0);
-  CHECK_THAT(equal.out, Catch::EndsWith("\n\nno difference in the message\n"));
+  using Line = templates::v1::DiffTemplateVersionsResponse::Line;
+  const auto add = [&](Line::Change change, const std::string& text) {
+    auto* line = services.world.diff.add_lines();
+    line->set_change(change);
+    line->set_text(text);
+  };
+  add(Line::SAME, "Halo");
+  add(Line::REMOVED, "lama");
+  add(Line::ADDED, "baru");
+  services.world.diff.add_others("footer: nothing -> Toko");
+  const Outcome shown = services.Run({"templates", "diff", "pagi", "2", "3"});
+  CHECK(shown.code == 0);
+  CHECK(shown.out ==
+        "- version 2\n+ version 3\nfooter: nothing -> Toko\n\n  Halo\n- lama\n+ baru\n");
 }
 
 TEST_CASE("templates library: one is shown whole", "[kabarctl]") {

@@ -92,7 +92,7 @@ class Stack:
                    f"--scenario={self.path('scenario.json')}", *sim_flags], restart=False)
         addresses = [f"--{s}-address={self.address(s)}" for s in settings_file.SERVICES]
         needs = {
-            "contacts": ["dispatcher"], "templates": [], "dispatcher": ["contacts"],
+            "contacts": ["dispatcher"], "templates": ["dispatcher"], "dispatcher": ["contacts"],
             "campaigns": ["contacts", "templates", "dispatcher"],
             "triggers": ["contacts", "templates", "dispatcher"],
             "analytics": ["dispatcher", "triggers"],
@@ -103,8 +103,6 @@ class Stack:
                      f"--database-url={self.postgres.url}", f"--key-file={self.path('keys.json')}",
                      f"--service-key=@{self.path('service.key')}"]
             flags += [a for a, s in zip(addresses, settings_file.SERVICES) if s in needed]
-            if service == "templates":
-                flags = [f for f in flags if not f.startswith("--service-key")]
             if service == "dispatcher":
                 flags += ["--roles=api,keeper", *self._dispatcher_flags()]
             self._add(service, f"kabar-{service}", flags)

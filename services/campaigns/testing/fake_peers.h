@@ -86,8 +86,8 @@ class FakeContacts : public contacts::v1::ContactsService::Service {
 class FakeTemplates : public templates::v1::TemplatesService::Service {
  public:
   absl::Status fault;
-  std::string form;  // the provider template that the text names; empty: none
-  std::string form_status = "APPROVED";
+  std::string form;     // the provider template that the text names; empty: none
+  std::string trouble;  // why the form must not be sent; empty: it may
   bool merges = false;  // it goes through {{#each parcels}}
 
   grpc::Status GetTemplate(grpc::ServerContext*, const templates::v1::GetTemplateRequest* request,
@@ -101,7 +101,8 @@ class FakeTemplates : public templates::v1::TemplatesService::Service {
       auto* provider = answer->add_provider_templates();
       provider->set_name(form);
       provider->set_language("id");
-      provider->set_status(form_status);
+      provider->set_trouble(trouble);
+      if (!trouble.empty()) provider->set_trouble_text("WhatsApp has a fault with it");
       provider->set_category("UTILITY");
     }
     return rpc::ToGrpc(fault);
@@ -121,6 +122,7 @@ class FakeTemplates : public templates::v1::TemplatesService::Service {
       if (form.empty()) continue;
       rendered->mutable_provider_form()->set_name(form);
       rendered->mutable_provider_form()->set_language("id");
+      rendered->mutable_provider_form()->set_trouble(trouble);
     }
     return rpc::ToGrpc(fault);
   }
@@ -159,12 +161,14 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
                        dispatcher::v1::Lane* answer) override {
     return Answer(answer);
   }
-  grpc::Status PauseLane(grpc::ServerContext*, const dispatcher::v1::PauseLaneRequest*,
+  grpc::Status PauseLane(grpc::ServerContext*, const dispatcher::v1::PauseLaneRequest* request,
                          dispatcher::v1::Lane* answer) override {
+    lane.set_state_reason(request->reason());
     return Enter(events::v1::PAUSED, answer);
   }
-  grpc::Status ResumeLane(grpc::ServerContext*, const dispatcher::v1::ResumeLaneRequest*,
+  grpc::Status ResumeLane(grpc::ServerContext*, const dispatcher::v1::ResumeLaneRequest* request,
                           dispatcher::v1::Lane* answer) override {
+    rendered_again = request->render_again();
     return Enter(events::v1::RUNNING, answer);
   }
   grpc::Status SetLaneRate(grpc::ServerContext*, const dispatcher::v1::SetLaneRateRequest* request,
@@ -242,6 +246,7 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
   }
 
   bool finished = false;
+  bool rendered_again = false;  // the last resume asked for it
 
  private:
   grpc::Status Answer(dispatcher::v1::Lane* answer) {

@@ -26,7 +26,8 @@ struct Api : LedgerFixture {
   QueueOfLists queue;
   SecretBox secrets = SecretBox::FromKey(std::string(64, 'a')).value();
   rpc::Guard guard{{.service = "dispatcher"}, rpc::testing::TestKeys()};
-  Handler handler{store, store, queue, secrets, base::SystemClock(), guard};
+  Accounts accounts{"http://127.0.0.1:1", "v23.0", whatsapp::ErrorPolicy::BuiltIn()};
+  Handler handler{store, store, queue, secrets, accounts, base::SystemClock(), guard};
   events::Reader reader{pool, {}};
   EventsHandler events_handler{reader, guard};
   rpc::testing::LocalServer server{guard, {&handler, &events_handler}};

@@ -25,8 +25,8 @@ class FakeStore : public Store {
                                             absl::Time) override {
     return Unexpected();
   }
-  absl::StatusOr<std::vector<MessageTemplate>> List(const std::string&, const std::string&, bool,
-                                                    int, absl::Time) override {
+  absl::StatusOr<std::vector<MessageTemplate>> List(const std::string&, const std::string&,
+                                                    const ListFilter&, int, absl::Time) override {
     return Unexpected();
   }
   absl::StatusOr<std::vector<MessageTemplate>> ListVersions(const std::string&, const std::string&,
@@ -41,6 +41,9 @@ class FakeStore : public Store {
   absl::StatusOr<std::vector<ProviderTemplate>> ListProviderTemplates(const std::string&,
                                                                       const ProviderKey&, int,
                                                                       absl::Time) override {
+    return Unexpected();
+  }
+  absl::StatusOr<std::map<std::string, int64_t>> CountProviderTemplates(absl::Time) override {
     return Unexpected();
   }
   absl::StatusOr<int64_t> ForgetRequests(absl::Time, int, absl::Time) override {

@@ -57,6 +57,7 @@ struct World {
   contacts::v1::UpdateMarketingSuppressionsRequest switched;
   contacts::v1::MarketingSuppressions suppressions;
   std::map<std::string, templates::v1::Template> templates_by_code;
+  templates::v1::DiffTemplateVersionsResponse diff;
   campaigns::v1::CreateCampaignRequest created;
   int lost_answers = 0;                         // so many CreateCampaign work and say nothing
   std::vector<std::string> create_request_ids;  // of every attempt
@@ -218,6 +219,18 @@ class FakeTemplates : public templates::v1::TemplatesService::Service {
                            "there is no template \"" + request->code() + "\"");
       }
       *response = found->second;
+      return absl::OkStatus();
+    });
+  }
+
+  grpc::Status DiffTemplateVersions(
+      grpc::ServerContext* context, const templates::v1::DiffTemplateVersionsRequest* request,
+      templates::v1::DiffTemplateVersionsResponse* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call&) {
+      const std::lock_guard lock(world_.mutex);
+      *response = world_.diff;
+      response->set_from_version(request->from_version());
+      response->set_to_version(request->to_version());
       return absl::OkStatus();
     });
   }

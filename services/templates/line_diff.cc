@@ -1,13 +1,12 @@
-#include "tools/kabarctl/line_diff.h"
+#include "services/templates/line_diff.h"
 
 #include <algorithm>
 #include <cstdint>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
-namespace kabar::kabarctl {
+namespace kabar::templates {
 namespace {
 
 constexpr std::size_t kMaxPairs = 4'000'000;
@@ -31,19 +30,19 @@ class Common {
   std::vector<std::uint32_t> lengths_;
 };
 
-void Add(absl::string_view mark, absl::string_view line, std::string* out) {
-  absl::StrAppend(out, mark, line, "\n");
+void Add(Change change, absl::string_view line, std::vector<DiffLine>* out) {
+  out->push_back({change, std::string(line)});
 }
 
 }  // namespace
 
-std::string LineDiff(absl::string_view before, absl::string_view after) {
+std::vector<DiffLine> LineDiff(absl::string_view before, absl::string_view after) {
   const Lines a = absl::StrSplit(before, '\n');
   const Lines b = absl::StrSplit(after, '\n');
-  std::string out;
+  std::vector<DiffLine> out;
   if (a.size() * b.size() > kMaxPairs) {
-    for (const absl::string_view line : a) Add("- ", line, &out);
-    for (const absl::string_view line : b) Add("+ ", line, &out);
+    for (const absl::string_view line : a) Add(Change::kRemoved, line, &out);
+    for (const absl::string_view line : b) Add(Change::kAdded, line, &out);
     return out;
   }
   Common common(a, b);
@@ -51,16 +50,16 @@ std::string LineDiff(absl::string_view before, absl::string_view after) {
   std::size_t j = 0;
   while (i < a.size() || j < b.size()) {
     if (i < a.size() && j < b.size() && a[i] == b[j]) {
-      Add("  ", a[i], &out);
+      Add(Change::kSame, a[i], &out);
       ++i;
       ++j;
     } else if (i < a.size() && (j == b.size() || common.At(i + 1, j) >= common.At(i, j + 1))) {
-      Add("- ", a[i++], &out);
+      Add(Change::kRemoved, a[i++], &out);
     } else {
-      Add("+ ", b[j++], &out);
+      Add(Change::kAdded, b[j++], &out);
     }
   }
   return out;
 }
 
-}  // namespace kabar::kabarctl
+}  // namespace kabar::templates
