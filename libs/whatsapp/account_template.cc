@@ -19,6 +19,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int kPage = 100;
+constexpr int kTokenRefused = 190;
 
 std::string Upper(std::string text) {
   absl::AsciiStrToUpper(&text);
@@ -64,15 +65,34 @@ std::optional<AccountTemplate> ReadTemplate(const JsonElement& element) {
                       .named = Upper(TextOf(object, "parameter_format")) == "NAMED"};
   if (out.reason == "NONE") out.reason.clear();
   if (Find(object, "quality_score", &quality)) out.quality = Upper(TextOf(quality, "score"));
-  if (out.name.empty() || out.language.empty() || out.status.empty() ||
-      !Find(object, "components", &components)) {
-    return std::nullopt;
+  if (out.name.empty() || out.language.empty()) return std::nullopt;
+  if (out.status.empty() || !Find(object, "components", &components)) {
+    // That it is there is all that is told.
+    return AccountTemplate{.name = out.name, .language = out.language};
   }
   for (const JsonElement component : components) {
     JsonObject one;
     if (component.get(one) == simdjson::SUCCESS) ReadComponent(one, &out);
   }
   return out;
+}
+
+// Access tokens are long runs of letters and digits that begin with EAA.
+std::string WithoutTokens(absl::string_view words) {
+  constexpr absl::string_view kBegin = "EAA";
+  constexpr std::size_t kShortest = 16;
+  std::string clean;
+  while (true) {
+    const std::size_t at = words.find(kBegin);
+    if (at == absl::string_view::npos) return absl::StrCat(clean, words);
+    std::size_t end = at;
+    while (end < words.size() && absl::ascii_isalnum(static_cast<unsigned char>(words[end]))) {
+      ++end;
+    }
+    const bool token = end - at >= kShortest;
+    absl::StrAppend(&clean, words.substr(0, token ? at : end), token ? "(a token)" : "");
+    words.remove_prefix(end);
+  }
 }
 
 // The document of a 200, or what the provider says instead.
@@ -88,9 +108,14 @@ absl::StatusOr<JsonObject> Answer(int http_status, absl::string_view body,
                        absl::StrCat("WhatsApp answered HTTP ", http_status,
                                     " with something that is not understood: try again later"));
   }
+  // What it says of an access token quotes it.
   const std::string words =
-      absl::StrCat("WhatsApp refused (code ", error->code, "): ", error->message,
-                   error->details.empty() ? "" : ": ", error->details);
+      error->code == kTokenRefused
+          ? absl::StrCat("WhatsApp does not accept the number's access token (code ", error->code,
+                         "): give the sender a valid one")
+          : absl::StrCat("WhatsApp refused (code ", error->code,
+                         "): ", WithoutTokens(error->message), error->details.empty() ? "" : ": ",
+                         WithoutTokens(error->details));
   if (http_status >= 500 ||
       policy.For(error->code, http_status).action == ErrorAction::kRetryBackoffSlowSender) {
     return base::Error(absl::StatusCode::kUnavailable, "PROVIDER_BUSY", words);
@@ -191,7 +216,13 @@ absl::StatusOr<AccountTemplatePage> ParseTemplatePage(int http_status, absl::str
   }
   AccountTemplatePage page;
   for (const JsonElement element : data) {
-    if (auto one = ReadTemplate(element); one.has_value()) page.templates.push_back(*one);
+    auto one = ReadTemplate(element);
+    if (!one.has_value()) {
+      return base::Error(absl::StatusCode::kUnavailable, "PROVIDER_UNREADABLE",
+                         "WhatsApp's list of templates has one without a name or language: half a "
+                         "list is not believed, try again later");
+    }
+    page.templates.push_back(*std::move(one));
   }
   JsonObject paging, cursors;
   JsonElement next;

@@ -34,7 +34,7 @@ TEST_CASE("ParseTemplatePage: all that is known of a template, and where the nex
           "[whatsapp]") {
   const auto page = ParseTemplatePage(200, kPage, Policy());
   REQUIRE_THAT(page, IsOk());
-  REQUIRE(page->templates.size() == 2);
+  REQUIRE(page->templates.size() == 3);
   const AccountTemplate expected{
       .id = "77",
       .name = "paket_keluar",
@@ -51,6 +51,8 @@ TEST_CASE("ParseTemplatePage: all that is known of a template, and where the nex
   CHECK(page->templates[0] == expected);
   CHECK(page->templates[1].reason == "INVALID_FORMAT");
   CHECK(page->templates[1].body == "Hi");
+  // It is there, and what it is like nobody knows.
+  CHECK(page->templates[2] == AccountTemplate{.name = "without_parts", .language = "id"});
   CHECK(page->next == "zz9");
 
   // The last page names a cursor too, but nothing that follows.
@@ -69,10 +71,32 @@ TEST_CASE("ParseTemplatePage: a refusal is final, trouble may pass", "[whatsapp]
              Catch::Contains("There is already id content"));
   CHECK_THAT(ParseTemplatePage(400, R"({"error":{"message":"busy","code":4}})", Policy()).status(),
              ReasonIs("PROVIDER_BUSY"));
+  // Half a list would have the rest taken for deleted.
+  CHECK_THAT(ParseTemplatePage(200, R"({"data":[{"id":"1","name":"a"}]})", Policy()).status(),
+             ReasonIs("PROVIDER_UNREADABLE"));
   CHECK_THAT(ParseTemplatePage(502, "<html>", Policy()).status(),
              StatusIs(absl::StatusCode::kUnavailable));
   CHECK_THAT(ParseTemplatePage(200, R"({"data":1})", Policy()).status(),
              StatusIs(absl::StatusCode::kUnavailable));
+}
+
+TEST_CASE("ParseTemplatePage: no refusal quotes an access token", "[whatsapp]") {
+  const std::string token = "EAAGm0PX4ZCpsBAKZC5ZAexample0123456789";
+  const auto refusal = [&](int code) {
+    const std::string body = R"({"error":{"message":"Malformed access token )" + token +
+                             R"( here","type":"OAuthException","code":)" + std::to_string(code) +
+                             R"(,"error_data":{"details":"it was )" + token + R"("}}})";
+    return std::string(ParseTemplatePage(401, body, Policy()).status().message());
+  };
+  for (const int code : {190, 100, 0}) {
+    INFO(refusal(code));
+    CHECK_THAT(refusal(code), !Catch::Contains("EAAG"));
+  }
+  CHECK_THAT(refusal(190), Catch::Contains("give the sender a valid one"));
+  CHECK_THAT(refusal(100), Catch::Contains("Malformed access token (a token) here"));
+  const auto plain = ParseTemplatePage(
+      400, R"({"error":{"message":"EAA is short, EAAs too","code":100}})", Policy());
+  CHECK_THAT(std::string(plain.status().message()), Catch::Contains("EAA is short, EAAs too"));
 }
 
 TEST_CASE("BuildCreateBody: what the provider's reviewers want to see", "[whatsapp]") {

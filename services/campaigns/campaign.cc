@@ -205,7 +205,6 @@ absl::Status Pause(Campaign& c, absl::string_view reason, absl::Time now) {
 absl::Status Resume(Campaign& c, absl::Time now) {
   if (c.state == State::kRunning) return absl::OkStatus();
   if (c.state != State::kPaused) return WrongState(c, "resumed", "PAUSED");
-  c.known_troubles.reset();  // whoever resumes it accepts what is so now
   Enter(c, State::kRunning, "", now);
   return absl::OkStatus();
 }

@@ -69,9 +69,9 @@ struct Campaign {
   std::int64_t retried = 0;
   std::string parent_id;  // of a run: the campaign that recurs
   std::optional<absl::Time> occurrence_at;
-  // What was known against its provider templates when it started or was resumed, a line each;
-  // nullopt: nobody has looked since.
-  std::optional<std::string> known_troubles;
+  // What is known against its provider templates and was accepted when it was resumed, a line each;
+  // anything else stops it (troubles.h).
+  std::string accepted_troubles;
   absl::Time created_at;
   absl::Time updated_at;
   std::optional<absl::Time> finished_at;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "libs/audit/audit.h"
@@ -17,6 +18,7 @@
 #include "services/campaigns/convert.h"
 #include "services/campaigns/mutate.h"
 #include "services/campaigns/schedule.h"
+#include "services/campaigns/troubles.h"
 
 namespace kabar::campaigns {
 namespace {
@@ -81,6 +83,7 @@ audit::Fields FieldsOf(const Campaign& c) {
           {"max_data_age_hours", absl::StrCat(c.max_data_age_hours)},
           {"weekdays", absl::StrCat(c.weekdays)},
           {"skip_holidays", absl::StrCat(c.skip_holidays)},
+          {"accepted_troubles", c.accepted_troubles},
           {"state", std::string(Name(c.state))}};
 }
 
@@ -271,6 +274,21 @@ grpc::Status Handler::PauseCampaign(grpc::ServerContext* context,
               });
 }
 
+absl::StatusOr<bool> Handler::SettleTroubles(Campaign& campaign, bool accept) {
+  const bool stopped_for_it = absl::StartsWith(campaign.state_reason, kTroubleReasons);
+  KABAR_ASSIGN_OR_RETURN(const PinnedTemplate pinned,
+                         peers_.GetTemplate(campaign, campaign.template_version));
+  const auto troubles = Unaccepted(campaign, pinned);
+  if (troubles.empty()) return stopped_for_it;
+  if (!accept) return NotResumed(campaign, troubles);
+  for (const auto& [key, provider] : pinned.providers) {
+    if (provider.trouble != kRecategorised) continue;
+    KABAR_RETURN_IF_ERROR(peers_.AgreeToCategory(campaign, key.first, key.second));
+  }
+  campaign.accepted_troubles = AllAccepted(pinned);
+  return true;
+}
+
 grpc::Status Handler::ResumeCampaign(grpc::ServerContext* context,
                                      const v1::ResumeCampaignRequest* request,
                                      v1::Campaign* response) {
@@ -279,8 +297,11 @@ grpc::Status Handler::ResumeCampaign(grpc::ServerContext* context,
                 if (campaign.recurs() && campaign.state == State::kPaused) {
                   return FindNext(unit, campaign, now);
                 }
-                // What made it stop may be in the texts that wait.
-                const bool render_again = !campaign.state_reason.empty();
+                bool render_again = false;
+                if (campaign.state == State::kPaused) {
+                  KABAR_ASSIGN_OR_RETURN(render_again,
+                                         SettleTroubles(campaign, request->accept_troubles()));
+                }
                 KABAR_RETURN_IF_ERROR(Resume(campaign, now));
                 return Excuse(peers_.ResumeLane(campaign, render_again));
               });

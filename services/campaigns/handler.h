@@ -109,6 +109,9 @@ class Handler : public v1::CampaignsService::Service {
   absl::Status Foresee(const rpc::Call& call, const v1::PreflightCampaignRequest& request,
                        Campaign planned, grpc::ServerWriter<v1::PreflightCampaignResponse>* writer);
   absl::Status ChangeRate(const Campaign& campaign);
+  // Before a resume: what is known against its provider templates is accepted, or refused. True:
+  // what waits in its lane must be rendered anew for it.
+  absl::StatusOr<bool> SettleTroubles(Campaign& campaign, bool accept);
 
   Store& store_;
   Peers& peers_;

@@ -353,6 +353,10 @@ TEST_CASE("PreflightCampaign: the run then comes to the same, reason by reason",
   if (!f.templates.trouble.empty()) {
     CHECK(answer->summary.to_send() == 2);
     CHECK(answer->reasons["PROVIDER_TEMPLATE_PAUSED"] == 1191);
+    // Who goes on all the same gets what was told.
+    Campaign c = f.Get();
+    c.accepted_troubles = "pagi/id PROVIDER_TEMPLATE_PAUSED";
+    f.Save(c);
   }
 
   f.Start();

@@ -6,6 +6,7 @@
 #include "libs/base/status.h"
 #include "libs/fields/fields.h"
 #include "services/campaigns/peers_state.h"
+#include "services/campaigns/troubles.h"
 
 namespace kabar::campaigns {
 namespace {
@@ -75,11 +76,21 @@ absl::StatusOr<PinnedTemplate> Peers::GetTemplate(const Campaign& c, std::int32_
   return pinned;
 }
 
+absl::Status Peers::AgreeToCategory(const Campaign& c, const std::string& name,
+                                    const std::string& language) {
+  templates::v1::AcceptProviderTemplateRequest request;
+  request.set_name(name);
+  request.set_language(language);
+  templates::v1::ProviderTemplate agreed;
+  return state_->Call(*state_->templates, &TemplatesService::Stub::AcceptProviderTemplate,
+                      c.outlet_id, request, &agreed);
+}
+
 std::map<std::string, std::string> PinnedTemplate::troubles() const {
   std::map<std::string, std::string> found;
   for (const auto& [key, provider] : providers) {
     if (provider.trouble.empty()) continue;
-    found[absl::StrCat(key.first, "/", key.second, " ", provider.trouble)] = provider.trouble_text;
+    found[TroubleOf(key.first, key.second, provider.trouble)] = provider.trouble_text;
   }
   return found;
 }

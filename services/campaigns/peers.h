@@ -75,6 +75,14 @@ struct HandedOver {
   std::int64_t messages = 0;
   bool last_page = false;
   double rate_per_s = 0;  // the most the lane can send
+  // Of a provider template, one that nobody has accepted (troubles.h): then nothing was handed
+  // over.
+  std::string trouble = {};
+};
+
+struct RenderedAgain {
+  std::int64_t messages = 0;
+  std::string trouble = {};  // as of HandedOver: then nothing was changed
 };
 
 struct TestMessage {
@@ -142,6 +150,9 @@ class Peers {
 
   // `version` 0: the newest.
   absl::StatusOr<PinnedTemplate> GetTemplate(const Campaign& campaign, std::int32_t version);
+  // Its outlet agrees to the category under which WhatsApp has this provider template now.
+  absl::Status AgreeToCategory(const Campaign& campaign, const std::string& name,
+                               const std::string& language);
   // Idempotent by the run.
   absl::StatusOr<AudienceView> CreateAudience(const Campaign& campaign,
                                               const PinnedTemplate& pinned, bool temporary = false);
@@ -155,7 +166,7 @@ class Peers {
                                       std::int64_t count);
   // Renders again what the dispatcher holds but will not send any more because its text is old;
   // how many it were.
-  absl::StatusOr<std::int64_t> RenderStale(const Campaign& campaign, const PinnedTemplate& pinned);
+  absl::StatusOr<RenderedAgain> RenderStale(const Campaign& campaign, const PinnedTemplate& pinned);
 
   // What HandOver of the same members would come to if they were sent now; nothing is enqueued.
   absl::StatusOr<ForeseenPage> Foresee(const Campaign& campaign, const PinnedTemplate& pinned,

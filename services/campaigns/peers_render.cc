@@ -11,6 +11,7 @@
 #include "libs/base/status.h"
 #include "libs/phone/phone.h"
 #include "services/campaigns/peers_state.h"
+#include "services/campaigns/troubles.h"
 
 namespace kabar::campaigns {
 namespace {
@@ -175,12 +176,20 @@ absl::Status Peers::State::SetTexts(const Campaign& c, const PinnedTemplate& pin
     auto& text = *answer.mutable_rendered(static_cast<int>(i));
     if (text.has_failure()) batch.variables[rendered[i]] = text.failure().variable();
     if (!text.provider_form().trouble().empty()) {
-      batch.troubles[rendered[i]] = text.provider_form().trouble();
+      const auto& form = text.provider_form();
+      batch.troubles[rendered[i]] = TroubleOf(form.name(), form.language(), form.trouble());
       text.clear_provider_form();
     }
     SetText(text, batch.enqueue.mutable_messages(rendered[i]));
   }
   return absl::OkStatus();
+}
+
+std::string Peers::State::Batch::Unaccepted(const Campaign& c) const {
+  for (const auto& [i, trouble] : troubles) {
+    if (!Accepts(c, trouble)) return trouble;
+  }
+  return "";
 }
 
 // A provider template that must not be sent has been left out: WhatsApp would refuse it, and the
@@ -195,7 +204,7 @@ absl::Status Peers::State::RefuseWithoutForm(const Campaign& c, Batch& batch) {
     if (told.messages(place++).reason() != kNoTemplate) continue;
     auto& message = *batch.enqueue.mutable_messages(i);
     message.clear_text();
-    Refuse(events::v1::FAILED, trouble, &message);
+    Refuse(events::v1::FAILED, ReasonOf(trouble), &message);
   }
   return absl::OkStatus();
 }
@@ -219,6 +228,8 @@ absl::StatusOr<HandedOver> Peers::HandOver(const Campaign& c, const PinnedTempla
   KABAR_ASSIGN_OR_RETURN(const State::Batch batch, state_->RenderNext(c, pinned, count));
   HandedOver handed{.last_ordinal = c.cursor, .last_page = batch.page.last_page()};
   if (batch.page.members().empty()) return handed;
+  handed.trouble = batch.Unaccepted(c);
+  if (!handed.trouble.empty()) return handed;
   dispatcher::v1::EnqueueResponse answer;
   KABAR_RETURN_IF_ERROR(state_->Call(*state_->dispatcher, &DispatcherService::Stub::Enqueue,
                                      c.outlet_id, batch.enqueue, &answer));
@@ -259,17 +270,20 @@ absl::StatusOr<ForeseenPage> Peers::Foresee(const Campaign& c, const PinnedTempl
   return page;
 }
 
-absl::StatusOr<std::int64_t> Peers::RenderStale(const Campaign& c, const PinnedTemplate& pinned) {
+absl::StatusOr<RenderedAgain> Peers::RenderStale(const Campaign& c, const PinnedTemplate& pinned) {
   dispatcher::v1::ListStaleMessagesRequest list;
   list.set_lane_id(c.run_id);
   list.set_page_size(kStaleBatch);
   dispatcher::v1::ListStaleMessagesResponse stale;
   KABAR_RETURN_IF_ERROR(state_->Call(
       *state_->dispatcher, &DispatcherService::Stub::ListStaleMessages, c.outlet_id, list, &stale));
-  if (stale.messages().empty()) return 0;
+  if (stale.messages().empty()) return RenderedAgain();
   contacts::v1::ListAudienceRequest request = AskFor(c, pinned);
   for (const auto& message : stale.messages()) request.add_ordinals(message.ordinal());
   KABAR_ASSIGN_OR_RETURN(State::Batch batch, state_->RenderMembers(c, pinned, request));
+  if (std::string trouble = batch.Unaccepted(c); !trouble.empty()) {
+    return RenderedAgain{.trouble = std::move(trouble)};
+  }
   // The ledger's own ids: what an older version enqueued may have been named otherwise, and under
   // another id it would be sent a second time.
   std::map<std::int64_t, std::string> ids;
@@ -284,7 +298,7 @@ absl::StatusOr<std::int64_t> Peers::RenderStale(const Campaign& c, const PinnedT
   dispatcher::v1::EnqueueResponse answer;
   KABAR_RETURN_IF_ERROR(state_->Call(*state_->dispatcher, &DispatcherService::Stub::Enqueue,
                                      c.outlet_id, batch.enqueue, &answer));
-  return batch.page.members_size();
+  return RenderedAgain{.messages = batch.page.members_size()};
 }
 
 }  // namespace kabar::campaigns

@@ -75,7 +75,11 @@ struct Peers::State {
     contacts::v1::ListAudienceResponse page;
     dispatcher::v1::EnqueueRequest enqueue;
     std::map<int, std::string> variables;  // by message: the one that its refusal is about
-    std::map<int, std::string> troubles;   // by message: why its provider template must not go
+    // By message: why its provider template must not go (troubles.h).
+    std::map<int, std::string> troubles;
+
+    // The first trouble that nobody has accepted; empty: there is none.
+    std::string Unaccepted(const Campaign& c) const;
   };
   // The members after the cursor; at most `count`.
   absl::StatusOr<Batch> RenderNext(const Campaign& c, const PinnedTemplate& pinned,

@@ -25,7 +25,7 @@ namespace kabar::campaigns {
   "greatest(cursor, (SELECT sum(s) FROM run_progress p, unnest(p.states) s "                      \
   "WHERE p.run_id = campaigns.run_id)::bigint), finished, retried, created_at, "                  \
   "updated_at, finished_at, max_data_age_hours, weekdays, "                                       \
-  "skip_holidays, parent_id, occurrence_at, known_troubles"
+  "skip_holidays, parent_id, occurrence_at, accepted_troubles"
 
 Campaign CampaignOf(const pqxx::row& row);
 

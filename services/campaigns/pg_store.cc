@@ -41,7 +41,7 @@ constexpr pg::Query kSave{
     "run_id = $18, run_day = $19::date, start_at = $20, end_at = $21, asked = $22, cursor = $23, "
     "finished = $24, retried = $25, updated_at = $26, finished_at = $27, due_at = $28, "
     "max_data_age_hours = $29, weekdays = $30, skip_holidays = $31, "
-    "known_troubles = $32, lease_until = NULL "
+    "accepted_troubles = $32, lease_until = NULL "
     "WHERE outlet_id = $1 AND id = $2"};
 constexpr pg::Query kTakeDue{
     "campaigns.take_due",
@@ -182,7 +182,7 @@ class PgUnit : public Store::Unit {
              c.end_text, c.unknown_policy, static_cast<int>(c.state), c.state_reason, c.run_id, day,
              c.start_at, c.end_at, c.asked, c.cursor, c.finished, c.retried, c.updated_at,
              c.finished_at, due, c.max_data_age_hours, c.weekdays, c.skip_holidays,
-             c.known_troubles);
+             c.accepted_troubles);
     return absl::OkStatus();
   }
 
@@ -229,7 +229,7 @@ Campaign CampaignOf(const pqxx::row& r) {
   c.skip_holidays = r[i++].as<bool>();
   c.parent_id = pg::TextField(r[i++]);
   c.occurrence_at = pg::OptTimeField(r[i++]);
-  c.known_troubles = pg::OptTextField(r[i++]);
+  c.accepted_troubles = pg::TextField(r[i++]);
   return c;
 }
 

@@ -32,11 +32,15 @@ constexpr Known kKnown[] = {
      "Name an approved provider template in this branch of the text: the customer has not "
      "written within 24 hours."},
     {"PROVIDER_TEMPLATE_NOT_APPROVED",
-     "Wait until WhatsApp has approved the provider template, or name another one."},
+     "Wait until WhatsApp has approved the provider template, or name another one: the campaign "
+     "stops before its first message for it."},
     {"PROVIDER_TEMPLATE_PAUSED",
-     "Wait until WhatsApp has lifted its pause of the provider template, or name another one."},
+     "Wait until WhatsApp has lifted its pause of the provider template, or name another one: the "
+     "campaign stops before its first message for it."},
     {"PROVIDER_TEMPLATE_DISABLED",
-     "Name another provider template: WhatsApp has disabled this one."},
+     "Name another provider template: WhatsApp has disabled this one, and the campaign stops "
+     "before "
+     "its first message for it."},
     {"PROVIDER_TEMPLATE_RECATEGORISED",
      "WhatsApp has moved the provider template to another category, at another price: kabarctl "
      "provider-templates accept, if it shall be sent all the same."},

@@ -130,7 +130,8 @@ absl::Status Runner::Run(const Campaign& c, const Progress& progress) {
     KABAR_ASSIGN_OR_RETURN(const bool stopped, StopForTroubles(c));
     if (stopped) return FollowLane(c);
   }
-  KABAR_RETURN_IF_ERROR(RefreshStale(c));
+  KABAR_ASSIGN_OR_RETURN(const std::string trouble, RefreshStale(c));
+  if (!trouble.empty()) return StopFor(c, trouble);
   KABAR_ASSIGN_OR_RETURN(const std::string waits, Look(c, progress));
   if (c.cursor < *c.asked) return Expand(c, progress, waits);
   if (!c.finished) {
@@ -174,6 +175,7 @@ absl::Status Runner::Expand(const Campaign& taken, const Progress& progress,
   KABAR_ASSIGN_OR_RETURN(
       const HandedOver handed,
       peers_.HandOver(taken, pinned, std::min<std::int64_t>(room, taken.batch_size)));
+  if (!handed.trouble.empty()) return StopFor(taken, handed.trouble);
   static auto& expanded = metrics::GetCounter("kabar_campaigns_handed_over_total",
                                               "Messages handed to the dispatcher.");
   expanded.Increment(static_cast<double>(handed.messages));
@@ -193,21 +195,21 @@ absl::Status Runner::Expand(const Campaign& taken, const Progress& progress,
   return SaveStep(taken, absl::ZeroDuration(), move, waits);
 }
 
-absl::Status Runner::RefreshStale(const Campaign& taken) {
+absl::StatusOr<std::string> Runner::RefreshStale(const Campaign& taken) {
   {
     std::lock_guard lock(mutex_);
     absl::Time& last = NotesOf(taken).stale_checked;
-    if (clock_.Now() - last < options_.stale_check) return absl::OkStatus();
+    if (clock_.Now() - last < options_.stale_check) return std::string();
     last = clock_.Now();
   }
   KABAR_ASSIGN_OR_RETURN(const PinnedTemplate pinned, Template(taken));
-  KABAR_ASSIGN_OR_RETURN(const std::int64_t rendered, peers_.RenderStale(taken, pinned));
-  if (rendered > 0) {
+  KABAR_ASSIGN_OR_RETURN(const RenderedAgain again, peers_.RenderStale(taken, pinned));
+  if (again.messages > 0) {
     // There may be more than one batch of them.
     std::lock_guard lock(mutex_);
     NotesOf(taken).stale_checked = absl::InfinitePast();
   }
-  return absl::OkStatus();
+  return again.trouble;
 }
 
 absl::StatusOr<std::string> Runner::Look(const Campaign& taken, const Progress& progress) {

@@ -44,9 +44,6 @@ struct RunnerOptions {
   absl::Duration remember = absl::Minutes(10);      // notes of a campaign that no step came for
 };
 
-// As Campaign::known_troubles has them.
-std::string JoinTroubles(const PinnedTemplate& pinned);
-
 class Runner {
  public:
   Runner(RunnerOptions options, Store& store, Peers& peers, base::Clock& clock);
@@ -88,12 +85,17 @@ class Runner {
   absl::Status Recur(const Campaign& taken);
   absl::Status Open(const Campaign& taken);
   absl::Status Run(const Campaign& taken, const Progress& progress);
-  // Stops the campaign's lane if something has come to light against its provider templates since
-  // it started or was resumed; true if it did.
+  // Stops the campaign's lane if something is known against its provider templates that nobody has
+  // accepted; true if it did.
   absl::StatusOr<bool> StopForTroubles(const Campaign& taken);
+  // The same when rendering met `trouble`, which the last look had not seen, and so nothing of its
+  // batch was handed over.
+  absl::Status StopFor(const Campaign& taken, const std::string& trouble);
+  void ForgetTemplate(const Campaign& taken);  // what was noted of it
   absl::Status Expand(const Campaign& taken, const Progress& progress, const std::string& waits);
   absl::Status Conclude(const Campaign& taken, const Progress& progress, bool past_end);
-  absl::Status RefreshStale(const Campaign& taken);
+  // The trouble that it met, as StopFor takes it; empty: none.
+  absl::StatusOr<std::string> RefreshStale(const Campaign& taken);
   absl::Status HandleFailure(const Campaign& taken, const absl::Status& failure);
   // What stands in the way of a RUNNING campaign ("": nothing); asks now and then.
   absl::StatusOr<std::string> Look(const Campaign& taken, const Progress& progress);

@@ -64,7 +64,6 @@ absl::Status Runner::Open(const Campaign& taken) {
   KABAR_RETURN_IF_ERROR(SaveStep(taken, absl::ZeroDuration(), [&](Campaign& now) {
     now.template_version = c.template_version;
     now.asked = c.asked;
-    now.known_troubles = JoinTroubles(pinned);
     state = now.state;
   }));
   // Paused or cancelled while the lane did not exist yet: nothing is in it, and nothing comes in.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "libs/base/status.h"
 #include "libs/http/fetch.h"
@@ -12,6 +13,7 @@ namespace kabar::dispatcher {
 namespace {
 
 constexpr absl::Duration kTimeout = absl::Seconds(8);
+constexpr int kOk = 200;
 
 absl::StatusOr<http::Response> Ask(absl::string_view method, const std::string& url,
                                    const std::string& token, std::string body,
@@ -21,6 +23,10 @@ absl::StatusOr<http::Response> Ask(absl::string_view method, const std::string& 
   const absl::Duration timeout = std::min(kTimeout, deadline - absl::Now());
   absl::StatusOr<http::Response> answer = http::Fetch(
       method, url, std::move(headers), std::move(body), std::max(timeout, absl::Milliseconds(1)));
+  // Whatever the provider says of the token, nobody reads the token in it.
+  if (answer.ok() && answer->status != kOk && !token.empty()) {
+    answer->body = absl::StrReplaceAll(answer->body, {{token, "(the token)"}});
+  }
   if (answer.ok() || absl::IsDeadlineExceeded(answer.status())) return answer;
   return base::Error(
       absl::StatusCode::kUnavailable, "PROVIDER_UNREACHABLE",

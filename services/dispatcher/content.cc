@@ -6,6 +6,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "libs/base/text.h"
 
 namespace kabar::dispatcher {
 namespace {
@@ -73,8 +74,17 @@ whatsapp::TemplateParameter HeaderParameter(const Parts& parts) {
 
 }  // namespace
 
+// A place stands in provider templates alone: without one (it must not be sent now) the text would
+// go without what it speaks of.
 bool NeedsForm(const StartedMessage& message) {
-  return message.parts.header_kind == HeaderKind::kLocation && !message.form.empty();
+  const Parts& parts = message.parts;
+  if (parts.header_kind == HeaderKind::kLocation) return true;
+  const bool alone = parts.buttons.empty() && (parts.header_kind == HeaderKind::kNone ||
+                                               parts.header_kind == HeaderKind::kText);
+  if (alone || message.form.empty()) return false;
+  return parts.buttons.empty()
+             ? base::CountCodepoints(WholeText(message)) > whatsapp::kMaxCaptionChars
+             : base::CountCodepoints(message.text) > whatsapp::kMaxButtonsBodyChars;
 }
 
 whatsapp::Content FreeContent(const StartedMessage& message) {

@@ -10,8 +10,8 @@
 
 namespace kabar::dispatcher {
 
-// A message whose header only a provider template can have goes as one even where a free text
-// might.
+// A message that as free text could not have its header (a place), or would be too long for its
+// medium or buttons, goes as provider template even where a free text might.
 bool NeedsForm(const StartedMessage& message);
 
 whatsapp::Content FreeContent(const StartedMessage& message);

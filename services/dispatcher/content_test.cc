@@ -96,6 +96,24 @@ TEST_CASE("BuildBody: a place goes as provider template even where the window is
   CHECK_THAT(*body, Contains(R"("location":{"latitude":-6.2,"longitude":106.8)"));
   message.parts.latitude = "di sini";
   CHECK_THAT(BuildBody(message, &free_text).status(), ReasonIs("LOCATION_RANGE"));
+  // Without it nothing goes: the text speaks of the place.
+  message.form = {};
+  CHECK_THAT(BuildBody(message, &free_text).status(), ReasonIs("WINDOW_CLOSED_NO_TEMPLATE"));
+}
+
+TEST_CASE("BuildBody: what is too long for its buttons or picture goes as provider template",
+          "[dispatcher]") {
+  const Parts parts = GENERATE(
+      Parts{.buttons = {{.title = "YA", .answer = "YA"}}},
+      Parts{.header_kind = HeaderKind::kImage, .media_link = "https://t.id/a.png", .footer = "T"});
+  StartedMessage message = Started(parts);
+  message.form = {.name = "panjang", .language = "id"};
+  message.text = std::string(1000, 'a');
+  CHECK_THAT(Body(message), !Contains("panjang"));
+  message.text = std::string(1025, 'a');
+  CHECK_THAT(Body(message), Contains("panjang"));
+  message.parts = {};
+  CHECK_THAT(Body(message), !Contains("panjang"));
 }
 
 }  // namespace

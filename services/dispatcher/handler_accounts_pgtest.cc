@@ -112,6 +112,21 @@ TEST_CASE("ListAccountTemplates: a page, with the number's own token", "[dispatc
              ReasonIs("ACCOUNT_NOT_FOUND"));  // another outlet's token is never used
 }
 
+TEST_CASE("ListAccountTemplates: whatever WhatsApp says of the token, nobody reads it",
+          "[dispatcher]") {
+  AccountApi f;
+  v1::ListAccountTemplatesRequest request;
+  request.set_account_id("777");
+  for (const int code : {190, 100}) {
+    f.graph.Answer(400, absl::StrCat(R"({"error":{"message":"Malformed token-of-a","code":)", code,
+                                     R"(,"error_user_msg":"token-of-a is no token"}})"));
+    const auto refused = f.Call(&Stub::ListAccountTemplates, request);
+    CHECK_THAT(refused, ReasonIs("PROVIDER_REFUSED"));
+    INFO(refused.status());
+    CHECK_FALSE(absl::StrContains(refused.status().message(), "token-of-a"));
+  }
+}
+
 TEST_CASE("SubmitAccountTemplate: WhatsApp's answer, its refusal, its silence", "[dispatcher]") {
   AccountApi f;
   v1::SubmitAccountTemplateRequest request;
@@ -198,6 +213,29 @@ TEST_CASE("ListTemplateNews: the last word on each template, in the order of the
   CHECK(news->news(0).quality() == "RED");
   CHECK_THAT(f.Call(&Stub::ListTemplateNews, v1::ListTemplateNewsRequest(), "service", "toko-a"),
              ReasonIs("OUTLET_NAMED"));
+}
+
+TEST_CASE("ListTemplateNews: a webhook that was buried tells of the time at which it came",
+          "[dispatcher]") {
+  Api f;
+  const auto tell = [&](const std::string& status, std::int64_t letter) {
+    WebhookBatch batch;
+    batch.templates.push_back(
+        {.change = {.account = "777", .name = "antar", .language = "id", .status = status},
+         .payload = "{}",
+         .dead_letter_id = letter});
+    REQUIRE_THAT(f.store.ApplyWebhooks(batch, f.Deadline()), IsOk());
+  };
+  tell("PAUSED", 0);
+  const std::string letter = f.Sql("SELECT id FROM dead_letters");
+  f.Sql("UPDATE dead_letters SET created_at = now() - interval '2 days'");
+  f.Sql("UPDATE senders SET account_id = '777'");
+  tell("PAUSED", std::stoll(letter));
+  CHECK(f.Sql("SELECT told_at < now() - interval '1 day' FROM template_news") == "t");
+  tell("APPROVED", 0);
+  tell("PAUSED", std::stoll(letter));  // once more
+  CHECK(f.Sql("SELECT status FROM template_news") == "APPROVED");
+  CHECK(f.Sql("SELECT told_at > now() - interval '1 day' FROM template_news") == "t");
 }
 
 TEST_CASE("ResumeLane: what waits is rendered again if that is asked for", "[dispatcher]") {

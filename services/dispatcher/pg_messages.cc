@@ -45,17 +45,16 @@ constexpr pg::Query kStaleRequeued{"dispatcher.stale_requeued",
                                    " WHERE r.lane_id = $1 AND m.state = 1 AND " KABAR_IS_STALE(
                                        "$2") " ORDER BY m.seq LIMIT $3::bigint"};
 
-// Locked in the order of their ids, as claims do.
-constexpr pg::Query kForgetOfDay{
-    "dispatcher.forget_texts_of_day",
-    "WITH l AS MATERIALIZED (SELECT m.id FROM messages m WHERE m.day = $1::date"
-    "  AND m.lane_id = $2 AND m.seq >= $3::bigint AND m.state = 1 ORDER BY m.id FOR UPDATE)"
-    " UPDATE messages m SET rendered_at = NULL FROM l WHERE m.day = $1::date AND m.id = l.id"};
-constexpr pg::Query kForgetRequeued{
-    "dispatcher.forget_texts_requeued",
-    "WITH l AS MATERIALIZED (SELECT m.day, m.id FROM requeued r"
-    "  JOIN messages m ON m.day = r.day AND m.id = r.message_id"
-    "  WHERE r.lane_id = $1 AND m.state = 1 ORDER BY m.day, m.id FOR UPDATE OF m)"
+// Locked in the order of their ids, which begin with their days, as claims do; whatever day they
+// are of and however they came to wait, in one statement.
+constexpr pg::Query kForgetTexts{
+    "dispatcher.forget_texts",
+    "WITH w AS (SELECT m.day, m.id FROM lane_days d JOIN messages m ON m.day = d.day"
+    "   AND m.lane_id = d.lane_id AND m.seq >= d.low_seq WHERE d.lane_id = $1 AND d.open"
+    "   AND m.state = 1"
+    "  UNION SELECT r.day, r.message_id FROM requeued r WHERE r.lane_id = $1),"
+    " l AS MATERIALIZED (SELECT m.day, m.id FROM w JOIN messages m ON m.day = w.day"
+    "   AND m.id = w.id WHERE m.state = 1 ORDER BY m.id FOR UPDATE OF m)"
     " UPDATE messages m SET rendered_at = NULL FROM l WHERE m.day = l.day AND m.id = l.id"};
 
 #define KABAR_MESSAGE_QUERY                                                                  \
@@ -183,14 +182,10 @@ absl::Status PgStore::ForgetTexts(const std::string& outlet, const std::string& 
                                   absl::Time deadline) {
   return pg::Transact(pool_, "ForgetTexts", {.deadline = deadline, .attempts = 3},
                       [&](pg::Transaction& tx) -> absl::Status {
-                        const auto lane = tx.ExecMaybe(kLaneFreshness, lane_id);
-                        if (!lane || pg::TextField((*lane)[1]) != outlet)
-                          return LaneNotFound(lane_id);
-                        tx.Exec(kForgetRequeued, lane_id);
-                        for (const pqxx::row& day : tx.Exec(kOpenDays, lane_id)) {
-                          tx.Exec(kForgetOfDay, pg::TextField(day[0]), lane_id,
-                                  day[1].as<std::int64_t>());
-                        }
+                        // Whoever changes a message holds its lane.
+                        const auto lane = LockLaneForShare(tx, lane_id);
+                        if (!lane || lane->lane.outlet_id != outlet) return LaneNotFound(lane_id);
+                        tx.Exec(kForgetTexts, lane_id);
                         return absl::OkStatus();
                       });
 }

@@ -56,18 +56,29 @@ void Set(absl::Time time, google::protobuf::Timestamp* proto) {
   proto->set_nanos(static_cast<std::int32_t>(micros % 1'000'000) * 1000);
 }
 
+// A webhook that was buried for a while tells what was so when it came.
+#define KABAR_IS_OLDER "excluded.told_at < n.told_at"
 // This thread alone writes here, one transaction after another, so numbers are seen in order.
 constexpr pg::Query kTemplateNews{
     "dispatcher.put_template_news",
     "INSERT INTO template_news AS n (account_id, name, language, status, category, quality, reason,"
-    " number, told_at) SELECT $1, $2, $3, $4, $5, $6, $7, nextval('template_news_number'), now()"
+    " number, told_at) SELECT $1, $2, $3, $4, $5, $6, $7, nextval('template_news_number'),"
+    " COALESCE((SELECT created_at FROM dead_letters WHERE id = $8::bigint), now())"
     " WHERE EXISTS (SELECT 1 FROM senders WHERE account_id = $1 AND account_id <> '')"
     " ON CONFLICT (account_id, name, language) DO UPDATE SET"
-    " status = COALESCE(NULLIF(excluded.status, ''), n.status),"
-    " category = COALESCE(NULLIF(excluded.category, ''), n.category),"
-    " quality = COALESCE(NULLIF(excluded.quality, ''), n.quality),"
-    " reason = CASE WHEN excluded.status = '' THEN n.reason ELSE excluded.reason END,"
-    " number = excluded.number, told_at = excluded.told_at"};
+    " status = CASE WHEN " KABAR_IS_OLDER
+    " OR excluded.status = '' THEN n.status"
+    "  ELSE excluded.status END,"
+    " category = CASE WHEN " KABAR_IS_OLDER
+    " OR excluded.category = '' THEN n.category"
+    "  ELSE excluded.category END,"
+    " quality = CASE WHEN " KABAR_IS_OLDER
+    " OR excluded.quality = '' THEN n.quality"
+    "  ELSE excluded.quality END,"
+    " reason = CASE WHEN " KABAR_IS_OLDER
+    " OR excluded.status = '' THEN n.reason"
+    "  ELSE excluded.reason END,"
+    " number = excluded.number, told_at = GREATEST(n.told_at, excluded.told_at)"};
 
 // One transaction's work, in the order in which its methods stand.
 class Application {
@@ -395,7 +406,7 @@ class Application {
     const whatsapp::TemplateChange& change = news.change;
     const pqxx::result kept =
         tx_.Exec(kTemplateNews, change.account, change.name, change.language, change.status,
-                 change.category, change.quality, change.reason);
+                 change.category, change.quality, change.reason, news.dead_letter_id);
     if (kept.affected_rows() > 0) return;
     Bury(nullptr, "WEBHOOK_UNKNOWN_ACCOUNT", "no sender has this account_id", news);
   }

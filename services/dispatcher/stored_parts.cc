@@ -1,5 +1,8 @@
 #include "services/dispatcher/stored_parts.h"
 
+#include "absl/time/time.h"
+#include "libs/log/log.h"
+
 namespace kabar::dispatcher {
 
 Parts PartsFromProto(const content::v1::Parts& from) {
@@ -63,7 +66,11 @@ std::string EncodeParts(const Parts& parts, const ProviderForm& form) {
 void DecodeParts(const std::string& bytes, Parts* parts, ProviderForm* form) {
   if (bytes.empty()) return;
   v1::StoredParts stored;
-  if (!stored.ParseFromString(bytes)) return;
+  if (!stored.ParseFromString(bytes)) {
+    static log::Throttle throttle(absl::Seconds(10));
+    log::Error(throttle, "stored header and buttons of a message cannot be read: left out", {});
+    return;
+  }
   *parts = PartsFromProto(stored.parts());
   FormRestFromProto(stored.form(), form);
 }

@@ -101,6 +101,10 @@ TEST_CASE("MisfitOf: says with the name what the provider would refuse", "[templ
   image.header_format = "IMAGE";
   CHECK_THAT(misfit("nama no_resi", image), Catch::Contains("a header of kind IMAGE"));
   CHECK(MisfitOf(MappingOf("nama no_resi"), HeaderKind::kImage, image).empty());
+  CHECK(MisfitOf(MappingOf("nama no_resi"), std::nullopt, image).empty());
+  ProviderTemplate coupon = numbered;
+  coupon.buttons = {{.type = "COPY_CODE", .text = "Salin"}};
+  CHECK_THAT(misfit("nama no_resi", coupon), Catch::Contains("a button of kind COPY_CODE"));
 }
 
 TEST_CASE("TroubleOf: status, category, parameters, with what to do", "[templates]") {
@@ -114,10 +118,13 @@ TEST_CASE("TroubleOf: status, category, parameters, with what to do", "[template
   CHECK(TroubleOf(MappingOf("nama nama"), HeaderKind::kNone, known).code ==
         "PROVIDER_TEMPLATE_CHANGED");
   known.category = "MARKETING";
-  const Trouble moved = TroubleOf(MappingOf("nama nama"), HeaderKind::kNone, known);
+  const Trouble moved = TroubleOf(MappingOf("nama"), HeaderKind::kNone, known);
   CHECK(moved.code == "PROVIDER_TEMPLATE_RECATEGORISED");
   CHECK_THAT(moved.text, Catch::Contains("from UTILITY to MARKETING"));
   CHECK_THAT(moved.text, Catch::Contains("provider-templates accept a id"));
+  // Whoever would send it at the new price must not run into what is refused.
+  CHECK(TroubleOf(MappingOf("nama nama"), HeaderKind::kNone, known).code ==
+        "PROVIDER_TEMPLATE_CHANGED");
   known.reason = "for 3 hours";
   known.status = "PAUSED";
   CHECK(TroubleOf(known).code == "PROVIDER_TEMPLATE_PAUSED");

@@ -66,10 +66,9 @@ FormFacts FactsOf(const template_lang::ProviderMapping& mapping, const Parts& pa
   return facts;
 }
 
-std::shared_ptr<const FormFactsCache::All> FormFactsCache::Find(const std::string& outlet,
-                                                                const std::string& template_id,
-                                                                const CompiledTemplate& compiled,
-                                                                absl::Time deadline) {
+absl::StatusOr<std::shared_ptr<const FormFactsCache::All>> FormFactsCache::Find(
+    const std::string& outlet, const std::string& template_id, const CompiledTemplate& compiled,
+    absl::Time deadline) {
   const auto& mappings = compiled.program.providers();
   if (mappings.empty()) return std::make_shared<const All>();
   const Key key(outlet, template_id, compiled.version);
@@ -89,9 +88,10 @@ std::shared_ptr<const FormFactsCache::All> FormFactsCache::Find(const std::strin
   for (const auto& mapping : mappings) keys.emplace_back(mapping.name, mapping.language);
   const auto read = store_.FindProviderTemplates(outlet, keys, deadline);
   if (!read.ok()) {
+    if (before == nullptr) return read.status();
     static log::Throttle throttle(absl::Seconds(30));
     log::Warn(throttle, "provider templates not read", {{"error", read.status()}});
-    return before != nullptr ? before : std::make_shared<const All>(FactsOfAll(compiled, {}));
+    return before;
   }
   auto facts = std::make_shared<const All>(FactsOfAll(compiled, *read));
   if (!saved) return facts;

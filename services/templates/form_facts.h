@@ -3,8 +3,8 @@
 // believed for a few seconds.
 //
 // Thread safety: safe for concurrent use. Blocks: Find reads the store when what it knows is old.
-// Errors: none; while the store cannot be read, what was known last holds (at first: what follows
-// from the version alone), so that rendering goes on without it.
+// Errors: the store's, where nothing was known before: a guess could have a message refused. Else,
+// while the store cannot be read, what was known last holds, so that rendering goes on without it.
 #ifndef KABAR_SERVICES_TEMPLATES_FORM_FACTS_H_
 #define KABAR_SERVICES_TEMPLATES_FORM_FACTS_H_
 
@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/templates/compiled_templates.h"
 #include "services/templates/store.h"
@@ -49,8 +50,10 @@ class FormFactsCache {
   FormFactsCache(Store& store, base::Clock& clock) : store_(store), clock_(clock) {}
 
   // Of what is not saved (version 0) nothing is remembered.
-  std::shared_ptr<const All> Find(const std::string& outlet, const std::string& template_id,
-                                  const CompiledTemplate& compiled, absl::Time deadline);
+  absl::StatusOr<std::shared_ptr<const All>> Find(const std::string& outlet,
+                                                  const std::string& template_id,
+                                                  const CompiledTemplate& compiled,
+                                                  absl::Time deadline);
 
   // Provider templates were changed here: whoever did it sees the effect at once.
   void Forget();

@@ -36,7 +36,9 @@ class Handler : public v1::TemplatesService::Service {
         guard_(guard),
         zone_(zone),
         sync_(sync),
-        facts_(store, clock) {}
+        facts_(store, clock) {
+    if (sync_ != nullptr) sync_->OnChange([this] { facts_.Forget(); });
+  }
 
   grpc::Status CreateTemplate(grpc::ServerContext* context,
                               const v1::CreateTemplateRequest* request,

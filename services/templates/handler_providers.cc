@@ -103,7 +103,7 @@ grpc::Status Handler::SubmitProviderTemplate(grpc::ServerContext* context,
                  .links = {request->link_samples().begin(), request->link_samples().end()}}));
         KABAR_RETURN_IF_ERROR(
             store_.Write(call.outlet, "SubmitProviderTemplate", call.deadline,
-                         [&](Store::Unit& unit) { return unit.PutSynced(made, asked); }));
+                         [&](Store::Unit& unit) { return unit.PutSubmitted(made, asked); }));
         facts_.Forget();
         ToProto(made, response);
         return absl::OkStatus();
@@ -120,7 +120,6 @@ grpc::Status Handler::SyncProviderTemplates(grpc::ServerContext* context,
                                sync_->peers().ListAccounts(call.outlet));
         for (const Account& account : accounts) {
           KABAR_ASSIGN_OR_RETURN(const ProviderSync::Result result, sync_->Sync(account));
-          facts_.Forget();
           response->set_accounts(response->accounts() + 1);
           response->set_templates(response->templates() + result.templates);
           response->set_changed(response->changed() + result.changed);

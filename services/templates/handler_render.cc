@@ -1,5 +1,6 @@
 // Rendering and looking over.
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -211,8 +212,8 @@ grpc::Status Handler::RenderBatch(grpc::ServerContext* context,
         const template_lang::Columns columns{
             .row = {request->variables().begin(), request->variables().end()},
             .parcel = {request->parcel_variables().begin(), request->parcel_variables().end()}};
-        const auto facts =
-            facts_.Find(call.outlet, request->template_id(), *compiled, call.deadline);
+        KABAR_ASSIGN_OR_RETURN(const auto facts, facts_.Find(call.outlet, request->template_id(),
+                                                             *compiled, call.deadline));
         KABAR_ASSIGN_OR_RETURN(RowRenderer renderer, MakeRenderer(*compiled, columns, zone_,
                                                                   compiled->missing_data, *facts));
         static metrics::Counter& rendered = Rows("rendered");
@@ -278,7 +279,8 @@ grpc::Status Handler::PreviewTemplate(grpc::ServerContext* context,
           values.row.push_back(value);
         }
         TakeParcels(*request, &columns, &values);
-        const auto facts = facts_.Find(call.outlet, request->template_id(), source, call.deadline);
+        KABAR_ASSIGN_OR_RETURN(const auto facts, facts_.Find(call.outlet, request->template_id(),
+                                                             source, call.deadline));
         KABAR_ASSIGN_OR_RETURN(RowRenderer renderer,
                                MakeRenderer(source, columns, zone_, mode, *facts));
         renderer.Render(values, response->mutable_rendered());
@@ -295,7 +297,9 @@ grpc::Status Handler::ValidateTemplate(grpc::ServerContext* context,
         KABAR_ASSIGN_OR_RETURN(
             const std::vector<ProviderTemplate> known,
             store_.FindProviderTemplates(call.outlet, ProvidersNamed(review), call.deadline));
-        ReviewProviders(known, HeaderKind::kNone, &review);
+        std::optional<HeaderKind> header;
+        if (request->has_parts()) header = FromProto(request->parts()).header_kind;
+        ReviewProviders(known, header, &review);
         ToProto(review, response);
         return absl::OkStatus();
       });

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
 #include "libs/base/status.h"
 #include "libs/rpc/channel.h"
@@ -16,6 +18,7 @@ using dispatcher::v1::DispatcherService;
 
 constexpr absl::Duration kTimeout = absl::Seconds(5);
 constexpr absl::Duration kProviderTimeout = absl::Seconds(10);  // it asks WhatsApp
+constexpr absl::Duration kListTimeout = absl::Minutes(2);
 constexpr int kMaxPages = 200;  // an account has at most 6,000 templates
 
 // What of it is understood; a body that is not counts as one without parameters, so that no mapping
@@ -110,7 +113,12 @@ absl::StatusOr<std::vector<ProviderTemplate>> Peers::ListTemplates(const Account
   std::vector<ProviderTemplate> templates;
   dispatcher::v1::ListAccountTemplatesRequest request;
   request.set_account_id(account.id);
+  const absl::Time deadline = absl::Now() + kListTimeout;
   for (int page = 0; page < kMaxPages; ++page) {
+    if (absl::Now() > deadline) {
+      return absl::DeadlineExceededError(
+          absl::StrCat("WhatsApp's list of templates was not at its end after ", page, " pages"));
+    }
     KABAR_ASSIGN_OR_RETURN(const dispatcher::v1::ListAccountTemplatesResponse answer,
                            state_->Call(&DispatcherService::Stub::ListAccountTemplates,
                                         account.outlet, request, kProviderTimeout));

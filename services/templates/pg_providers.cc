@@ -58,6 +58,14 @@ constexpr pg::Query kAgree{
     "templates.agree_to_category",
     "UPDATE provider_templates SET agreed_category = category, updated_at = $4 "
     "WHERE outlet_id = $1 AND name = $2 AND language = $3"};
+constexpr pg::Query kSubmitted{
+    "templates.provider_submitted",
+    "UPDATE provider_templates SET agreed_category = $4 "
+    "WHERE outlet_id = $1 AND name = $2 AND language = $3 AND account_id = $5"};
+constexpr pg::Query kRelease{
+    "templates.release_accounts",
+    "UPDATE provider_templates SET account_id = '' "
+    "WHERE outlet_id = $1 AND account_id <> '' AND NOT account_id = ANY($2::text[])"};
 constexpr pg::Query kGone{
     "templates.providers_gone",
     "UPDATE provider_templates p SET status = 'DELETED', reason = '', updated_at = $5 "
@@ -173,6 +181,17 @@ absl::StatusOr<ProviderTemplate> Agree(pg::Transaction& tx, const std::string& o
 void PutSynced(pg::Transaction& tx, const std::string& outlet, const ProviderTemplate& put,
                absl::Time asked) {
   Write(tx, kPutSynced, outlet, put, asked, asked);
+}
+
+void PutSubmitted(pg::Transaction& tx, const std::string& outlet, const ProviderTemplate& put,
+                  absl::Time asked) {
+  PutSynced(tx, outlet, put, asked);
+  tx.Exec(kSubmitted, outlet, put.name, put.language, put.agreed_category, put.account_id);
+}
+
+void ReleaseAccounts(pg::Transaction& tx, const std::string& outlet,
+                     absl::Span<const std::string> named) {
+  tx.Exec(kRelease, outlet, pg::TextArray(named));
 }
 
 int EndSync(pg::Transaction& tx, const std::string& outlet, const std::string& account_id,

@@ -28,6 +28,10 @@ absl::StatusOr<ProviderTemplate> Agree(pg::Transaction& tx, const std::string& o
                                        const ProviderKey& key, absl::Time now);
 void PutSynced(pg::Transaction& tx, const std::string& outlet, const ProviderTemplate& put,
                absl::Time asked);
+void PutSubmitted(pg::Transaction& tx, const std::string& outlet, const ProviderTemplate& put,
+                  absl::Time asked);
+void ReleaseAccounts(pg::Transaction& tx, const std::string& outlet,
+                     absl::Span<const std::string> named);
 int EndSync(pg::Transaction& tx, const std::string& outlet, const std::string& account_id,
             absl::Span<const ProviderKey> there, absl::Time asked);
 void ApplyNews(pg::Transaction& tx, const std::string& outlet, const ProviderNews& news);

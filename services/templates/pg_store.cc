@@ -164,6 +164,14 @@ class PgUnit : public Store::Unit {
     pg_providers::PutSynced(tx_, outlet_, put, asked);
     return absl::OkStatus();
   }
+  absl::Status PutSubmitted(const ProviderTemplate& put, absl::Time asked) override {
+    pg_providers::PutSubmitted(tx_, outlet_, put, asked);
+    return absl::OkStatus();
+  }
+  absl::Status ReleaseAccounts(absl::Span<const std::string> named) override {
+    pg_providers::ReleaseAccounts(tx_, outlet_, named);
+    return absl::OkStatus();
+  }
   absl::StatusOr<int> EndSync(const std::string& account_id, absl::Span<const ProviderKey> there,
                               absl::Time asked) override {
     return pg_providers::EndSync(tx_, outlet_, account_id, there, asked);

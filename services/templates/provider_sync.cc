@@ -4,7 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/time/clock.h"
+#include "libs/base/backoff.h"
 #include "libs/base/status.h"
 #include "libs/log/log.h"
 #include "libs/metrics/metrics.h"
@@ -13,6 +15,7 @@ namespace kabar::templates {
 namespace {
 
 constexpr absl::Duration kStoreTimeout = absl::Seconds(10);
+constexpr size_t kAtOnce = 500;
 
 // Deadlines of the database are real time whatever the clock of the loop.
 absl::Time Soon() { return absl::Now() + kStoreTimeout; }
@@ -58,23 +61,33 @@ void ProviderSync::Stop() {
 
 absl::Status ProviderSync::RunOnce() {
   KABAR_ASSIGN_OR_RETURN(const std::vector<Account> accounts, peers_.ListAccounts());
-  std::erase_if(due_, [&](const auto& entry) {
+  std::erase_if(turns_, [&](const auto& entry) {
     return std::find(accounts.begin(), accounts.end(), entry.first) == accounts.end();
   });
   const absl::Time now = clock_.Now();
-  for (const Account& account : accounts) due_.emplace(account, now);
+  for (const Account& account : accounts) turns_.emplace(account, Turn{.due = now});
   KABAR_RETURN_IF_ERROR(TakeNews(accounts));
   bool asked = false;
-  for (auto& [account, due] : due_) {
-    if (due > now) continue;
+  for (auto& [account, turn] : turns_) {
+    if (turn.due > now) continue;
     asked = true;
-    const absl::StatusOr<Result> synced = Sync(account);
-    due = clock_.Now() + (synced.ok() ? options_.every : options_.again);
-    if (synced.ok()) continue;
-    log::Warn("an account's templates could not be asked for",
-              {{"outlet", account.outlet}, {"account", account.id}, {"error", synced.status()}});
+    Ask(account, turn);
   }
   return asked ? Count() : absl::OkStatus();
+}
+
+void ProviderSync::Ask(const Account& account, Turn& turn) {
+  turn.asked = clock_.Now();
+  const absl::StatusOr<Result> synced = Sync(account);
+  turn.failures = synced.ok() ? 0 : turn.failures + 1;
+  const base::BackoffPolicy policy{.initial = options_.again,
+                                   .max = std::max(options_.again, options_.every),
+                                   .floor = options_.again};
+  turn.due =
+      clock_.Now() + (synced.ok() ? options_.every : base::BackoffDelay(policy, turn.failures));
+  if (synced.ok()) return;
+  log::Warn("an account's templates could not be asked for",
+            {{"outlet", account.outlet}, {"account", account.id}, {"error", synced.status()}});
 }
 
 absl::Status ProviderSync::TakeNews(const std::vector<Account>& accounts) {
@@ -86,46 +99,81 @@ absl::Status ProviderSync::TakeNews(const std::vector<Account>& accounts) {
       for (const ProviderNews& news : page.news) {
         if (news.account_id == account.id) ours.push_back(news);
       }
-      if (ours.empty()) continue;
-      KABAR_RETURN_IF_ERROR(store_.Write(account.outlet, "ApplyProviderNews", Soon(),
-                                         [&](Store::Unit& unit) -> absl::Status {
-                                           for (const ProviderNews& news : ours) {
-                                             KABAR_RETURN_IF_ERROR(unit.ApplyNews(news));
-                                           }
-                                           return absl::OkStatus();
-                                         }));
-      due_[account] = absl::InfinitePast();
+      if (!ours.empty()) Apply(account, ours);
     }
     news_ = page.last;
   }
+}
+
+void ProviderSync::Apply(const Account& account, const std::vector<ProviderNews>& news) {
+  const absl::Status kept = store_.Write(account.outlet, "ApplyProviderNews", Soon(),
+                                         [&](Store::Unit& unit) -> absl::Status {
+                                           for (const ProviderNews& one : news) {
+                                             KABAR_RETURN_IF_ERROR(unit.ApplyNews(one));
+                                           }
+                                           return absl::OkStatus();
+                                         });
+  Changed();
+  Turn& turn = turns_[account];
+  turn.due = std::min(turn.due, turn.asked + options_.again);
+  if (kept.ok()) return;
+  // Asking for the account brings what these news were.
+  log::Warn("news of an account's templates not kept",
+            {{"outlet", account.outlet}, {"account", account.id}, {"error", kept}});
+}
+
+void ProviderSync::Changed() const {
+  if (changed_) changed_();
 }
 
 absl::StatusOr<ProviderSync::Result> ProviderSync::Sync(const Account& account) {
   static metrics::Counter& good = Syncs("ok");
   static metrics::Counter& failed = Syncs("failed");
   const absl::Time asked = clock_.Now();
+  KABAR_ASSIGN_OR_RETURN(const std::vector<Account> accounts, peers_.ListAccounts(account.outlet));
+  std::vector<std::string> named = {account.id};
+  for (const Account& one : accounts) named.push_back(one.id);
   const absl::StatusOr<std::vector<ProviderTemplate>> told = peers_.ListTemplates(account);
   (told.ok() ? good : failed).Increment();
   if (!told.ok()) return told.status();
+
+  std::vector<ProviderTemplate> known;
+  const auto write = [&](absl::string_view operation,
+                         absl::FunctionRef<absl::Status(Store::Unit&)> work) {
+    return store_.Write(account.outlet, operation, Soon(), work);
+  };
+  KABAR_RETURN_IF_ERROR(write("ReadProviderTemplates", [&](Store::Unit& unit) -> absl::Status {
+    KABAR_RETURN_IF_ERROR(unit.ReleaseAccounts(named));
+    KABAR_ASSIGN_OR_RETURN(known, unit.AllProviderTemplates());
+    return absl::OkStatus();
+  }));
   std::vector<ProviderKey> there;
-  for (const ProviderTemplate& one : *told) there.emplace_back(one.name, one.language);
-  Result result;
-  KABAR_RETURN_IF_ERROR(store_.Write(
-      account.outlet, "SyncProviderTemplates", Soon(), [&](Store::Unit& unit) -> absl::Status {
-        result = {.templates = static_cast<int>(told->size())};
-        KABAR_ASSIGN_OR_RETURN(const std::vector<ProviderTemplate> known,
-                               unit.AllProviderTemplates());
-        for (const ProviderTemplate& one : *told) {
-          if (!Differs(known, one)) continue;
-          ++result.changed;
-          ProviderTemplate put = one;
-          put.agreed_category = one.category;  // of a new one
-          KABAR_RETURN_IF_ERROR(unit.PutSynced(put, asked));
-        }
-        KABAR_ASSIGN_OR_RETURN(const int gone, unit.EndSync(account.id, there, asked));
-        result.changed += gone;
-        return absl::OkStatus();
-      }));
+  std::vector<ProviderTemplate> changed;
+  for (const ProviderTemplate& one : *told) {
+    there.emplace_back(one.name, one.language);
+    // Without a status nothing is understood of it but that it is there.
+    if (one.status.empty() || !Differs(known, one)) continue;
+    changed.push_back(one);
+    changed.back().agreed_category = one.category;  // of a new one
+  }
+  // Not all in one transaction: an account may have thousands at first.
+  for (size_t first = 0; first < changed.size(); first += kAtOnce) {
+    const size_t end = std::min(changed.size(), first + kAtOnce);
+    KABAR_RETURN_IF_ERROR(write("SyncProviderTemplates", [&](Store::Unit& unit) -> absl::Status {
+      for (size_t i = first; i < end; ++i) {
+        KABAR_RETURN_IF_ERROR(unit.PutSynced(changed[i], asked));
+      }
+      return absl::OkStatus();
+    }));
+  }
+  Result result{.templates = static_cast<int>(told->size()),
+                .changed = static_cast<int>(changed.size())};
+  KABAR_RETURN_IF_ERROR(write("EndProviderSync", [&](Store::Unit& unit) -> absl::Status {
+    KABAR_ASSIGN_OR_RETURN(const int gone, unit.EndSync(account.id, there, asked));
+    result.changed = static_cast<int>(changed.size()) + gone;
+    return absl::OkStatus();
+  }));
+  Changed();
   return result;
 }
 

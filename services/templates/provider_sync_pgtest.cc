@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
 #include "services/templates/testing/handler_fixture.h"
 
@@ -22,11 +23,13 @@ using Catch::Matchers::Contains;
 class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
  public:
   absl::Status fault;
+  std::string faulty;  // the account that the fault is of; empty: all
   std::vector<std::pair<std::string, std::string>> accounts = {{"toko-a", "777"}};
   std::vector<dispatcher::v1::AccountTemplate> templates;
   std::vector<dispatcher::v1::TemplateNews> news;
   std::vector<dispatcher::v1::SubmitAccountTemplateRequest> submitted;
   int asked = 0;
+  size_t page = 2;
 
   grpc::Status ListAccounts(grpc::ServerContext* context,
                             const dispatcher::v1::ListAccountsRequest*,
@@ -48,12 +51,14 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
                                     const dispatcher::v1::ListAccountTemplatesRequest* request,
                                     dispatcher::v1::ListAccountTemplatesResponse* answer) override {
     ++asked;
-    if (!fault.ok()) return rpc::ToGrpc(fault);
+    if (!fault.ok() && (faulty.empty() || faulty == request->account_id())) {
+      return rpc::ToGrpc(fault);
+    }
     const size_t first = request->page_token().empty() ? 0 : std::stoul(request->page_token());
-    for (size_t i = first; i < first + 2 && i < templates.size(); ++i) {
+    for (size_t i = first; i < first + page && i < templates.size(); ++i) {
       *answer->add_templates() = templates[i];
     }
-    if (first + 2 < templates.size()) answer->set_next_page_token(absl::StrCat(first + 2));
+    if (first + page < templates.size()) answer->set_next_page_token(absl::StrCat(first + page));
     return grpc::Status::OK;
   }
   grpc::Status SubmitAccountTemplate(
@@ -219,6 +224,7 @@ TEST_CASE_METHOD(SyncFixture, "provider templates: another category stops sendin
   auto& told = dispatcher.Add("antar", "Halo {{1}}");
   Round();
   const std::string id = Create("antar", "{{provider \"antar\" \"id\" nama}}Halo {nama}")->id();
+  CHECK(TroubleOfRendered(id).empty());
   told.set_category("MARKETING");
   const auto synced = Call(&Stub::SyncProviderTemplates, v1::SyncProviderTemplatesRequest());
   REQUIRE_THAT(synced, IsOk());
@@ -227,8 +233,7 @@ TEST_CASE_METHOD(SyncFixture, "provider templates: another category stops sendin
   CHECK(synced->changed() == 1);
   CHECK(Known()["antar"].category() == "MARKETING");
   CHECK(Known()["antar"].agreed_category() == "UTILITY");
-  clock.Advance(absl::Seconds(3));
-  CHECK(TroubleOfRendered(id) == "PROVIDER_TEMPLATE_RECATEGORISED");
+  CHECK(TroubleOfRendered(id) == "PROVIDER_TEMPLATE_RECATEGORISED");  // at once, where it was seen
   CHECK_THAT(Known()["antar"].trouble_text(), Contains("from UTILITY to MARKETING"));
 
   v1::AcceptProviderTemplateRequest accept;
@@ -260,6 +265,103 @@ TEST_CASE_METHOD(SyncFixture,
              HasFieldViolation("template.message"));
   REQUIRE_THAT(Update(id, "{{provider \"antar\" \"id\" nama no_resi|\"-\"}}Halo {nama}"), IsOk());
   CHECK(TroubleOfRendered(id).empty());
+}
+
+TEST_CASE_METHOD(SyncFixture,
+                 "ProviderSync: an account that was put right takes over its templates",
+                 "[templates][pg]") {
+  dispatcher.Add("antar", "Halo");
+  Round();
+  CHECK(Known()["antar"].account_id() == "777");
+  // While the outlet names both, what the first one has stays its own.
+  dispatcher.accounts.emplace_back("toko-a", "888");
+  dispatcher.fault = absl::UnavailableError("away");
+  dispatcher.faulty = "777";
+  dispatcher.templates[0].set_status("PAUSED");
+  Round();
+  CHECK(Known()["antar"].account_id() == "777");
+  CHECK(Known()["antar"].status() == "APPROVED");
+  dispatcher.accounts.erase(dispatcher.accounts.begin());
+  clock.Advance(absl::Minutes(5));
+  Round();
+  CHECK(Known()["antar"].account_id() == "888");
+  CHECK(Known()["antar"].status() == "PAUSED");
+}
+
+TEST_CASE_METHOD(SyncFixture, "ProviderSync: one that is not understood is there all the same",
+                 "[templates][pg]") {
+  dispatcher.Add("antar", "Halo");
+  Round();
+  dispatcher.templates[0].clear_status();
+  dispatcher.templates[0].clear_body();
+  clock.Advance(absl::Minutes(5));
+  Round();
+  CHECK(Known()["antar"].status() == "APPROVED");
+  CHECK(Known()["antar"].body() == "Halo");
+}
+
+TEST_CASE_METHOD(SyncFixture, "ProviderSync: an account that cannot be asked is no other's trouble",
+                 "[templates][pg]") {
+  dispatcher.accounts = {{"toko-a", "111"}, {"toko-a", "777"}};
+  dispatcher.fault = base::Error(absl::StatusCode::kFailedPrecondition, "PROVIDER_REFUSED", "no");
+  dispatcher.faulty = "111";
+  dispatcher.Add("antar", "Halo");
+  Round();
+  CHECK(Known()["antar"].account_id() == "777");
+  // It is asked less and less often.
+  const int asked = dispatcher.asked;
+  for (int i = 0; i < 60; ++i) {  // half an hour
+    clock.Advance(absl::Seconds(27));
+    Round();
+  }
+  CHECK(dispatcher.asked - asked > 6);  // 777 alone
+  CHECK(dispatcher.asked - asked <= 6 + 30);
+}
+
+TEST_CASE_METHOD(SyncFixture, "ProviderSync: thousands at once, and those that are gone",
+                 "[templates][pg]") {
+  for (int i = 0; i < 1100; ++i) dispatcher.Add(absl::StrCat("t", i), "Halo");
+  dispatcher.page = 100;
+  Round();
+  CHECK(store.CountProviderTemplates(absl::Now() + absl::Seconds(30))->at("APPROVED") == 1100);
+  dispatcher.templates.resize(10);
+  clock.Advance(absl::Minutes(5));
+  Round();
+  const auto counts = store.CountProviderTemplates(absl::Now() + absl::Seconds(30));
+  CHECK(counts->at("APPROVED") == 10);
+  CHECK(counts->at("DELETED") == 1090);
+}
+
+TEST_CASE_METHOD(SyncFixture, "SubmitProviderTemplate: a name that was deleted begins anew",
+                 "[templates][pg]") {
+  dispatcher.Add("tanya", "Halo");
+  Round();
+  dispatcher.templates.clear();
+  clock.Advance(absl::Minutes(5));
+  Round();
+  REQUIRE(Known()["tanya"].status() == "DELETED");
+  v1::SubmitProviderTemplateRequest request;
+  auto& wanted = *request.mutable_provider_template();
+  wanted.set_name("tanya");
+  wanted.set_language("id");
+  wanted.set_category("MARKETING");
+  wanted.set_body("Halo lagi");
+  REQUIRE_THAT(Call(&Stub::SubmitProviderTemplate, request), IsOk());
+  CHECK(Known()["tanya"].agreed_category() == "MARKETING");
+  CHECK(Known()["tanya"].trouble() == "PROVIDER_TEMPLATE_NOT_APPROVED");
+}
+
+TEST_CASE_METHOD(SyncFixture, "ValidateTemplate: a header is judged with the parts it belongs to",
+                 "[templates][pg]") {
+  dispatcher.Add("gambar", "Halo {{1}}").set_header_format("IMAGE");
+  Round();
+  v1::ValidateTemplateRequest request;
+  request.set_message("{{provider \"gambar\" \"id\" nama}}Halo {nama}");
+  CHECK(Call(&Stub::ValidateTemplate, request)->valid());
+  request.mutable_parts()->set_footer("Toko");
+  CHECK_FALSE(Call(&Stub::ValidateTemplate, request)->valid());
+  request.mutable_parts()->set_header_kind(content::v1::Parts::IMAGE);
+  CHECK(Call(&Stub::ValidateTemplate, request)->valid());
 }
 
 TEST_CASE_METHOD(SyncFixture, "SubmitProviderTemplate: what WhatsApp makes of it is kept",

@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::initializer_list<const char*> kCategories = {"MARKETING", "UTILITY",
                                                             "AUTHENTICATION"};
+constexpr std::initializer_list<absl::string_view> kButtons = {"QUICK_REPLY", "URL", "PHONE_NUMBER",
+                                                               "VOICE_CALL"};
 constexpr std::initializer_list<const char*> kStatuses = {"APPROVED", "PENDING",  "REJECTED",
                                                           "PAUSED",   "DISABLED", "ARCHIVED"};
 
@@ -134,6 +136,10 @@ std::string SurroundingsMisfit(const template_lang::ProviderMapping& mapping,
   }
   int links = 0;
   for (const ProviderButton& button : known.buttons) {
+    if (std::find(kButtons.begin(), kButtons.end(), button.type) == kButtons.end()) {
+      return absl::StrCat("has a button of kind ", button.type,
+                          ", which takes what the suite cannot give it");
+    }
     if (button.takes_parameter()) wanted.push_back(absl::StrCat("@link", ++links));
   }
   const std::vector<std::string> given = LabelsOf(mapping, /*special=*/true);
@@ -161,7 +167,19 @@ absl::StatusOr<BodyParameters> ParametersOf(absl::string_view body) {
   return BodyParameters{.count = static_cast<int32_t>(holes->size()), .names = *holes};
 }
 
-Trouble TroubleOf(const ProviderTemplate& known) {
+namespace {
+
+Trouble OtherCategory(const ProviderTemplate& known) {
+  if (known.agreed_category.empty() || known.category == known.agreed_category) return {};
+  return {"PROVIDER_TEMPLATE_RECATEGORISED",
+          absl::StrCat("WhatsApp has moved provider template ", known.name, " (", known.language,
+                       ") from ", known.agreed_category, " to ", known.category,
+                       ", which changes its price: if it shall be sent all the same, kabarctl "
+                       "provider-templates accept ",
+                       known.name, " ", known.language)};
+}
+
+Trouble NotSendable(const ProviderTemplate& known) {
   const std::string name =
       absl::StrCat("provider template ", known.name, " (", known.language, ")");
   const std::string why = known.reason.empty() ? "" : absl::StrCat("; it says: ", known.reason);
@@ -179,22 +197,22 @@ Trouble TroubleOf(const ProviderTemplate& known) {
             absl::StrCat(name, " is ", known.status,
                          ": it cannot be sent until WhatsApp has approved it", why)};
   }
-  if (!known.agreed_category.empty() && known.category != known.agreed_category) {
-    return {"PROVIDER_TEMPLATE_RECATEGORISED",
-            absl::StrCat("WhatsApp has moved ", name, " from ", known.agreed_category, " to ",
-                         known.category,
-                         ", which changes its price: if it shall be sent all the same, kabarctl "
-                         "provider-templates accept ",
-                         known.name, " ", known.language)};
-  }
   return {};
 }
 
-std::string MisfitOf(const template_lang::ProviderMapping& mapping, HeaderKind header,
-                     const ProviderTemplate& known) {
+}  // namespace
+
+Trouble TroubleOf(const ProviderTemplate& known) {
+  const Trouble trouble = NotSendable(known);
+  return trouble.none() ? OtherCategory(known) : trouble;
+}
+
+std::string MisfitOf(const template_lang::ProviderMapping& mapping,
+                     std::optional<HeaderKind> header, const ProviderTemplate& known) {
   std::string misfit = BodyMisfit(mapping, known);
   if (misfit.empty()) misfit = SurroundingsMisfit(mapping, known);
-  if (misfit.empty() && TakesHeaderOfParts(known) && known.header_format != HeaderFormat(header)) {
+  if (misfit.empty() && header.has_value() && TakesHeaderOfParts(known) &&
+      known.header_format != HeaderFormat(*header)) {
     misfit = absl::StrCat("takes a header of kind ", known.header_format,
                           ", and the template's parts have none");
   }
@@ -207,10 +225,11 @@ bool TakesHeaderOfParts(const ProviderTemplate& known) {
 
 Trouble TroubleOf(const template_lang::ProviderMapping& mapping, HeaderKind header,
                   const ProviderTemplate& known) {
-  Trouble trouble = TroubleOf(known);
+  const Trouble trouble = NotSendable(known);
   if (!trouble.none()) return trouble;
   const std::string misfit = MisfitOf(mapping, header, known);
-  if (misfit.empty()) return {};
+  // Whoever agrees to the category must not have agreed to what is refused.
+  if (misfit.empty()) return OtherCategory(known);
   return {"PROVIDER_TEMPLATE_CHANGED",
           absl::StrCat("provider template ", known.name, " (", known.language, ") ", misfit,
                        ": WhatsApp would refuse every message; save the template with what it "

@@ -7,6 +7,7 @@
 #define KABAR_SERVICES_TEMPLATES_PROVIDER_TEMPLATE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -78,14 +79,14 @@ struct Trouble {
 Trouble TroubleOf(const ProviderTemplate& known);
 
 // What the provider would refuse of this mapping, in a sentence; empty: it fits. `header`: of the
-// template's parts.
-std::string MisfitOf(const template_lang::ProviderMapping& mapping, HeaderKind header,
-                     const ProviderTemplate& known);
+// template's parts; nullopt: not known, so nothing is said of it.
+std::string MisfitOf(const template_lang::ProviderMapping& mapping,
+                     std::optional<HeaderKind> header, const ProviderTemplate& known);
 
 // Its header is a medium or a location, which each message gives.
 bool TakesHeaderOfParts(const ProviderTemplate& known);
 
-// Both: PROVIDER_TEMPLATE_CHANGED where the mapping does not fit any more.
+// Both: PROVIDER_TEMPLATE_CHANGED where the mapping does not fit any more, whatever its category.
 Trouble TroubleOf(const template_lang::ProviderMapping& mapping, HeaderKind header,
                   const ProviderTemplate& known);
 

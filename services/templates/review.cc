@@ -49,7 +49,7 @@ void ReviewLength(const template_lang::Template& compiled, Findings* findings) {
 }
 
 void ReviewProvider(const template_lang::ProviderMapping& mapping,
-                    absl::Span<const ProviderTemplate> known, HeaderKind header,
+                    absl::Span<const ProviderTemplate> known, std::optional<HeaderKind> header,
                     Findings* findings) {
   const auto found = std::find_if(known.begin(), known.end(), [&](const ProviderTemplate& one) {
     return one.name == mapping.name && one.language == mapping.language;
@@ -123,7 +123,8 @@ std::vector<ProviderKey> ProvidersNamed(const Review& review) {
   return keys;
 }
 
-void ReviewProviders(absl::Span<const ProviderTemplate> known, HeaderKind header, Review* review) {
+void ReviewProviders(absl::Span<const ProviderTemplate> known, std::optional<HeaderKind> header,
+                     Review* review) {
   if (!review->compiled.has_value()) return;
   Findings findings(review);
   for (const template_lang::ProviderMapping& mapping : review->compiled->providers()) {

@@ -44,7 +44,9 @@ Review ReviewMessage(absl::string_view message);
 std::vector<ProviderKey> ProvidersNamed(const Review& review);
 
 // Adds what the provider templates known (of those that the message names) say to it.
-void ReviewProviders(absl::Span<const ProviderTemplate> known, HeaderKind header, Review* review);
+// `header`: of the template's parts; nullopt: not known.
+void ReviewProviders(absl::Span<const ProviderTemplate> known, std::optional<HeaderKind> header,
+                     Review* review);
 
 // OK if valid; else one violation of `field` per error ("line 2, column 5: ...").
 absl::Status ErrorsAsStatus(const Review& review, absl::string_view field);

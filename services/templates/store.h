@@ -77,6 +77,11 @@ class Store {
     // As the provider told it when it was asked at `asked`: later news of it stand. A new one's
     // category is agreed to. What another account has under this name stays.
     virtual absl::Status PutSynced(const ProviderTemplate& put, absl::Time asked) = 0;
+    // The same of one that the outlet has submitted just now: it has agreed to what `put` says it
+    // has, whatever there was under this name before.
+    virtual absl::Status PutSubmitted(const ProviderTemplate& put, absl::Time asked) = 0;
+    // What another account than `named` has is nobody's: whoever has such a one takes it over.
+    virtual absl::Status ReleaseAccounts(absl::Span<const std::string> named) = 0;
     // The account has only `there` of what was known of it; how many are gone.
     virtual absl::StatusOr<int> EndSync(const std::string& account_id,
                                         absl::Span<const ProviderKey> there, absl::Time asked) = 0;

@@ -119,6 +119,9 @@ std::vector<StepResult> HandOver::HandOverSteps(absl::Span<const StepWork> steps
     // One that may be in the ledger already goes on: the step must say so.
     if (!steps[i].automation_active && steps[i].message_id.empty()) {
       item.Finish({.kind = StepResult::Kind::kRefused, .reason = kAutomationDisabled});
+    } else if (!steps[i].automation_active && steps[i].held()) {
+      item.Refuse(kAutomationDisabled);
+      item.suppressed = true;
     }
     by_outlet[steps[i].outlet_id].push_back(&item);
   }
@@ -127,6 +130,7 @@ std::vector<StepResult> HandOver::HandOverSteps(absl::Span<const StepWork> steps
     Assign(Open(items));
     OpenLanes(outlet, Open(items));
     Render(outlet, Sendable(items));
+    HoldBack(outlet, Sendable(items));
     Enqueue(outlet, Open(items));
   }
   std::vector<StepResult> results;
@@ -134,8 +138,9 @@ std::vector<StepResult> HandOver::HandOverSteps(absl::Span<const StepWork> steps
   return results;
 }
 
-absl::StatusOr<int> HandOver::RenderAgain(const Lane& lane, absl::Span<const StepWork> steps,
-                                          absl::Span<const std::string> without_step) {
+absl::StatusOr<HandOver::Again> HandOver::RenderAgain(const Lane& lane,
+                                                      absl::Span<const StepWork> steps,
+                                                      absl::Span<const std::string> without_step) {
   StepWork nothing;
   std::vector<Item> all(steps.size() + without_step.size());
   Items known;
@@ -161,9 +166,16 @@ absl::StatusOr<int> HandOver::RenderAgain(const Lane& lane, absl::Span<const Ste
   }
   Resolve(lane.outlet_id, known);
   Render(lane.outlet_id, Sendable(known));
+  HoldBack(lane.outlet_id, Sendable(known));
   Enqueue(lane.outlet_id, Open(items));
-  int again = 0;
-  for (const Item& item : all) again += item.result.kind == StepResult::Kind::kRetry ? 0 : 1;
+  Again again;
+  for (const Item& item : all) {
+    if (item.result.kind == StepResult::Kind::kHeld) ++again.held;
+    if (item.result.kind == StepResult::Kind::kHandedOver ||
+        item.result.kind == StepResult::Kind::kRefused) {
+      ++again.rendered;
+    }
+  }
   return again;
 }
 
@@ -313,6 +325,46 @@ void HandOver::RenderWith(const std::string& outlet, const std::string& template
   InBatches<Items>(items, kMaxEnqueue, "render", render);
 }
 
+void HandOver::HoldBack(const std::string& outlet, const Items& items) {
+  std::map<std::string, Items> by_sender;
+  for (Item* item : items) {
+    if (!item->content.trouble.empty()) by_sender[item->sender_id].push_back(item);
+  }
+  for (const auto& [sender_id, same] : by_sender) {
+    InBatches<Items>(same, kMaxEnqueue, "window", [&](const Items& batch) -> absl::Status {
+      const absl::StatusOr<std::vector<bool>> needed =
+          peers_.NeedTemplates(outlet, sender_id, OutgoingOf(batch));
+      if (!needed.ok()) return needed.status();
+      const absl::Time now = clock_.Now();
+      for (std::size_t i = 0; i < batch.size(); ++i) {
+        Item* item = batch[i];
+        if (!(*needed)[i]) continue;
+        if (now - std::max(item->step->due_time, item->step->published_at) < kHeldFor) {
+          item->Finish({.kind = StepResult::Kind::kHeld, .reason = item->content.trouble});
+        } else {
+          item->content.failure = item->content.trouble;
+        }
+      }
+      return absl::OkStatus();
+    });
+  }
+}
+
+std::vector<Outgoing> HandOver::OutgoingOf(const Items& batch) const {
+  std::vector<Outgoing> messages;
+  for (const Item* item : batch) {
+    messages.push_back({.id = item->message_id,
+                        .contact_id = item->contact_id,
+                        .subject = SubjectOf(item->step->variables),
+                        .phone = item->person.phone,
+                        .bsuid = item->person.bsuid,
+                        .content = item->content,
+                        .suppressed = item->suppressed,
+                        .render_time = item->refused() ? clock_.Now() : item->render_time});
+  }
+  return messages;
+}
+
 void HandOver::Enqueue(const std::string& outlet, const Items& items) {
   std::map<std::pair<std::string, std::string>, Items> by_lane_and_day;
   for (Item* item : items) {
@@ -323,18 +375,7 @@ void HandOver::Enqueue(const std::string& outlet, const Items& items) {
 
 void HandOver::EnqueueBatch(const Lane& lane, const Items& items) {
   InBatches<Items>(items, kMaxEnqueue, "enqueue", [&](const Items& batch) -> absl::Status {
-    std::vector<Outgoing> messages;
-    for (const Item* item : batch) {
-      messages.push_back({.id = item->message_id,
-                          .contact_id = item->contact_id,
-                          .subject = SubjectOf(item->step->variables),
-                          .phone = item->person.phone,
-                          .bsuid = item->person.bsuid,
-                          .content = item->content,
-                          .suppressed = item->suppressed,
-                          .render_time = item->refused() ? clock_.Now() : item->render_time});
-    }
-    const absl::Status status = peers_.Enqueue(lane.outlet_id, lane.sender_id, messages);
+    const absl::Status status = peers_.Enqueue(lane.outlet_id, lane.sender_id, OutgoingOf(batch));
     if (absl::IsNotFound(status)) {
       // The ledger does not know the lane any more (restored from a backup): made anew next time.
       const std::lock_guard lock(mutex_);

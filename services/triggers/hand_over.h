@@ -39,10 +39,13 @@ class HandOver {
   std::vector<StepResult> HandOverSteps(absl::Span<const StepWork> steps);
 
   // Messages of `lane` that are in the ledger already and whose text is too old; all must be of one
-  // outlet and have a message id. Ids without a step are refused in the ledger. How many messages
-  // have a new text or a refusal now.
-  absl::StatusOr<int> RenderAgain(const Lane& lane, absl::Span<const StepWork> steps,
-                                  absl::Span<const std::string> without_step);
+  // outlet and have a message id. Ids without a step are refused in the ledger.
+  struct Again {
+    int rendered = 0;  // have a new text or a refusal now
+    int held = 0;      // wait until their provider template can be sent
+  };
+  absl::StatusOr<Again> RenderAgain(const Lane& lane, absl::Span<const StepWork> steps,
+                                    absl::Span<const std::string> without_step);
 
  private:
   struct Item;
@@ -56,7 +59,10 @@ class HandOver {
   absl::Status OpenLane(const Lane& lane);
   void Render(const std::string& outlet, const Items& items);
   void RenderWith(const std::string& outlet, const std::string& template_id, const Items& items);
+  // Whose provider template must not be sent now, and whose window is closed, waits.
+  void HoldBack(const std::string& outlet, const Items& items);
   void Enqueue(const std::string& outlet, const Items& items);
+  std::vector<Outgoing> OutgoingOf(const Items& batch) const;
   void EnqueueBatch(const Lane& lane, const Items& items);
 
   Store& store_;

@@ -13,6 +13,8 @@
 #include "kabar/templates/v1/templates.grpc.pb.h"
 #include "libs/base/priority.h"
 #include "libs/base/status.h"
+#include "libs/log/log.h"
+#include "libs/metrics/metrics.h"
 #include "libs/rpc/channel.h"
 #include "libs/rpc/status.h"
 #include "services/triggers/step.h"
@@ -25,6 +27,8 @@ using dispatcher::v1::DispatcherService;
 using templates::v1::TemplatesService;
 
 constexpr absl::Duration kCallTimeout = absl::Seconds(5);
+constexpr char kPurpose[] = "DELIVERY_UPDATES";
+constexpr char kNeedsTemplate[] = "WINDOW_CLOSED_NO_TEMPLATE";  // the dispatcher's word
 // Of what follows a finished change: its caller still waits.
 constexpr absl::Duration kTidyTimeout = absl::Seconds(1);
 
@@ -58,11 +62,28 @@ Person PersonOf(const contacts::v1::Contact& contact) {
   return person;
 }
 
-void SetSurroundings(const templates::v1::Rendered& from, dispatcher::v1::OutgoingMessage* to) {
+// Under another category WhatsApp takes the message, at another price. An order's customer waits
+// for it, and it is one message: it goes.
+bool IsSentAllTheSame(const std::string& trouble) {
+  return trouble == "PROVIDER_TEMPLATE_RECATEGORISED";
+}
+
+void NoteOtherCategory(const templates::v1::ProviderForm& form) {
+  static metrics::Counter& rendered = metrics::GetCounter(
+      "kabar_triggers_recategorised_total",
+      "Messages rendered whose provider template WhatsApp has moved to a category that nobody has "
+      "agreed to; they are sent.");
+  rendered.Increment();
+  static log::Throttle throttle(absl::Minutes(1));
+  log::Warn(throttle, "automatic messages are sent in a category that nobody has agreed to",
+            {{"provider_template", form.name()}, {"language", form.language()}});
+}
+
+void SetSurroundings(const Rendered& content, dispatcher::v1::OutgoingMessage* to) {
+  const templates::v1::Rendered& from = *content.made;
   if (from.has_parts()) *to->mutable_parts() = from.parts();
   const templates::v1::ProviderForm& made = from.provider_form();
-  // One that must not be sent now is left out: the free text goes where the window is open.
-  if (made.name().empty() || !made.trouble().empty()) return;
+  if (made.name().empty() || !content.trouble.empty()) return;
   auto* form = to->mutable_provider_form();
   form->set_name(made.name());
   form->set_language(made.language());
@@ -87,7 +108,7 @@ void SetOutgoing(const Outgoing& from, dispatcher::v1::OutgoingMessage* to) {
     return;
   }
   to->set_text(from.content.text);
-  if (from.content.made != nullptr) SetSurroundings(*from.content.made, to);
+  if (from.content.made != nullptr) SetSurroundings(from.content, to);
 }
 
 Rendered RenderedOf(templates::v1::Rendered& from) {
@@ -98,6 +119,13 @@ Rendered RenderedOf(templates::v1::Rendered& from) {
     return to;
   }
   to.text = std::move(*from.mutable_text());
+  if (const std::string& trouble = from.provider_form().trouble(); !trouble.empty()) {
+    if (IsSentAllTheSame(trouble)) {
+      NoteOtherCategory(from.provider_form());
+    } else {
+      to.trouble = trouble;
+    }
+  }
   if (from.has_provider_form() || from.has_parts()) {
     to.made = std::make_shared<const templates::v1::Rendered>(std::move(from));
   }
@@ -243,7 +271,7 @@ absl::Status Peers::CreateLane(const std::string& outlet, const std::string& sen
   lane->set_run_id(lane->id());  // answers and figures of automatic messages go by it
   lane->set_sender_id(sender_id);
   lane->set_priority(base::kTriggerPriority);
-  lane->set_purpose("DELIVERY_UPDATES");
+  lane->set_purpose(kPurpose);
   dispatcher::v1::Lane made;
   return state_->Call(*state_->dispatcher, &DispatcherService::Stub::CreateLane, outlet, request,
                       &made);
@@ -257,6 +285,24 @@ absl::Status Peers::Enqueue(const std::string& outlet, const std::string& sender
   dispatcher::v1::EnqueueResponse answer;
   return state_->Call(*state_->dispatcher, &DispatcherService::Stub::Enqueue, outlet, request,
                       &answer);
+}
+
+absl::StatusOr<std::vector<bool>> Peers::NeedTemplates(const std::string& outlet,
+                                                       const std::string& sender_id,
+                                                       absl::Span<const Outgoing> messages) {
+  dispatcher::v1::ForeseeMessagesRequest request;
+  request.set_sender_id(sender_id);
+  request.set_purpose(kPurpose);
+  for (const Outgoing& message : messages) SetOutgoing(message, request.add_messages());
+  dispatcher::v1::ForeseeMessagesResponse answer;
+  KABAR_RETURN_IF_ERROR(state_->Call(*state_->dispatcher, &DispatcherService::Stub::ForeseeMessages,
+                                     outlet, request, &answer));
+  if (answer.messages_size() != request.messages_size()) {
+    return absl::InternalError("the dispatcher judged another number of messages than was asked");
+  }
+  std::vector<bool> needed;
+  for (const auto& told : answer.messages()) needed.push_back(told.reason() == kNeedsTemplate);
+  return needed;
 }
 
 absl::StatusOr<std::vector<std::string>> Peers::ListStale(const std::string& outlet,

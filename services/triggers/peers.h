@@ -61,6 +61,9 @@ struct Rendered {
   // into these. nullptr: there are none.
   std::shared_ptr<const templates::v1::Rendered> made = {};
   std::string failure = {};  // reason; empty: rendered
+  // Why WhatsApp would not take its provider template now: PROVIDER_TEMPLATE_PAUSED, ...; empty: it
+  // would. Then the text alone goes, and only where the window is open.
+  std::string trouble = {};
 };
 
 // For the ledger.
@@ -109,6 +112,11 @@ class Peers {
   // At most kMaxEnqueue, of one day. Idempotent by the messages' ids.
   absl::Status Enqueue(const std::string& outlet, const std::string& sender_id,
                        absl::Span<const Outgoing> messages);
+  // Of each message: whether it cannot go without a provider template, because its recipient's
+  // window is closed. At most kMaxEnqueue.
+  absl::StatusOr<std::vector<bool>> NeedTemplates(const std::string& outlet,
+                                                  const std::string& sender_id,
+                                                  absl::Span<const Outgoing> messages);
   // Ids of messages in the lane whose text is too old to be sent.
   absl::StatusOr<std::vector<std::string>> ListStale(const std::string& outlet,
                                                      const std::string& sender_id, int limit);

@@ -39,7 +39,7 @@ constexpr pg::Query kListStepsOfEvent{
 #define KABAR_WORK_COLUMNS                                                                     \
   "SELECT s.outlet_id, s.id, s.lease, s.tries, s.due_at, s.contact_id, s.message_id, "         \
   "e.id, e.published_at, e.contact_id, e.phone, e.name, e.variable_names, e.variable_values, " \
-  "a.id, a.template_id, a.sender_id, a.enabled AND a.deleted_at IS NULL "
+  "a.id, a.template_id, a.sender_id, a.enabled AND a.deleted_at IS NULL, s.reason "
 #define KABAR_WORK_JOINS                                              \
   "JOIN events e ON e.outlet_id = s.outlet_id AND e.id = s.event_id " \
   "JOIN automations a ON a.outlet_id = s.outlet_id AND a.id = s.automation_id "
@@ -122,6 +122,7 @@ StepWork WorkOf(const pqxx::row& row) {
   work.template_id = pg::TextField(row[15]);
   work.sender_id = pg::TextField(row[16]);
   work.automation_active = row[17].as<bool>();
+  work.reason = pg::TextField(row[18]);
   return work;
 }
 

@@ -1,5 +1,6 @@
 #include "services/triggers/stale_loop.h"
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ namespace kabar::triggers {
 namespace {
 
 constexpr absl::Duration kStoreTimeout = absl::Seconds(10);
+constexpr int kMaxListed = 1000;  // as many as the dispatcher names at once
 
 }  // namespace
 
@@ -52,9 +54,16 @@ absl::StatusOr<int> StaleLoop::RunOnce(std::stop_token stop) {
 
 absl::StatusOr<int> StaleLoop::RenderLane(const Lane& lane, std::stop_token stop) {
   int all = 0;
+  std::set<std::string> seen;  // those of them that are held back are listed again
   while (!stop.stop_requested()) {
-    KABAR_ASSIGN_OR_RETURN(const std::vector<std::string> ids,
-                           peers_.ListStale(lane.outlet_id, lane.sender_id, options_.batch));
+    const int limit = std::min(options_.batch + static_cast<int>(seen.size()),
+                               std::max(kMaxListed, options_.batch));
+    KABAR_ASSIGN_OR_RETURN(const std::vector<std::string> listed,
+                           peers_.ListStale(lane.outlet_id, lane.sender_id, limit));
+    std::vector<std::string> ids;
+    for (const std::string& id : listed) {
+      if (!seen.contains(id) && static_cast<int>(ids.size()) < options_.batch) ids.push_back(id);
+    }
     if (ids.empty()) break;
     KABAR_ASSIGN_OR_RETURN(
         const std::vector<StepWork> steps,
@@ -62,12 +71,13 @@ absl::StatusOr<int> StaleLoop::RenderLane(const Lane& lane, std::stop_token stop
     std::set<std::string> without(ids.begin(), ids.end());
     for (const StepWork& step : steps) without.erase(step.message_id);
     KABAR_ASSIGN_OR_RETURN(
-        const int again,
+        const HandOver::Again again,
         hand_over_.RenderAgain(lane, steps,
                                std::vector<std::string>(without.begin(), without.end())));
-    all += again;
+    all += again.rendered;
     // Without progress the same ones would be listed again at once.
-    if (again == 0 || static_cast<int>(ids.size()) < options_.batch) break;
+    if (again.rendered + again.held == 0 || static_cast<int>(listed.size()) < limit) break;
+    if (again.held > 0) seen.insert(ids.begin(), ids.end());
   }
   return all;
 }

@@ -1,5 +1,6 @@
 #include "services/triggers/step.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "libs/base/ids.h"
 #include "libs/base/message_id.h"
@@ -16,7 +17,15 @@ constexpr base::BackoffPolicy kRetry{.initial = absl::Seconds(1),
                                      .multiplier = 2.0,
                                      .floor = absl::Milliseconds(250)};
 
+// There may be many, for hours.
+constexpr base::BackoffPolicy kHeld{.initial = absl::Seconds(10),
+                                    .max = absl::Minutes(5),
+                                    .multiplier = 2.0,
+                                    .floor = absl::Seconds(5)};
+
 }  // namespace
+
+bool StepWork::held() const { return absl::StartsWith(reason, "PROVIDER_TEMPLATE_"); }
 
 StepChange Conclude(const StepWork& step, const StepResult& result, absl::Time now,
                     const base::RandomSource& random) {
@@ -31,6 +40,9 @@ StepChange Conclude(const StepWork& step, const StepResult& result, absl::Time n
       break;
     case StepResult::Kind::kRefused:
       change.state = StepState::kRefused;
+      break;
+    case StepResult::Kind::kHeld:
+      change.ready_at = now + base::BackoffDelay(kHeld, step.tries, random);
       break;
     case StepResult::Kind::kRetry:
       change.ready_at = now + base::BackoffDelay(kRetry, step.tries, random);

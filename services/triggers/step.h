@@ -4,6 +4,8 @@
 //   WAITING --refused------> REFUSED       `reason` says why it can never be sent
 //   WAITING --retry--------> WAITING       not before a growing, jittered pause; for ever, since an
 //                                          unreachable service says nothing about the message
+//   WAITING --held---------> WAITING       its provider template must not be sent now; once it has
+//                                          been due for kHeldFor it is refused for that
 //
 // Thread safety: plain values and free functions. Blocks: never. Errors: none.
 #ifndef KABAR_SERVICES_TRIGGERS_STEP_H_
@@ -58,13 +60,21 @@ struct StepWork {
   std::string template_id = {};
   std::string sender_id = {};
   bool automation_active = true;  // enabled and not deleted
+  std::string reason = {};        // why it was not handed over the last time
+
+  // It waits for its provider template, and so is not in the ledger.
+  bool held() const;
 };
+
+// WhatsApp pauses a template for 3, then for 6 hours; an approval takes a day at most. What an
+// order has to say is of no use much later.
+inline constexpr absl::Duration kHeldFor = absl::Hours(24);
 
 // What came of acting on a step.
 struct StepResult {
-  enum class Kind { kRetry, kHandedOver, kRefused };
+  enum class Kind { kRetry, kHeld, kHandedOver, kRefused };
   Kind kind = Kind::kRetry;
-  std::string reason = {};  // UPPER_SNAKE, for kRetry and kRefused
+  std::string reason = {};  // UPPER_SNAKE, unless it was handed over
 };
 
 // What the store writes of it.

@@ -23,7 +23,10 @@ void Count(const StepResult& result) {
       metrics::GetCounter(kName, kHelp, {{"outcome", "handed_over"}});
   static metrics::Counter& refused = metrics::GetCounter(kName, kHelp, {{"outcome", "refused"}});
   static metrics::Counter& retried = metrics::GetCounter(kName, kHelp, {{"outcome", "retried"}});
+  static metrics::Counter& held = metrics::GetCounter(kName, kHelp, {{"outcome", "held"}});
   switch (result.kind) {
+    case StepResult::Kind::kHeld:
+      return held.Increment();
     case StepResult::Kind::kHandedOver:
       return handed_over.Increment();
     case StepResult::Kind::kRefused:

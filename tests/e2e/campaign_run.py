@@ -32,8 +32,8 @@ class Run:
     def state(self):
         return self.pb.CampaignState.Name(self.get().state)
 
-    def _told(self, verb):
-        request = getattr(self.pb, f"{verb}Request")(id=self.id)
+    def _told(self, verb, **more):
+        request = getattr(self.pb, f"{verb}Request")(id=self.id, **more)
         answer = getattr(self.client.campaigns, verb)(request)
         return answer, time.time()
 
@@ -41,8 +41,8 @@ class Run:
         """The moment (time.time()) after which its promise counts."""
         return self._told("PauseCampaign")[1]
 
-    def resume(self):
-        return self._told("ResumeCampaign")[1]
+    def resume(self, **more):
+        return self._told("ResumeCampaign", **more)[1]
 
     def cancel(self):
         return self._told("CancelCampaign")[1]

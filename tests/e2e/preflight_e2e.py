@@ -80,7 +80,13 @@ class Preflight(StageTest):
         self.assertEqual(run.sent(), 0)
         self.assertEqual(self.stage.query("SELECT count(*) FROM contacts.audiences WHERE temporary"), "0")
 
-        run.start().wait_ended()
+        # Nobody is given up for a provider template before a person says so.
+        run.start()
+        eventually("the campaign is paused", lambda: run.state == "PAUSED", 30)
+        self.assertEqual(run.messages(), [])
+        self.assert_refused("FAILED_PRECONDITION", "PROVIDER_TEMPLATE_NOT_APPROVED", run.resume)
+        run.resume(accept_troubles=True)
+        run.wait_ended()
         counted = collections.Counter(m.reason for m in run.messages() if m.reason)
         self.assertEqual(dict(counted), expected)
         self.assertEqual(run.sent(), summary.to_send)

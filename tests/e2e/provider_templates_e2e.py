@@ -38,7 +38,7 @@ class ProviderTemplates(StageTest):
         self.assertEqual(self.known("tanya_pagi").status, "APPROVED")
         self.assertEqual(list(self.known("tanya_pagi").parameter_names), ["nama", "resi"])
 
-        people = People(150)
+        people = People(300)  # more than are handed over ahead
         run = self.stage.send(self.a, people, rate="240/min", batch_size=10,
                               template=self.stage.template(self.a, ASK, strict=True))
         run.wait_sent(5)
@@ -48,14 +48,16 @@ class ProviderTemplates(StageTest):
         reason = run.get().state_reason
         self.assertTrue(reason.startswith("PROVIDER_TEMPLATE_RECATEGORISED"), reason)
         self.assertIn("tanya_pagi", reason)
-        sent = run.sent()
-        self.assertLess(sent, 150)
+        self.assertLess(run.sent(), 300)
         self.assertEqual(self.stage.refused(people.phones), [])
+        self.assert_refused("FAILED_PRECONDITION", "PROVIDER_TEMPLATE_RECATEGORISED", run.resume)
+        self.assertEqual(run.state, "PAUSED")
 
-        self.accept("tanya_pagi")
-        self.a.campaigns.ResumeCampaign(self.a.pb.campaigns.ResumeCampaignRequest(id=run.id))
-        run.wait_ended(120)
+        run.resume(accept_troubles=True)
+        self.assertEqual(self.known("tanya_pagi").agreed_category, "MARKETING")
+        run.wait_ended(180)
         self.assert_once_each(run)
+        self.assertEqual({m.reason for m in run.messages()}, {""})
         got = {line["to"].lstrip("+"): line["body"] for line in run.record()}
         self.assertEqual(got[people.phones[0][1:]],
                          f"Halo {people.rows[0]['nama']}, paket {people.rows[0]['no_resi']} jalan.")

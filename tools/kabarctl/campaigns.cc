@@ -86,7 +86,7 @@ absl::StatusOr<int> Get(Session& session, const Arguments& arguments) {
   return kExitOk;
 }
 
-// schedule, start, pause, resume, cancel: an id in, the campaign as it is then out.
+// schedule, start, pause, cancel: an id in, the campaign as it is then out.
 template <typename Request>
 absl::StatusOr<int> Verb(Session& session, const Arguments& arguments,
                          Api<CampaignsService>::Method<Request, Campaign> method) {
@@ -113,8 +113,14 @@ absl::StatusOr<int> Pause(Session& session, const Arguments& arguments) {
                                                    &CampaignsService::Stub::PauseCampaign);
 }
 absl::StatusOr<int> Resume(Session& session, const Arguments& arguments) {
-  return Verb<campaigns::v1::ResumeCampaignRequest>(session, arguments,
-                                                    &CampaignsService::Stub::ResumeCampaign);
+  campaigns::v1::ResumeCampaignRequest request;
+  request.set_id(arguments.Get("ID"));
+  request.set_accept_troubles(arguments.Has("accept-troubles"));
+  Api<CampaignsService> api(session, Area::kCampaigns);
+  KABAR_ASSIGN_OR_RETURN(const Campaign campaign,
+                         api.Call(&CampaignsService::Stub::ResumeCampaign, request));
+  PrintDone(session, campaign);
+  return kExitOk;
 }
 absl::StatusOr<int> Cancel(Session& session, const Arguments& arguments) {
   return Verb<campaigns::v1::CancelCampaignRequest>(session, arguments,
@@ -237,6 +243,17 @@ Commands CampaignCommands() {
   set_rate.positionals.push_back({"RATE", "e.g. 45/min or 80/s", "campaign.rate"});
   Command report = VerbCommand("report", "Shows a run's figures; they add up.", ReportCampaign);
   report.details = "Exit code 1 if the figures do not add up (a fault of the suite: report it).";
+  Command resume = VerbCommand("resume", "Goes on after a pause.", Resume);
+  resume.details =
+      "It is refused while WhatsApp has paused, disabled, changed or re-categorised one of the\n"
+      "campaign's provider templates. With --accept-troubles a re-categorised one is sent at its "
+      "new\n"
+      "price, by every campaign; of the others, customers who wrote within 24 hours get the text "
+      "and\n"
+      "the rest is recorded as FAILED.";
+  resume.options = {{.name = "accept-troubles",
+                     .help = "all the same, whatever is known against its provider templates",
+                     .field = "accept_troubles"}};
   Command resolve = VerbCommand(
       "resolve-unknown", "Decides on messages of which nobody knows whether WhatsApp took them.",
       ResolveUnknown);
@@ -271,7 +288,7 @@ Commands CampaignCommands() {
       VerbCommand("schedule", "Lets a draft start by itself at its start time.", Schedule),
       VerbCommand("start", "Starts a draft or scheduled campaign now.", Start),
       VerbCommand("pause", "Stops sending within a second; nothing is lost.", Pause),
-      VerbCommand("resume", "Goes on after a pause.", Resume),
+      resume,
       set_rate,
       VerbCommand("cancel", "Ends it; what was not sent never will be.", Cancel),
       VerbCommand("retry-failed", "Sends the failed messages again, and only those.", RetryFailed),

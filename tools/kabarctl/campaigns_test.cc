@@ -59,6 +59,15 @@ TEST_CASE("campaigns create: finds template by code and segment by name on a lat
   CHECK(done.out == "campaign cmp_made \"Kabar pagi\": DRAFT\n");
 }
 
+TEST_CASE("campaigns resume: accepts troubles only if it is told to", "[kabarctl]") {
+  Services services;
+  CHECK(services.Run({"campaigns", "resume", "cmp_1"}).code == 0);
+  CHECK(services.world.resumed.id() == "cmp_1");
+  CHECK_FALSE(services.world.resumed.accept_troubles());
+  CHECK(services.Run({"campaigns", "resume", "cmp_1", "--accept-troubles"}).code == 0);
+  CHECK(services.world.resumed.accept_troubles());
+}
+
 TEST_CASE("campaigns create: every call has a request_id of its own", "[kabarctl]") {
   Shop shop;
   REQUIRE(shop.Run(kCreate).code == 0);

@@ -1,3 +1,3 @@
--- What was known against a campaign's provider templates when it started or was resumed, a line
--- each; NULL: it has not been looked at since then. What comes to light besides stops the campaign.
-ALTER TABLE campaigns ADD COLUMN known_troubles text;
+-- What is known against a campaign's provider templates and was accepted when it was resumed, a
+-- line each. Anything else stops the campaign.
+ALTER TABLE campaigns ADD COLUMN accepted_troubles text NOT NULL DEFAULT '';

@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -88,7 +89,10 @@ class FakeTemplates : public templates::v1::TemplatesService::Service {
   absl::Status fault;
   std::string form;     // the provider template that the text names; empty: none
   std::string trouble;  // why the form must not be sent; empty: it may
-  bool merges = false;  // it goes through {{#each parcels}}
+  // Where one of its processes has not heard of a change yet: what that renders with.
+  std::optional<std::string> rendered_trouble;
+  std::vector<std::string> agreed;  // names of the provider templates that were accepted
+  bool merges = false;              // it goes through {{#each parcels}}
 
   grpc::Status GetTemplate(grpc::ServerContext*, const templates::v1::GetTemplateRequest* request,
                            templates::v1::Template* answer) override {
@@ -107,6 +111,15 @@ class FakeTemplates : public templates::v1::TemplatesService::Service {
     }
     return rpc::ToGrpc(fault);
   }
+  grpc::Status AcceptProviderTemplate(grpc::ServerContext*,
+                                      const templates::v1::AcceptProviderTemplateRequest* request,
+                                      templates::v1::ProviderTemplate* answer) override {
+    if (!fault.ok()) return rpc::ToGrpc(fault);
+    agreed.push_back(request->name());
+    trouble.clear();
+    answer->set_name(request->name());
+    return grpc::Status::OK;
+  }
   grpc::Status RenderBatch(grpc::ServerContext*, const templates::v1::RenderBatchRequest* request,
                            templates::v1::RenderBatchResponse* answer) override {
     for (const auto& row : request->rows()) {
@@ -122,7 +135,7 @@ class FakeTemplates : public templates::v1::TemplatesService::Service {
       if (form.empty()) continue;
       rendered->mutable_provider_form()->set_name(form);
       rendered->mutable_provider_form()->set_language("id");
-      rendered->mutable_provider_form()->set_trouble(trouble);
+      rendered->mutable_provider_form()->set_trouble(rendered_trouble.value_or(trouble));
     }
     return rpc::ToGrpc(fault);
   }

@@ -137,6 +137,12 @@ class FakeTemplates : public templates::v1::TemplatesService::Service {
   Faults faults;
   Faults delete_faults;
 
+  // Why the provider template must not be sent; empty: it may.
+  void SetTrouble(const std::string& trouble) {
+    const std::lock_guard lock(mutex_);
+    trouble_ = trouble;
+  }
+
   void Put(const std::string& outlet, const std::string& id, const std::string& text,
            std::vector<std::string> variables) {
     const std::lock_guard lock(mutex_);
@@ -209,7 +215,11 @@ class FakeTemplates : public templates::v1::TemplatesService::Service {
       const auto found = templates_.find({call.outlet, request->template_id()});
       if (found == templates_.end()) return NotFound();
       for (const auto& row : request->rows()) {
-        RenderRow(found->second, *request, row, response->add_rendered());
+        auto* rendered = response->add_rendered();
+        RenderRow(found->second, *request, row, rendered);
+        if (rendered->has_provider_form()) {
+          rendered->mutable_provider_form()->set_trouble(trouble_);
+        }
       }
       return faults.After();
     });
@@ -250,6 +260,7 @@ class FakeTemplates : public templates::v1::TemplatesService::Service {
   std::mutex mutex_;
   std::map<std::pair<std::string, std::string>, Text> templates_;
   std::map<std::pair<std::string, std::string>, std::string> uses_;
+  std::string trouble_;
   int calls_ = 0;
 };
 
@@ -268,6 +279,29 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
 
   Faults faults;  // of Enqueue
 
+  // Every other window is closed.
+  void OpenWindow(const std::string& phone) {
+    const std::lock_guard lock(mutex_);
+    windows_.insert(phone);
+  }
+  grpc::Status ForeseeMessages(grpc::ServerContext* context,
+                               const dispatcher::v1::ForeseeMessagesRequest* request,
+                               dispatcher::v1::ForeseeMessagesResponse* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
+      const std::lock_guard lock(mutex_);
+      if (!senders_.contains({call.outlet, request->sender_id()})) {
+        return NotFound("SENDER_NOT_FOUND");
+      }
+      for (const auto& message : request->messages()) {
+        auto* told = response->add_messages();
+        told->set_window_open(windows_.contains(message.phone()));
+        const bool goes = told->window_open() || !message.provider_form().name().empty();
+        told->set_state(goes ? events::v1::SENT : events::v1::FAILED);
+        if (!goes) told->set_reason("WINDOW_CLOSED_NO_TEMPLATE");
+      }
+      return absl::OkStatus();
+    });
+  }
   void AddSender(const std::string& outlet, const std::string& id) {
     const std::lock_guard lock(mutex_);
     senders_.insert({outlet, id});
@@ -367,6 +401,7 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
   rpc::Guard& guard_;
   std::mutex mutex_;
   std::set<std::pair<std::string, std::string>> senders_;
+  std::set<std::string> windows_;  // phones
   std::map<std::string, dispatcher::v1::Lane> lanes_;
   std::map<std::string, Stored> messages_;
 };

@@ -59,6 +59,7 @@ struct World {
   std::map<std::string, templates::v1::Template> templates_by_code;
   templates::v1::DiffTemplateVersionsResponse diff;
   campaigns::v1::CreateCampaignRequest created;
+  campaigns::v1::ResumeCampaignRequest resumed;
   int lost_answers = 0;                         // so many CreateCampaign work and say nothing
   std::vector<std::string> create_request_ids;  // of every attempt
   // What GetCampaign answers, one after the other; the last one again and again.
@@ -332,6 +333,16 @@ class FakeCampaigns : public campaigns::v1::CampaignsService::Service {
                               for (const auto& part : world_.preflight) writer->Write(part);
                               return absl::OkStatus();
                             });
+  }
+  grpc::Status ResumeCampaign(grpc::ServerContext* context,
+                              const campaigns::v1::ResumeCampaignRequest* request,
+                              campaigns::v1::Campaign* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call&) -> absl::Status {
+      world_.resumed = *request;
+      response->set_id(request->id());
+      response->set_state(campaigns::v1::RUNNING);
+      return absl::OkStatus();
+    });
   }
   grpc::Status StartCampaign(grpc::ServerContext* context,
                              const campaigns::v1::StartCampaignRequest* request,
