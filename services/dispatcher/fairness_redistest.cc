@@ -130,5 +130,35 @@ TEST_CASE("Fair: however often it asks, a worker holds at most 50 ms of sending"
   CHECK(starts.size() > 50);
 }
 
+// Claims are due as early as the longest lead of the last seconds asks for.
+TEST_CASE("ClaimNext: one with a short lead reaches what it comes early for", "[dispatcher]") {
+  RedisQueueOptions options = House::Options();
+  options.longest_lead = absl::Milliseconds(250);
+  House h(Per(1000, absl::Seconds(1)), Per(1, absl::Milliseconds(1)), options);
+  const Lane lane = h.MakeLane("l1");
+  h.Build({lane});
+  h.Settle();
+  h.Fill(lane, 0, 4000);
+  const bool after_a_long_one = GENERATE(false, true);
+  h.lead = after_a_long_one ? absl::Milliseconds(100) : absl::Milliseconds(3);
+  REQUIRE(h.ClaimUntil(300, absl::Seconds(10)).size() >= 300);
+  h.lead = absl::Milliseconds(3);
+  std::size_t claims = 0, messages = 0;
+  while (messages < 500) {
+    const Claim claim = h.ClaimNext();
+    ++claims;
+    messages += claim.entries.size();
+    if (!claim.entries.empty()) {
+      const auto& e = claim.entries;
+      CHECK(e.back().server_slot_us - e.front().server_slot_us <= 51'000);
+    }
+    REQUIRE(claims < 500);
+    const auto wait =
+        absl::Microseconds(claim.next_claim_us - base::SystemClock().BoottimeMicros());
+    base::SystemClock().SleepFor(std::max(wait, absl::ZeroDuration()), {});
+  }
+  CHECK(messages / claims >= 8);
+}
+
 }  // namespace
 }  // namespace kabar::dispatcher
