@@ -1,6 +1,7 @@
 #include "libs/base/text.h"
 
 #include <array>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "libs/base/status.h"
@@ -44,6 +45,17 @@ std::size_t CodepointLength(absl::string_view text, std::size_t at) {
   return length;
 }
 
+// How many bytes from `at` on are ASCII, eight at a time: most texts are nothing else.
+std::size_t AsciiRun(absl::string_view text, std::size_t at) {
+  const std::size_t begin = at;
+  for (std::uint64_t eight; text.size() - at >= sizeof(eight); at += sizeof(eight)) {
+    std::memcpy(&eight, text.data() + at, sizeof(eight));
+    if ((eight & 0x8080808080808080U) != 0) break;
+  }
+  while (at < text.size() && ByteAt(text, at) < 0x80) ++at;
+  return at - begin;
+}
+
 constexpr absl::string_view kWideSpaces[] = {
     "\u00a0",  // no-break space
     "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005",
@@ -77,11 +89,12 @@ int HexDigit(char c) {
 }  // namespace
 
 std::size_t FirstInvalidUtf8(absl::string_view text) {
-  std::size_t at = 0;
+  std::size_t at = AsciiRun(text, 0);
   while (at < text.size()) {
     std::size_t length = CodepointLength(text, at);
     if (length == 0) return at;
     at += length;
+    at += AsciiRun(text, at);
   }
   return absl::string_view::npos;
 }
@@ -91,10 +104,14 @@ bool IsValidUtf8(absl::string_view text) {
 }
 
 std::size_t CountCodepoints(absl::string_view text) {
-  std::size_t count = 0;
-  for (std::size_t at = 0; at < text.size(); ++count) {
+  std::size_t at = AsciiRun(text, 0);
+  std::size_t count = at;
+  while (at < text.size()) {
     std::size_t length = CodepointLength(text, at);
     at += length == 0 ? 1 : length;
+    const std::size_t ascii = AsciiRun(text, at);
+    at += ascii;
+    count += ascii + 1;
   }
   return count;
 }

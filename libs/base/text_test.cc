@@ -29,6 +29,17 @@ TEST_CASE("FirstInvalidUtf8: tells where", "[text]") {
   CHECK(FirstInvalidUtf8("\xc3\xa9z\xff") == 3);
 }
 
+TEST_CASE("CountCodepoints, FirstInvalidUtf8: whatever stands around it", "[text]") {
+  for (std::size_t n = 0; n < 20; ++n) {
+    const std::string before(n, 'a'), after(19 - n, 'b');
+    CHECK(CountCodepoints(before + "é" + after) == 20);
+    CHECK(CountCodepoints(before + "\xff" + after + "é") == 21);
+    CHECK(FirstInvalidUtf8(before + "é" + after) == std::string::npos);
+    CHECK(FirstInvalidUtf8(before + "\xff" + after) == n);
+    CHECK(FirstInvalidUtf8("é" + before + "\xc3") == n + 2);
+  }
+}
+
 TEST_CASE("CountCodepoints: counts characters, not bytes", "[text]") {
   CHECK(CountCodepoints("") == 0);
   CHECK(CountCodepoints("Halo") == 4);

@@ -35,6 +35,8 @@ void CheckText(const Param& param) {
   if (param.text().find('\0') != std::string::npos) throw TextWithNul();
 }
 
+bool IsEscapedInCopy(char c) { return c == '\\' || c == '\n' || c == '\r' || c == '\t'; }
+
 // COPY's text format, without the line's end.
 void AppendCopyLine(const std::vector<Param>& row, std::string& line) {
   for (size_t i = 0; i < row.size(); ++i) {
@@ -44,8 +46,13 @@ void AppendCopyLine(const std::vector<Param>& row, std::string& line) {
       continue;
     }
     CheckText(row[i]);
-    for (const char c : row[i].text()) {
-      switch (c) {
+    const absl::string_view text = row[i].text();
+    for (size_t at = 0;; ++at) {
+      const size_t begin = at;
+      while (at < text.size() && !IsEscapedInCopy(text[at])) ++at;
+      line.append(text.data() + begin, at - begin);
+      if (at == text.size()) break;
+      switch (text[at]) {
         case '\\':
           line += "\\\\";
           break;
@@ -58,8 +65,6 @@ void AppendCopyLine(const std::vector<Param>& row, std::string& line) {
         case '\t':
           line += "\\t";
           break;
-        default:
-          line += c;
       }
     }
   }

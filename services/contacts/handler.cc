@@ -168,6 +168,7 @@ grpc::Status Handler::ResolveContacts(grpc::ServerContext* context,
       response->Clear();
       bool any_erased = false;
       if (request->create_missing() && !heard.empty()) {
+        unit.HoldPeople(/*alone=*/false);
         KABAR_ASSIGN_OR_RETURN(any_erased,
                                unit.AnyErasedSince(*std::min_element(heard.begin(), heard.end())));
       }

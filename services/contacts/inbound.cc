@@ -72,6 +72,7 @@ absl::Status ApplyInbound(Store::Unit& unit, const events::v1::Event& event) {
   const events::v1::InboundReceived& inbound = event.inbound_received();
   const Contact sender = SenderOf(inbound);
   if (sender.phone.empty() && sender.bsuid.empty()) return absl::OkStatus();
+  unit.HoldPeople(/*alone=*/true);
   const absl::Time at = WrittenAt(event);
   const bool refuses = IsOptOut(inbound.text()) || IsOptOut(inbound.payload());
   const std::string& written_to = inbound.context_contact_id().empty()

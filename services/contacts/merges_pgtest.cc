@@ -345,6 +345,48 @@ TEST_CASE("UndoMerge: a STOP that waits for the undoing finds the contact it was
   CHECK(f.Names(kA, "marketing_opted_out = true") == "siti r");
 }
 
+TEST_CASE("UndoMerge: a file that waits for the undoing finds whose number it is", "[merges]") {
+  MergeFixture f;
+  const Contact ani = f.Add(kA, "+62812", "Ani");
+  const Merge merge = f.Join(f.siti.id, ani.id);
+  std::jthread file;
+  REQUIRE_THAT(f.Do(kA,
+                    [&](Store::Unit& u) -> absl::Status {
+                      KABAR_RETURN_IF_ERROR(u.UndoMerge(merge.id, "op").status());
+                      file = std::jthread([&] {
+                        ImportChunk chunk;
+                        chunk.contacts.push_back({.phone = "+62812", .bsuid = "", .patch = {}});
+                        chunk.contacts.back().patch.city = "Bogor";
+                        chunk.shipments.push_back(
+                            {.tracking_number = "JP9", .phone = "+62812", .patch = {}});
+                        const absl::Status status = f.store.Write(
+                            kA, "File", Soon(),
+                            [&](Store::Unit& other) { return other.Import(chunk).status(); });
+                        if (!status.ok()) f.failed = true;
+                      });
+                      f.AwaitLock();
+                      return absl::OkStatus();
+                    }),
+               IsOk());
+  file.join();
+  CHECK_FALSE(f.failed);
+  CHECK(f.OwnerOfShipment("JP9") == ani.id);
+  CHECK(f.Get(kA, ani.id).city == "Bogor");
+  CHECK(f.Get(kA, f.siti.id).city.empty());
+}
+
+TEST_CASE("UndoMerge: an alias that came by an alias of the other goes back with it", "[merges]") {
+  MergeFixture f;
+  const Merge merge = f.Join(f.siti.id, f.hidden.id);
+  f.Must(kA, [](Store::Unit& u) {
+    return u.RecognizeSender({.phone = "+62899", .bsuid = "ID.1"}, "");
+  });
+  REQUIRE_THAT(f.Part(merge.id), IsOk());
+  CHECK(f.Must(kA, [](Store::Unit& u) { return u.FindContact({.phone = "+62899"}); }).id ==
+        f.hidden.id);
+  CHECK(f.Get(kA, f.hidden.id).phone == "+62899");
+}
+
 TEST_CASE("UndoMerge: of merges into each other the later goes first", "[merges]") {
   MergeFixture f;
   const Contact third = f.Add(kA, "+62813", "Tiga");

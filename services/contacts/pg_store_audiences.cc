@@ -24,8 +24,10 @@ constexpr pg::Query kFind{"contacts.find_audience",
                           "WHERE outlet_id = $1 AND run_id = $2"};
 constexpr pg::Query kMergedInto{"contacts.merged_into",
                                 "SELECT k.merged_into, k.id FROM contacts k "
-                                "WHERE k.outlet_id = $1 AND k.merged_into = ANY($2::text[])"};
-// Looks through the audience: asked only when two of a page's people became one.
+                                "WHERE k.outlet_id = $1 AND k.merged_into = ANY($2::text[]) "
+                                "AND k.deleted_at >= (SELECT a.created_at FROM audiences a "
+                                "WHERE a.audience = $3::bigint)"};
+// Looks through the audience: asked only when two people became one since it was written.
 constexpr pg::Query kFirstOrdinals{
     "contacts.first_ordinals",
     "SELECT contact_id, min(ordinal) FROM audience_members WHERE audience = $1::bigint "
@@ -205,7 +207,7 @@ void PgUnit::DropMergedSince(int64_t audience,
   pg::ArrayBuilder roots;
   for (const auto& [root, places] : whole) roots.Add(root);
   std::map<std::string, std::string> root_of;
-  for (const pqxx::row& row : tx_.Exec(kMergedInto, outlet_, std::move(roots).Finish())) {
+  for (const pqxx::row& row : tx_.Exec(kMergedInto, outlet_, std::move(roots).Finish(), audience)) {
     root_of[pg::TextField(row[0])] = pg::TextField(row[0]);
     root_of[pg::TextField(row[1])] = pg::TextField(row[0]);
   }

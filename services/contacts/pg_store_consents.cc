@@ -111,6 +111,7 @@ void PgUnit::SettleConsent(const Consent& wanted, bool always) {
 }
 
 absl::Status PgUnit::RefuseMarketing(const std::string& contact_id, absl::Time at) {
+  HoldPeople(/*alone=*/true);  // as below, where he was erased
   const absl::Status status =
       SetConsent({contact_id, Purpose::kMarketing, /*opted_out=*/true, "provider", at}).status();
   if (base::GetReason(status) != "CONTACT_NOT_FOUND") return status;

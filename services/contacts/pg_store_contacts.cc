@@ -124,6 +124,7 @@ absl::StatusOr<Contact> PgUnit::WriteContact(const std::string& id, const Contac
 }
 
 absl::StatusOr<Contact> PgUnit::InsertContact(const Contact& contact) {
+  HoldPeople(/*alone=*/false);
   std::string id = base::NewId("con");
   for (const IdentityKind kind : kAllIdentityKinds) {
     const std::optional<Owner> owner = OwnerOf(kind, IdentityOf(contact, kind));
@@ -195,7 +196,12 @@ absl::StatusOr<Activity> PgUnit::GetActivity(const std::string& id) {
   return out;
 }
 
-absl::StatusOr<Contact> PgUnit::LockContact(const std::string& id) { return Named(kLock, id); }
+// People first, rows second: whoever holds the people alone would else wait for this row, and this
+// for the people.
+absl::StatusOr<Contact> PgUnit::LockContact(const std::string& id) {
+  HoldPeople(/*alone=*/false);
+  return Named(kLock, id);
+}
 
 absl::StatusOr<Contact> PgUnit::ReplaceContact(const Contact& contact) {
   KABAR_ASSIGN_OR_RETURN(const Contact before, LockContact(contact.id));
@@ -212,6 +218,7 @@ absl::StatusOr<Contact> PgUnit::ReplaceContact(const Contact& contact) {
 }
 
 absl::Status PgUnit::DeleteContact(const std::string& id) {
+  HoldPeople(/*alone=*/true);
   KABAR_ASSIGN_OR_RETURN(const Contact contact, LockContact(id));
   tx_.Exec(kDeleteTimeline, outlet_, contact.id);  // first: it asks who was merged into him
   if (tx_.Exec(kEmpty, outlet_, contact.id).affected_rows() == 1) {

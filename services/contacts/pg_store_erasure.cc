@@ -64,7 +64,8 @@ constexpr pg::Query kRecall{
     "SELECT DISTINCT contact_id, purpose FROM gone ORDER BY 1, 2"};
 constexpr pg::Query kAny{
     "contacts.any_erased",
-    "SELECT EXISTS (SELECT 1 FROM erased_opt_outs WHERE outlet_id = $1), now()"};
+    "SELECT EXISTS (SELECT 1 FROM erased_opt_outs WHERE outlet_id = $1), now(), "
+    "clock_timestamp()"};
 constexpr pg::Query kByPhone{"contacts.ids_of_phones",
                              "SELECT DISTINCT contact_id FROM contact_identities WHERE outlet_id = "
                              "$1 AND kind = 'phone' AND value = ANY($2::text[])"};
@@ -89,13 +90,18 @@ constexpr pg::Query kRefuse{
     ")) INSERT INTO erased_opt_outs (outlet_id, address, purpose) "
     "SELECT $1, his.address, p.purpose FROM his CROSS JOIN unnest($5::text[]) AS p(purpose) "
     "ON CONFLICT DO NOTHING RETURNING 1"};
-// Whoever has one of these addresses already. All identities are looked at: it happens only when a
-// refusal of before an erasure is read after it.
+// Whoever has an address again of one of whom no address is known, only that he wrote to us: his
+// contact was written since. It takes a look at all contacts, so it is for who answered hidden.
 constexpr pg::Query kRefusedOwners{
     "contacts.refused_owners",
-    "SELECT DISTINCT i.contact_id FROM contact_identities i CROSS JOIN erasure_key k "
-    "JOIN erased_opt_outs o ON o.outlet_id = i.outlet_id AND o.address = " KABAR_ADDRESS_HASH(
-        "i.kind", "i.value") " WHERE i.outlet_id = $1 AND i.kind IN ('phone', 'bsuid')"};
+    "WITH his AS (SELECT e.address, e.erased_at FROM erased_addresses e WHERE e.outlet_id = $1 "
+    "AND e.person = (SELECT c.person FROM erased_addresses c CROSS JOIN erasure_key k "
+    "WHERE c.outlet_id = $1 AND c.address = " KABAR_ADDRESS_HASH("'contact'", "$2::text")
+    ")) SELECT DISTINCT i.contact_id FROM contacts c CROSS JOIN erasure_key k "
+    "JOIN contact_identities i ON i.outlet_id = c.outlet_id AND i.contact_id = c.id "
+    "AND i.kind IN ('phone', 'bsuid') WHERE c.outlet_id = $1 "
+    "AND c.updated_at >= (SELECT min(erased_at) FROM his) - interval '5 minutes' "
+    "AND " KABAR_ADDRESS_HASH("i.kind", "i.value") " IN (SELECT address FROM his)"};
 
 }  // namespace
 
@@ -112,6 +118,7 @@ absl::StatusOr<std::string> PgUnit::LockPerson(const std::string& id) {
 }
 
 absl::StatusOr<Erased> PgUnit::EraseContact(const std::string& id) {
+  HoldPeople(/*alone=*/true);
   Erased out;
   KABAR_ASSIGN_OR_RETURN(out.contact_id, LockPerson(id));
   KABAR_ASSIGN_OR_RETURN(const std::vector<Identity> identities, ListIdentities(out.contact_id));
@@ -123,6 +130,9 @@ absl::StatusOr<Erased> PgUnit::EraseContact(const std::string& id) {
   const pqxx::row now = tx_.ExecOne(kAny, outlet_);
   event->mutable_time()->set_seconds(absl::ToUnixSeconds(pg::TimeField(now[1])));
   events::v1::ContactErased* erased = event->mutable_contact_erased();
+  const int64_t micros = absl::ToUnixMicros(pg::TimeField(now[2]));
+  erased->mutable_erase_time()->set_seconds(micros / 1'000'000);
+  erased->mutable_erase_time()->set_nanos(static_cast<int32_t>(micros % 1'000'000) * 1000);
   pg::ArrayBuilder ids;
   for (const pqxx::row& row : tx_.Exec(kIds, outlet_, out.contact_id)) {
     erased->add_contact_ids(pg::TextField(row[0]));
@@ -176,13 +186,21 @@ absl::StatusOr<bool> PgUnit::ErasedSince(const Contact& who, absl::Time time) {
 absl::Status PgUnit::RefuseForErased(const Contact& who, absl::Span<const Purpose> purposes) {
   pg::ArrayBuilder names;
   for (const Purpose purpose : purposes) names.Add(std::string(PurposeName(purpose)));
+  HoldPeople(/*alone=*/true);
   const pqxx::result noted =
       tx_.Exec(kRefuse, outlet_, who.phone, who.bsuid, who.id, std::move(names).Finish());
   if (noted.empty()) return absl::OkStatus();  // noted before, or nobody who was erased
   // A file may have brought him back before his STOP was read.
   std::vector<std::string> owners;
-  for (const pqxx::row& row : tx_.Exec(kRefusedOwners, outlet_)) {
-    owners.push_back(pg::TextField(row[0]));
+  for (const IdentityKind kind : {IdentityKind::kPhone, IdentityKind::kBsuid}) {
+    if (const auto owner = OwnerOf(kind, IdentityOf(who, kind))) {
+      owners.push_back(owner->contact_id);
+    }
+  }
+  if (who.phone.empty()) {
+    for (const pqxx::row& row : tx_.Exec(kRefusedOwners, outlet_, who.id)) {
+      owners.push_back(pg::TextField(row[0]));
+    }
   }
   if (!owners.empty()) RecallOptOuts(owners);
   return absl::OkStatus();

@@ -19,9 +19,18 @@ constexpr pg::Query kOwner{
 constexpr pg::Query kClaim{
     "contacts.claim_identity",
     "WITH held AS (SELECT 1 FROM contacts WHERE outlet_id = $1 AND id = $4 FOR KEY SHARE) "
-    "INSERT INTO contact_identities (outlet_id, kind, value, contact_id) "
-    "SELECT $1, $2, $3, $4 FROM (SELECT count(*) FROM held) AS h "
+    "INSERT INTO contact_identities (outlet_id, kind, value, contact_id, merged_from) "
+    "SELECT $1, $2, $3, $4, $5 FROM (SELECT count(*) FROM held) AS h "
     "ON CONFLICT (outlet_id, kind, value) DO NOTHING"};
+// One lock an outlet: who adds addresses to people shares it, who makes one of two, two of one or
+// nobody of somebody holds it alone. So an address that was looked up is still whose it was when it
+// is written by. Files share it chunk by chunk.
+constexpr pg::Query kSharePeople{
+    "contacts.share_people",
+    "SELECT pg_advisory_xact_lock_shared(hashtextextended('contacts.people ' || $1, 0))"};
+constexpr pg::Query kHoldPeople{
+    "contacts.hold_people",
+    "SELECT pg_advisory_xact_lock(hashtextextended('contacts.people ' || $1, 0))"};
 constexpr pg::Query kInUse{"contacts.identity_in_use",
                            "UPDATE contact_identities SET former_since = NULL "
                            "WHERE outlet_id = $1 AND kind = $2 AND value = $3 "
@@ -61,6 +70,12 @@ IdentityKind KindOf(absl::string_view name) {
 
 }  // namespace
 
+void PgUnit::HoldPeople(bool alone) {
+  if (holds_people_alone_ || (shares_people_ && !alone)) return;
+  tx_.Exec(alone ? kHoldPeople : kSharePeople, outlet_);
+  (alone ? holds_people_alone_ : shares_people_) = true;
+}
+
 std::optional<PgUnit::Owner> PgUnit::OwnerOf(IdentityKind kind, const std::string& value) {
   if (value.empty()) return std::nullopt;
   const std::optional<pqxx::row> row =
@@ -71,9 +86,10 @@ std::optional<PgUnit::Owner> PgUnit::OwnerOf(IdentityKind kind, const std::strin
 }
 
 std::string PgUnit::Claim(IdentityKind kind, const std::string& value,
-                          const std::string& contact_id) {
+                          const std::string& contact_id, const std::string& merged_from) {
   if (value.empty()) return contact_id;
-  const pqxx::result claimed = tx_.Exec(kClaim, outlet_, IdentityKindName(kind), value, contact_id);
+  const pqxx::result claimed =
+      tx_.Exec(kClaim, outlet_, IdentityKindName(kind), value, contact_id, merged_from);
   if (claimed.affected_rows() == 1) {
     ++claims_;
     return contact_id;
@@ -132,6 +148,7 @@ absl::StatusOr<Contact> PgUnit::FindContact(const Contact& wanted) {
 }
 
 absl::StatusOr<Contact> PgUnit::FindOrInsertContact(const Contact& wanted) {
+  HoldPeople(/*alone=*/false);
   for (const IdentityKind kind : kAllIdentityKinds) {
     if (const auto owner = OwnerOf(kind, IdentityOf(wanted, kind))) return Adopt(*owner, wanted);
   }
@@ -155,9 +172,12 @@ absl::StatusOr<Contact> PgUnit::Adopt(const Owner& owner, const Contact& wanted)
   const std::string& id = owner.contact_id;
   const int64_t claims_before = claims_;
   Contact added = wanted;
-  if (Claim(IdentityKind::kPhone, wanted.phone, id) != id) added.phone.clear();
-  if (Claim(IdentityKind::kBsuid, wanted.bsuid, id) != id) added.bsuid.clear();
-  if (Claim(IdentityKind::kUsername, wanted.username, id) != id) added.username.clear();
+  const auto claim = [&](IdentityKind kind, std::string& value) {
+    if (Claim(kind, value, id, owner.merged_from) != id) value.clear();
+  };
+  claim(IdentityKind::kPhone, added.phone);
+  claim(IdentityKind::kBsuid, added.bsuid);
+  claim(IdentityKind::kUsername, added.username);
   if (owner.deleted) {
     KABAR_ASSIGN_OR_RETURN(const Contact woken, WriteContact(id, added));
     RepeatOptOuts(id);
@@ -165,11 +185,17 @@ absl::StatusOr<Contact> PgUnit::Adopt(const Owner& owner, const Contact& wanted)
     return woken;
   }
   KABAR_ASSIGN_OR_RETURN(Contact known, GetContact(id));
+  // One that he gave up is not his to be written to again.
   const auto news = [&](IdentityKind kind) {
-    return IdentityOf(known, kind).empty() && !IdentityOf(added, kind).empty();
+    const std::string& value = IdentityOf(added, kind);
+    if (!IdentityOf(known, kind).empty() || value.empty()) return false;
+    const std::optional<Owner> now = OwnerOf(kind, value);
+    return now && !now->former;
   };
-  if (!news(IdentityKind::kPhone) && !news(IdentityKind::kBsuid) &&
-      !news(IdentityKind::kUsername)) {
+  if (!news(IdentityKind::kPhone)) added.phone.clear();
+  if (!news(IdentityKind::kBsuid)) added.bsuid.clear();
+  if (!news(IdentityKind::kUsername)) added.username.clear();
+  if (added.phone.empty() && added.bsuid.empty() && added.username.empty()) {
     // A second address of a kind: not the one in use, but he may be written to by it.
     if (claims_ > claims_before) {
       RepeatOptOuts(id);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "libs/base/ids.h"
@@ -20,6 +21,10 @@ namespace {
 // Other imports of the outlet wait for the chunk, so that none of them adds the same people. Only
 // API calls can, a few at a time.
 //
+// A chunk's commit does not wait for the disk; the import's end does, and all before it with it.
+// What a crash of PostgreSQL takes away is the end of the import, which goes on behind what is
+// left.
+//
 // Plans: each look-up must go through the index, row by row. While the tables grow the planner has
 // no idea of them: it would rather read a whole table for every chunk, or even for every row. So
 // joins are loops, what is looked up is LATERAL (OFFSET 0 keeps it apart), and no condition on the
@@ -27,28 +32,18 @@ namespace {
 constexpr pg::Query kBegin{
     "contacts.import_begin",
     "SELECT pg_advisory_xact_lock(hashtextextended('contacts.import ' || $1, 0)), now(), "
+    "set_config('synchronous_commit', 'off', true), "
     "set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"};
 
-// Locked: neither does anybody delete them while their shipments are written, nor do two changes of
-// one contact meet half way. In one order, as others lock. One that is merged into another at this
-// moment is not found; the next round finds the other.
+// Whose phones these are stays so until the chunk is written: it shares the people (HoldPeople).
 constexpr char kKnownContacts[] =
-    "SELECT k.phone, k.contact_id, k.merged_from FROM (SELECT p.phone, i.contact_id, "
-    "i.merged_from FROM unnest($2::text[]) AS p(phone) CROSS JOIN LATERAL (SELECT i.contact_id, "
-    "i.merged_from "
-    "FROM contact_identities i WHERE i.outlet_id = $1::text AND i.kind = 'phone' "
-    "AND i.value = p.phone OFFSET 0) AS i ORDER BY i.contact_id) AS k "
-    "CROSS JOIN LATERAL (SELECT 1 FROM contacts c WHERE c.outlet_id = $1::text "
-    "AND c.id = k.contact_id AND c.merged_into IS NULL FOR NO KEY UPDATE) AS c";
+    "SELECT p.phone, i.contact_id, i.merged_from FROM unnest($2::text[]) AS p(phone) "
+    "CROSS JOIN LATERAL (SELECT i.contact_id, i.merged_from FROM contact_identities i "
+    "WHERE i.outlet_id = $1::text AND i.kind = 'phone' AND i.value = p.phone OFFSET 0) AS i";
 constexpr char kKnownShipments[] =
-    "SELECT p.number, s.contact_id FROM unnest($2::text[]) AS p(number) "
-    "CROSS JOIN LATERAL (SELECT s.contact_id FROM shipments s WHERE s.outlet_id = $1::text "
-    "AND s.tracking_number = p.number OFFSET 0) AS s";
-// Of contacts that this transaction has not locked: they could go with their contact.
-constexpr char kLockShipments[] =
     "SELECT p.number FROM unnest($2::text[]) AS p(number) "
     "CROSS JOIN LATERAL (SELECT 1 FROM shipments s WHERE s.outlet_id = $1::text "
-    "AND s.tracking_number = p.number FOR NO KEY UPDATE) AS s";
+    "AND s.tracking_number = p.number OFFSET 0) AS s";
 
 // Kept by the session and emptied by every commit: no new catalogue rows for every chunk.
 constexpr char kTables[] =
@@ -90,7 +85,9 @@ std::string News(absl::Span<const absl::string_view> columns, absl::string_view 
 
 const std::string& UpdateContacts() {
   static const auto* const kSql = new std::string(absl::StrCat(
-      "UPDATE contacts c SET phone = CASE WHEN c.phone = '' THEN t.phone ELSE c.phone END, ",
+      "UPDATE contacts c SET phone = CASE WHEN c.phone = '' AND EXISTS (SELECT 1 FROM "
+      "contact_identities i WHERE i.outlet_id = t.outlet_id AND i.kind = 'phone' "
+      "AND i.value = t.phone AND i.former_since IS NULL) THEN t.phone ELSE c.phone END, ",
       Assignments(kContactColumns, "c"),
       ", attributes = c.attributes || t.attributes, "
       "tags = c.tags || ARRAY(SELECT e FROM unnest(t.tags) AS e WHERE NOT EXISTS "
@@ -116,18 +113,21 @@ const std::string& UpdateShipments() {
 }
 
 constexpr char kClaimBsuids[] =
-    "INSERT INTO contact_identities (outlet_id, kind, value, contact_id) "
-    "SELECT DISTINCT ON (t.bsuid) $1::text, 'bsuid', t.bsuid, t.contact_id "
-    "FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS t(bsuid, contact_id, n) "
-    "ORDER BY t.bsuid, t.n ON CONFLICT (outlet_id, kind, value) DO NOTHING";
-// Those who opted out: whoever suppresses by address must hear of the new one.
+    "INSERT INTO contact_identities (outlet_id, kind, value, contact_id, merged_from) "
+    "SELECT DISTINCT ON (t.bsuid) $1::text, 'bsuid', t.bsuid, t.contact_id, t.merged_from "
+    "FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY "
+    "AS t(bsuid, contact_id, merged_from, n) "
+    "ORDER BY t.bsuid, t.n ON CONFLICT (outlet_id, kind, value) DO NOTHING RETURNING contact_id";
 constexpr char kSetBsuids[] =
-    "WITH told AS (UPDATE contacts c SET bsuid = t.bsuid FROM unnest($2::text[]) AS t(bsuid) "
+    "UPDATE contacts c SET bsuid = t.bsuid, updated_at = now() FROM unnest($2::text[]) AS t(bsuid) "
     "CROSS JOIN LATERAL (SELECT i.outlet_id, i.contact_id FROM contact_identities i "
-    "WHERE i.outlet_id = $1::text AND i.kind = 'bsuid' AND i.value = t.bsuid OFFSET 0) AS i "
-    "WHERE c.outlet_id = i.outlet_id AND c.id = i.contact_id AND c.bsuid = '' "
-    "RETURNING c.id, c.delivery_updates_opted_out OR c.marketing_opted_out AS opted_out) "
-    "SELECT id FROM told WHERE opted_out ORDER BY id";
+    "WHERE i.outlet_id = $1::text AND i.kind = 'bsuid' AND i.value = t.bsuid "
+    "AND i.former_since IS NULL OFFSET 0) AS i "
+    "WHERE c.outlet_id = i.outlet_id AND c.id = i.contact_id AND c.bsuid = ''";
+constexpr char kOptedOut[] =
+    "SELECT c.id FROM unnest($2::text[]) AS w(id) CROSS JOIN LATERAL (SELECT k.id FROM contacts k "
+    "WHERE k.outlet_id = $1::text AND k.id = w.id "
+    "AND (k.delivery_updates_opted_out OR k.marketing_opted_out)) AS c ORDER BY c.id";
 
 // Only for whoever never said anything: a file overrides nobody's word. No event: there is nothing
 // to suppress, and nobody was suppressed.
@@ -276,8 +276,6 @@ void SortPeople(pg::Transaction& tx, const std::string& outlet, const ImportChun
     const bool later = contact.last_row > before.last_row;
     ContactUpsert& both = out.merged.emplace_back(later ? before : contact);
     MergeContact(both.patch, later ? contact.patch : before.patch);
-    both.opt_ins.insert(contact.opt_ins.begin(), contact.opt_ins.end());
-    both.opt_ins.insert(before.opt_ins.begin(), before.opt_ins.end());
     both.last_row = std::max(contact.last_row, before.last_row);
     person.said = &both;
   }
@@ -288,25 +286,10 @@ void SortParcels(pg::Transaction& tx, const std::string& outlet, const ImportChu
   if (chunk.shipments.empty()) return;
   pg::ArrayBuilder numbers;
   for (const ShipmentUpsert& shipment : chunk.shipments) numbers.Add(shipment.tracking_number);
-  absl::flat_hash_map<std::string, std::string> known;  // their contacts
+  absl::flat_hash_set<std::string> known;
   for (const pqxx::row& row : tx.ExecDynamic("contacts.import_known_shipments", kKnownShipments,
                                              {outlet, std::move(numbers).Finish()})) {
-    known.emplace(pg::TextField(row[0]), pg::TextField(row[1]));
-  }
-  pg::ArrayBuilder moved;
-  bool any_moved = false;
-  for (const ShipmentUpsert& shipment : chunk.shipments) {
-    const auto found = known.find(shipment.tracking_number);
-    if (found == known.end() || found->second == out.contact_ids.at(shipment.phone)) continue;
-    moved.Add(shipment.tracking_number);
-    any_moved = true;
-    known.erase(found);
-  }
-  if (any_moved) {
-    for (const pqxx::row& row : tx.ExecDynamic("contacts.import_lock_shipments", kLockShipments,
-                                               {outlet, std::move(moved).Finish()})) {
-      known.emplace(pg::TextField(row[0]), "");
-    }
+    known.insert(pg::TextField(row[0]));
   }
   for (const ShipmentUpsert& shipment : chunk.shipments) {
     auto& there = known.contains(shipment.tracking_number) ? out.known_parcels : out.new_parcels;
@@ -316,25 +299,33 @@ void SortParcels(pg::Transaction& tx, const std::string& outlet, const ImportChu
   }
 }
 
-// Who opted out and has a BSUID now.
+// Who opted out and has one more BSUID now: whoever suppresses by address must hear of it.
 std::vector<std::string> ClaimBsuids(pg::Transaction& tx, const std::string& outlet,
                                      const ImportChunk& chunk, const Sorted& sorted) {
   pg::ArrayBuilder bsuids;
   pg::ArrayBuilder contacts;
+  pg::ArrayBuilder merged_from;
   bool any = false;
   for (const ContactUpsert& contact : chunk.contacts) {
     if (contact.bsuid.empty()) continue;
     bsuids.Add(contact.bsuid);
     contacts.Add(sorted.contact_ids.at(contact.phone));
+    const auto from = sorted.merged_from.find(contact.phone);
+    merged_from.Add(from == sorted.merged_from.end() ? std::string() : from->second);
     any = true;
   }
   std::vector<std::string> opted_out;
   if (!any) return opted_out;
   const std::string values = std::move(bsuids).Finish();
-  tx.ExecDynamic("contacts.import_bsuids", kClaimBsuids,
-                 {outlet, values, std::move(contacts).Finish()});
-  for (const pqxx::row& row :
-       tx.ExecDynamic("contacts.import_set_bsuids", kSetBsuids, {outlet, values})) {
+  pg::ArrayBuilder claimed;
+  for (const pqxx::row& row : tx.ExecDynamic(
+           "contacts.import_bsuids", kClaimBsuids,
+           {outlet, values, std::move(contacts).Finish(), std::move(merged_from).Finish()})) {
+    claimed.Add(pg::TextField(row[0]));
+  }
+  tx.ExecDynamic("contacts.import_set_bsuids", kSetBsuids, {outlet, values});
+  for (const pqxx::row& row : tx.ExecDynamic("contacts.import_opted_out", kOptedOut,
+                                             {outlet, std::move(claimed).Finish()})) {
     opted_out.push_back(pg::TextField(row[0]));
   }
   return opted_out;
@@ -359,6 +350,7 @@ void AddOptIns(pg::Transaction& tx, const std::string& outlet, const ImportChunk
 
 absl::StatusOr<ChunkCounts> PgUnit::Import(const ImportChunk& chunk) {
   const absl::Time now = pg::TimeField(tx_.ExecOne(kBegin, outlet_)[1]);
+  HoldPeople(/*alone=*/false);
   Sorted sorted;
   std::size_t to_add = std::numeric_limits<std::size_t>::max();
   for (int in_vain = 0;;) {

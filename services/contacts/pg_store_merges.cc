@@ -167,6 +167,7 @@ Party PartyOf(const pqxx::row& row) {
 absl::StatusOr<Merge> PgUnit::MergeContacts(const std::string& survivor_id,
                                             const std::string& merged_id, const std::string& reason,
                                             const std::string& by) {
+  HoldPeople(/*alone=*/true);
   const pqxx::result pair = tx_.Exec(kLockPair, outlet_, survivor_id, merged_id);
   if (survivor_id == merged_id || pair.size() != 2) {
     KABAR_ASSIGN_OR_RETURN(const Contact one, GetContact(survivor_id));
@@ -212,6 +213,7 @@ absl::StatusOr<Merge> PgUnit::MergeContacts(const std::string& survivor_id,
 }
 
 absl::StatusOr<Merge> PgUnit::UndoMerge(const std::string& merge_id, const std::string& by) {
+  HoldPeople(/*alone=*/true);
   const std::optional<pqxx::row> row = tx_.ExecMaybe(kLockMerge, outlet_, merge_id);
   if (!row) {
     return base::Error(absl::StatusCode::kNotFound, "MERGE_NOT_FOUND",

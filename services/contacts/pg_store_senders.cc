@@ -89,6 +89,7 @@ absl::Status PgUnit::Unite(const Contact& sender, const std::string& written_to)
 
 absl::StatusOr<Recognized> PgUnit::RecognizeSender(const Contact& sender,
                                                    const std::string& written_to) {
+  HoldPeople(/*alone=*/true);
   KABAR_RETURN_IF_ERROR(Unite(sender, written_to));
   Contact wanted = sender;
   wanted.username.clear();
@@ -145,6 +146,7 @@ absl::Status PgUnit::TakeUsername(const std::string& username, const std::string
 
 absl::StatusOr<Recognized> PgUnit::ChangeNumber(const Contact& before, const Contact& after,
                                                 absl::Time at) {
+  HoldPeople(/*alone=*/true);
   std::optional<Owner> owner = OwnerOf(IdentityKind::kPhone, before.phone);
   if (!owner || owner->former) {
     if (const auto by_bsuid = OwnerOf(IdentityKind::kBsuid, before.bsuid)) owner = by_bsuid;

@@ -70,6 +70,7 @@ Shipment ShipmentOf(const pqxx::row& row) {
 }
 
 absl::StatusOr<Shipment> PgUnit::UpsertShipment(const Shipment& shipment) {
+  HoldPeople(/*alone=*/false);
   std::string contact_id = shipment.contact_id;
   if (contact_id.empty()) {
     const absl::StatusOr<Shipment> known = FindShipment(shipment.tracking_number);

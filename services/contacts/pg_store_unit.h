@@ -43,6 +43,7 @@ class PgUnit : public Store::Unit {
                                                     int limit) override;
 
   // pg_store_identity.cc
+  void HoldPeople(bool alone) override;
   absl::StatusOr<Contact> FindContact(const Contact& wanted) override;
   absl::StatusOr<Contact> FindOrInsertContact(const Contact& wanted) override;
   absl::StatusOr<std::vector<Identity>> ListIdentities(const std::string& contact_id) override;
@@ -153,7 +154,9 @@ class PgUnit : public Store::Unit {
   };
   std::optional<Owner> OwnerOf(IdentityKind kind, const std::string& value);
   // `contact_id`, or that of the contact who has it already (also of one written at this moment).
-  std::string Claim(IdentityKind kind, const std::string& value, const std::string& contact_id);
+  // `merged_from`: whose of those merged into him the alias is, where that is known.
+  std::string Claim(IdentityKind kind, const std::string& value, const std::string& contact_id,
+                    const std::string& merged_from = "");
   absl::StatusOr<std::string> LockPerson(const std::string& id);
   absl::StatusOr<Contact> Named(const pg::Query& query, const std::string& id);
   absl::StatusOr<Contact> WriteContact(const std::string& id, const Contact& contact);
@@ -202,6 +205,8 @@ class PgUnit : public Store::Unit {
   const std::string& zone_;
   events::v1::EventBatch* events_;
   int64_t claims_ = 0;  // identities that became somebody's in this unit
+  bool shares_people_ = false;
+  bool holds_people_alone_ = false;
 };
 
 }  // namespace kabar::contacts

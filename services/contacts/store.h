@@ -140,6 +140,12 @@ class Store {
     virtual absl::StatusOr<std::vector<TimelineEntry>> ListTimeline(
         const std::string& contact_id, const std::optional<TimelinePlace>& after, int limit) = 0;
 
+    // Until the unit ends nobody merges, parts, moves or erases contacts of the outlet (but
+    // itself); `alone`: nor does anybody add any. What the unit found of them before may be out of
+    // date, what it finds from then on is not. Those who do such a thing below hold it by
+    // themselves; ask before, where a look and an act must agree.
+    virtual void HoldPeople(bool alone) = 0;
+
     // Everything of one person goes, but for his opt-outs, as hashes; others are told by an event.
     virtual absl::StatusOr<Erased> EraseContact(const std::string& id) = 0;
     // Whether somebody of the outlet was erased since; whether it was he, by his phone, his BSUID

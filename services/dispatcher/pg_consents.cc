@@ -30,7 +30,7 @@ void ApplyChanges(pg::Transaction& tx, std::vector<Change>& changes) {
     for (const std::size_t place : places) {
       addresses.push_back({changes[place].consent->phone(), changes[place].consent->bsuid()});
     }
-    const std::vector<std::int64_t> ids = ResolveRecipients(tx, outlet, addresses);
+    const std::vector<std::int64_t> ids = ResolveRecipients(tx, outlet, addresses, LinkWord::kTold);
     for (std::size_t i = 0; i < places.size(); ++i) changes[places[i]].recipient = ids[i];
   }
   for (const auto& [outlet, change, recipient] : changes) {
@@ -77,9 +77,9 @@ std::unique_ptr<events::Sink> MakeConsentSink(pg::Pool& pool) {
         for (const events::v1::NumberedBatch* batch : batches) {
           for (const events::v1::Event& event : batch->batch().events()) {
             if (!event.has_contact_erased()) continue;
-            // To the second, rounded down by contacts: its end.
+            const auto& when = event.contact_erased().erase_time();
             NoteErasure(tx, event.outlet_id(), event.contact_erased(),
-                        absl::FromUnixSeconds(event.time().seconds() + 1));
+                        absl::FromUnixSeconds(when.seconds()) + absl::Nanoseconds(when.nanos()));
           }
         }
         return absl::OkStatus();

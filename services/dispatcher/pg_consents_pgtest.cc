@@ -70,9 +70,26 @@ TEST_CASE("Consents: after a merge is undone what one says does not hold for the
   f.Tell({f.Says("+62811", "", true), f.Says("+62811", "", false)});
   CHECK(f.Reaches("+62811", ""));
   CHECK_FALSE(f.Reaches("", "ID.1"));
-  // The provider names the two together: they are one after all, and the STOP holds for both.
-  CHECK_FALSE(f.Reaches("+62811", "ID.1"));
+  // A message that was made while they were one and comes now does not make them one again.
+  CHECK(f.Reaches("+62811", "ID.1"));
+  f.Tell({f.Says("+62811", "", true), f.Says("+62811", "", false)});
+  CHECK_FALSE(f.Reaches("", "ID.1"));
+  // Merged again, the STOP holds for both.
+  f.Tell({f.Says("+62811", "ID.1", true)});
   CHECK_FALSE(f.Reaches("+62811", ""));
+  f.Tell({f.Says("+62811", "ID.1", false)});
+  CHECK(f.Reaches("", "ID.1"));
+}
+
+TEST_CASE("Consents: what is queued for two who were parted is asked for again", "[dispatcher]") {
+  ConsentFixture f;
+  f.Tell({f.Says("+62811", "ID.1", false)});
+  REQUIRE(f.Reaches("", "ID.1"));
+  REQUIRE(f.Reaches("+62811", ""));
+  REQUIRE(f.Reaches("+62812", ""));
+  f.Tell({f.Parted("+62811", "ID.1")});
+  CHECK(f.Sql("SELECT string_agg(ordinal::text, ' ' ORDER BY ordinal) FROM messages "
+              "WHERE rendered_at IS NULL") == "1 2");
 }
 
 TEST_CASE("Consents: parting two that were never linked, or another pair, changes nothing",

@@ -164,12 +164,12 @@ absl::StatusOr<EnqueueResult> PgStore::Enqueue(const std::string& outlet,
   }
   // Apart and before: identities stay, whatever becomes of the batch, and no lane waits for them.
   std::vector<std::int64_t> recipients;
-  KABAR_RETURN_IF_ERROR(pg::Transact(pool_, "ResolveRecipients",
-                                     {.deadline = deadline, .attempts = 5},
-                                     [&](pg::Transaction& tx) -> absl::Status {
-                                       recipients = ResolveRecipients(tx, outlet, addresses);
-                                       return absl::OkStatus();
-                                     }));
+  KABAR_RETURN_IF_ERROR(
+      pg::Transact(pool_, "ResolveRecipients", {.deadline = deadline, .attempts = 5},
+                   [&](pg::Transaction& tx) -> absl::Status {
+                     recipients = ResolveRecipients(tx, outlet, addresses, LinkWord::kMessage);
+                     return absl::OkStatus();
+                   }));
   const absl::Status written = pg::Transact(
       pool_, "Enqueue", {.deadline = deadline, .attempts = 3},
       [&](pg::Transaction& tx) -> absl::Status {

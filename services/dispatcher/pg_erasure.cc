@@ -226,24 +226,28 @@ absl::Status Eraser::CutLetters(const Person& person) {
 }
 
 absl::Status Eraser::Finish(const Person& person) {
-  return pg::Transact(pool_, "FinishErasure", {.deadline = absl::Now() + kTimeout, .attempts = 3},
-                      [&](pg::Transaction& tx) -> absl::Status {
-                        if (person.passes + 1 < kPasses) {
-                          tx.Exec(kAgain, person.id, clock_.Now() + kSecondPass);
-                        } else {
-                          tx.Exec(kDone, person.id);
-                        }
-                        LedgerEvents events;
-                        events::v1::ContactErased& told = *events.Erased(person.outlet_id);
-                        for (const std::string& id : person.contact_ids) told.add_contact_ids(id);
-                        // By his addresses once: what comes by them later may be of the contact
-                        // that he is again.
-                        if (person.passes == 0) {
-                          for (const std::string& phone : person.phones) told.add_phones(phone);
-                          for (const std::string& bsuid : person.bsuids) told.add_bsuids(bsuid);
-                        }
-                        return events.Append(tx);
-                      });
+  return pg::Transact(
+      pool_, "FinishErasure", {.deadline = absl::Now() + kTimeout, .attempts = 3},
+      [&](pg::Transaction& tx) -> absl::Status {
+        if (person.passes + 1 < kPasses) {
+          tx.Exec(kAgain, person.id, clock_.Now() + kSecondPass);
+        } else {
+          tx.Exec(kDone, person.id);
+        }
+        LedgerEvents events;
+        events::v1::ContactErased& told = *events.Erased(person.outlet_id);
+        for (const std::string& id : person.contact_ids) told.add_contact_ids(id);
+        const std::int64_t micros = absl::ToUnixMicros(person.erased_at);
+        told.mutable_erase_time()->set_seconds(micros / 1'000'000);
+        told.mutable_erase_time()->set_nanos(static_cast<std::int32_t>(micros % 1'000'000) * 1000);
+        // By his addresses once: what comes by them later may be of the contact
+        // that he is again.
+        if (person.passes == 0) {
+          for (const std::string& phone : person.phones) told.add_phones(phone);
+          for (const std::string& bsuid : person.bsuids) told.add_bsuids(bsuid);
+        }
+        return events.Append(tx);
+      });
 }
 
 }  // namespace kabar::dispatcher

@@ -25,6 +25,8 @@ struct ErasureFixture : LedgerFixture {
     events::v1::Event event;
     event.set_outlet_id("toko-a");
     event.mutable_time()->set_seconds(absl::ToUnixSeconds(absl::Now()));
+    event.mutable_contact_erased()->mutable_erase_time()->set_seconds(
+        absl::ToUnixSeconds(absl::Now()) + 1);
     event.mutable_contact_erased()->add_contact_ids("contact-1");
     event.mutable_contact_erased()->add_phones(phone);
     if (!bsuid.empty()) event.mutable_contact_erased()->add_bsuids(bsuid);

@@ -46,7 +46,7 @@ struct Links : LedgerFixture {
   }
   std::vector<std::int64_t> Resolve(pg::Transaction& tx, const std::string& phone,
                                     const std::string& bsuid) {
-    return ResolveRecipients(tx, "toko-a", {{.phone = phone, .bsuid = bsuid}});
+    return ResolveRecipients(tx, "toko-a", {{.phone = phone, .bsuid = bsuid}}, LinkWord::kTold);
   }
 };
 
@@ -254,7 +254,8 @@ TEST_CASE("Links: a user id that comes with two phones at once stays one person'
                             [&](pg::Transaction& tx) {
                               ids = ResolveRecipients(tx, "toko-a",
                                                       {{.phone = kPhone, .bsuid = kUserId},
-                                                       {.phone = "+628222", .bsuid = kUserId}});
+                                                       {.phone = "+628222", .bsuid = kUserId}},
+                                                      LinkWord::kTold);
                               return absl::OkStatus();
                             }),
                IsOk());

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "libs/base/sha256.h"
 #include "libs/base/status.h"
+#include "services/dispatcher/pg_ledger_batch.h"
 #include "services/dispatcher/pg_rows.h"
 #include "services/dispatcher/pg_store.h"
 
@@ -75,8 +76,30 @@ constexpr pg::Query kMergeSuppressions{
     " ON CONFLICT (recipient_id, purpose, source) DO UPDATE SET"
     "   until = GREATEST(suppressions.until, excluded.until)"};
 
-// The user id is alone again, with its own id. That the queue may still take the two for one only
-// keeps their messages further apart.
+constexpr pg::Query kNoteParted{
+    "dispatcher.note_parted",
+    "INSERT INTO parted_recipients (by_phone, by_bsuid) SELECT p.id, b.id"
+    " FROM unnest($2::bigint[]) AS p(id) CROSS JOIN unnest($1::bigint[]) AS b(id)"
+    " ORDER BY 2, 1 ON CONFLICT DO NOTHING"};
+constexpr pg::Query kParted{
+    "dispatcher.are_parted",
+    "SELECT u.n FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS u(by_phone, by_bsuid, n)"
+    " CROSS JOIN LATERAL (SELECT 1 FROM parted_recipients r WHERE r.by_bsuid = u.by_bsuid"
+    "   AND r.by_phone = u.by_phone LIMIT 1) r"};
+constexpr pg::Query kOneAgain{
+    "dispatcher.one_again",
+    "DELETE FROM parted_recipients r USING unnest($1::bigint[], $2::bigint[]) AS u(by_phone, "
+    "by_bsuid)"
+    " WHERE r.by_bsuid = u.by_bsuid AND r.by_phone = u.by_phone"};
+// Their texts and addresses may be the other's.
+constexpr pg::Query kQueuedFor{"dispatcher.queued_for",
+                               "SELECT id FROM messages WHERE recipient_id = ANY($1::bigint[])"
+                               " AND state = 1 ORDER BY id"};
+constexpr pg::Query kMakeStale{"dispatcher.make_stale",
+                               "UPDATE messages SET rendered_at = NULL"
+                               " WHERE id = ANY($1::text[]) AND state = 1"};
+// The user id is alone again, with its own id. The queue may still take the two for one: their
+// messages are further apart, and in its 24 hours they count as one.
 constexpr pg::Query kPart{"dispatcher.part_recipients",
                           "UPDATE recipients SET id = given_up_id, phone = '', queue_told = true"
                           " WHERE given_up_id = ANY($1::bigint[]) AND phone <> ''"
@@ -268,26 +291,47 @@ std::vector<std::int64_t> ResolvePairs(pg::Transaction& tx, const std::string& o
 // By phone and user id: who has them, as places in the batch.
 using ToLink = std::map<std::pair<std::string, std::string>, std::vector<std::size_t>>;
 
-void LinkAll(pg::Transaction& tx, const std::string& outlet, const std::string& key,
+void LinkAll(pg::Transaction& tx, const std::string& outlet, const std::string& key, LinkWord word,
              const ToLink& to_link, std::vector<std::int64_t>& ids) {
+  std::vector<std::int64_t> by_phone, by_bsuid;
+  for (const auto& [pair, places] : to_link) {
+    by_phone.push_back(IdOf(key, outlet, 'p', pair.first));
+    by_bsuid.push_back(IdOf(key, outlet, 'b', pair.second));
+  }
+  const std::string phones = pg::BigintArray(by_phone), user_ids = pg::BigintArray(by_bsuid);
+  std::set<std::size_t> apart;
+  if (word == LinkWord::kMessage) {
+    for (const pqxx::row& row : tx.Exec(kParted, phones, user_ids)) {
+      apart.insert(static_cast<std::size_t>(row[0].as<std::int64_t>() - 1));
+    }
+  } else {
+    tx.Exec(kOneAgain, phones, user_ids);
+  }
   std::vector<RecipientAddress> both;
   std::vector<Pair> pairs;
+  std::size_t n = 0;
   for (const auto& [pair, places] : to_link) {
-    both.push_back({pair.first, pair.second});
-    pairs.push_back({IdOf(key, outlet, 'p', pair.first), IdOf(key, outlet, 'b', pair.second)});
+    if (apart.count(n) == 0) {
+      both.push_back({pair.first, pair.second});
+      pairs.push_back({by_phone[n], by_bsuid[n]});
+    }
+    ++n;
   }
   const std::vector<std::int64_t> resolved = ResolvePairs(tx, outlet, both, pairs);
   std::size_t next = 0;
+  n = 0;
   for (const auto& [pair, places] : to_link) {
-    for (const std::size_t place : places) ids[place] = resolved[next];
-    ++next;
+    const std::int64_t id = apart.count(n) == 0 ? resolved[next++] : by_phone[n];
+    for (const std::size_t place : places) ids[place] = id;
+    ++n;
   }
 }
 
 }  // namespace
 
 std::vector<std::int64_t> ResolveRecipients(pg::Transaction& tx, const std::string& outlet,
-                                            const std::vector<RecipientAddress>& addresses) {
+                                            const std::vector<RecipientAddress>& addresses,
+                                            LinkWord word) {
   std::vector<std::int64_t> ids(addresses.size());
   if (addresses.empty()) return ids;
   const std::string key = pg::BytesField(tx.ExecOne(kKey)[0]);
@@ -312,7 +356,7 @@ std::vector<std::int64_t> ResolveRecipients(pg::Transaction& tx, const std::stri
       to_link[{address.phone, address.bsuid}].push_back(i);
     }
   }
-  if (!to_link.empty()) LinkAll(tx, outlet, key, to_link, ids);
+  if (!to_link.empty()) LinkAll(tx, outlet, key, word, to_link, ids);
   if (alone.empty()) return ids;
   AddAlone(tx, outlet, alone);  // after the links of the same batch
   for (std::size_t i = 0; i < addresses.size(); ++i) {
@@ -361,10 +405,21 @@ void PartRecipients(pg::Transaction& tx, const std::string& outlet,
                     const std::vector<std::string>& bsuids) {
   if (phones.empty() || bsuids.empty()) return;
   const std::string key = pg::BytesField(tx.ExecOne(kKey)[0]);
-  pg::ArrayBuilder by_bsuid, by_phone;
-  for (const std::string& bsuid : bsuids) by_bsuid.Add(IdOf(key, outlet, 'b', bsuid));
-  for (const std::string& phone : phones) by_phone.Add(IdOf(key, outlet, 'p', phone));
-  tx.Exec(kPart, std::move(by_bsuid).Finish(), std::move(by_phone).Finish());
+  std::vector<std::int64_t> by_bsuid, by_phone;
+  for (const std::string& bsuid : bsuids) by_bsuid.push_back(IdOf(key, outlet, 'b', bsuid));
+  for (const std::string& phone : phones) by_phone.push_back(IdOf(key, outlet, 'p', phone));
+  tx.Exec(kNoteParted, pg::BigintArray(by_bsuid), pg::BigintArray(by_phone));
+  tx.Exec(kPart, pg::BigintArray(by_bsuid), pg::BigintArray(by_phone));
+  std::vector<std::int64_t> both = by_phone;
+  both.insert(both.end(), by_bsuid.begin(), by_bsuid.end());
+  std::vector<std::string> queued;
+  for (const pqxx::row& row : tx.Exec(kQueuedFor, pg::BigintArray(both))) {
+    queued.push_back(pg::TextField(row[0]));
+  }
+  if (queued.empty()) return;
+  LedgerBatch held;  // lanes and rows, in the order in which all lock them
+  held.Load(tx, queued);
+  tx.Exec(kMakeStale, pg::TextArray(queued));
 }
 
 void OpenWindowFor(pg::Transaction& tx, const std::string& sender_id, std::int64_t recipient_id,

@@ -33,10 +33,18 @@ struct RecipientAddress {
   " SELECT o.given_up_id FROM recipients o WHERE o.id = root.id"                          \
   " AND o.given_up_id <> o.id) p)"
 
+// Whose word it is that two addresses are one person's.
+enum class LinkWord {
+  kTold,     // the provider's, or contacts' in its events
+  kMessage,  // what is to be sent, which may have been made before contacts parted them
+};
+
 // One id per address, in their order; 0 where both are empty. An address with both links them: what
-// was two identities becomes one.
+// was two identities becomes one. By a message's word two who were parted stay two; it is the
+// phone's then.
 std::vector<std::int64_t> ResolveRecipients(pg::Transaction& tx, const std::string& outlet,
-                                            const std::vector<RecipientAddress>& addresses);
+                                            const std::vector<RecipientAddress>& addresses,
+                                            LinkWord word);
 
 // Of these ids, those that were given up, with the id that is the person's now.
 std::map<std::int64_t, std::int64_t> GivenUp(pg::Transaction& tx,
@@ -50,7 +58,8 @@ std::vector<std::vector<std::int64_t>> FindRecipientIds(
     pg::Transaction& tx, const std::string& outlet, const std::vector<RecipientAddress>& addresses);
 
 // What was linked was two: each of these phones and each of these user ids are two people from now
-// on. What is known of them (suppressions, windows) stays with both until somebody says otherwise.
+// on. What is known of them (suppressions, windows) stays with both until somebody says otherwise;
+// what is QUEUED for either is stale: who it is for is asked again.
 void PartRecipients(pg::Transaction& tx, const std::string& outlet,
                     const std::vector<std::string>& phones, const std::vector<std::string>& bsuids);
 

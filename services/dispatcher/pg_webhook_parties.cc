@@ -40,7 +40,8 @@ std::vector<std::int64_t> WebhookParties::Resolve(pg::Transaction& tx,
   for (const auto& [outlet, places] : outlets) {
     std::vector<RecipientAddress> addresses;
     for (const std::size_t place : places) addresses.push_back(people[place].address);
-    const std::vector<std::int64_t> resolved = ResolveRecipients(tx, outlet, addresses);
+    const std::vector<std::int64_t> resolved =
+        ResolveRecipients(tx, outlet, addresses, LinkWord::kTold);
     for (std::size_t i = 0; i < places.size(); ++i) ids[places[i]] = resolved[i];
   }
   return ids;

@@ -23,14 +23,15 @@ constexpr absl::Duration kSettle = absl::Minutes(30);
 constexpr int kRowsAtOnce = 2000;  // looked at, not locked
 
 constexpr pg::Query kNote{"triggers.note_erasure",
-                          "INSERT INTO erasures (outlet_id, contact_ids, phones, bsuids, noted_at, "
-                          "due_at) VALUES ($1, $2::text[], $3::text[], $4::text[], $5, $5)"};
+                          "INSERT INTO erasures (outlet_id, contact_ids, phones, bsuids, "
+                          "erased_at, noted_at, due_at) "
+                          "VALUES ($1, $2::text[], $3::text[], $4::text[], $5, $6, $6)"};
 // Put off at once: should this one fail, others have their turn. Another process may be at it.
 constexpr pg::Query kTake{
     "triggers.take_erasure",
     "UPDATE erasures SET due_at = $2 WHERE id = (SELECT id FROM erasures WHERE due_at <= $1 "
     "ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) "
-    "RETURNING id, outlet_id, contact_ids, phones, bsuids, noted_at"};
+    "RETURNING id, outlet_id, contact_ids, phones, bsuids, noted_at, erased_at"};
 constexpr pg::Query kDone{"triggers.erased", "DELETE FROM erasures WHERE id = $1::bigint"};
 
 // All rows of the outlet are looked at, page by page of the key: erasing is rare, and an index
@@ -44,7 +45,7 @@ constexpr pg::Query kEvents{
     "UPDATE events SET phone = '', name = '', "
     "variable_values = ARRAY(SELECT '' FROM unnest(variable_values)) WHERE outlet_id = $1 "
     "AND id > $2 AND id <= $3 AND (contact_id = ANY($4::text[]) "
-    "OR (phone <> '' AND phone = ANY($5::text[]))) RETURNING id"};
+    "OR (phone <> '' AND phone = ANY($5::text[]) AND published_at <= $6)) RETURNING id"};
 constexpr pg::Query kSteps{"triggers.erase_steps",
                            "UPDATE steps SET state = 3, reason = 'ERASED', finished_at = $3 "
                            "WHERE outlet_id = $1 AND event_id = ANY($2::text[]) AND state = 1"};
@@ -52,13 +53,14 @@ constexpr pg::Query kAnswerPage{
     "triggers.erase_answer_page",
     "SELECT max(inbound_id), count(*) FROM (SELECT inbound_id FROM answers WHERE outlet_id = $1 "
     "AND inbound_id > $2 ORDER BY inbound_id LIMIT $3) AS page"};
-#define KABAR_HIS                                                               \
-  "(contact_id = ANY($4::text[]) OR (phone <> '' AND phone = ANY($5::text[])) " \
-  "OR (bsuid <> '' AND bsuid = ANY($6::text[])))"
+#define KABAR_HIS                                                                      \
+  "(contact_id = ANY($4::text[]) OR (received_at <= $7 AND ((phone <> '' AND phone = " \
+  "ANY($5::text[])) "                                                                  \
+  "OR (bsuid <> '' AND bsuid = ANY($6::text[])))))"
 constexpr pg::Query kAnswers{
     "triggers.erase_answers",
     "UPDATE answers SET phone = '', bsuid = '', body = '', payload = '' WHERE outlet_id = $1 "
-    "AND inbound_id > $2 AND inbound_id <= $3 AND (recorded_at IS NOT NULL OR $7::boolean) "
+    "AND inbound_id > $2 AND inbound_id <= $3 AND (recorded_at IS NOT NULL OR $8::boolean) "
     "AND " KABAR_HIS};
 constexpr pg::Query kUnread{
     "triggers.erase_unread",
@@ -103,12 +105,16 @@ struct EraseLoop::Person {
   std::string phones = {};
   std::string bsuids = {};
   absl::Time noted_at = {};
+  absl::Time erased_at = {};
 };
 
 void NoteErasure(pg::Transaction& tx, const std::string& outlet,
                  const events::v1::ContactErased& erased, absl::Time now) {
   tx.Exec(kNote, outlet, ArrayOfTexts(erased.contact_ids()), ArrayOfTexts(erased.phones()),
-          ArrayOfTexts(erased.bsuids()), now);
+          ArrayOfTexts(erased.bsuids()),
+          absl::FromUnixSeconds(erased.erase_time().seconds()) +
+              absl::Nanoseconds(erased.erase_time().nanos()),
+          now);
 }
 
 void EraseLoop::Start() {
@@ -160,21 +166,23 @@ absl::Status EraseLoop::Take(Person* person) {
                         person->phones = pg::TextField((*row)[3]);
                         person->bsuids = pg::TextField((*row)[4]);
                         person->noted_at = pg::TimeField((*row)[5]);
+                        person->erased_at = pg::TimeField((*row)[6]);
                         return absl::OkStatus();
                       });
 }
 
 // An event and its steps in one transaction: after it nothing would lead from him to them.
 absl::Status EraseLoop::BlankEvents(const Person& person) {
-  return ForPages(pool_, kEventPage, person.outlet_id,
-                  [&](pg::Transaction& tx, const std::string& after, const std::string& last) {
-                    pg::ArrayBuilder events;
-                    for (const pqxx::row& row : tx.Exec(kEvents, person.outlet_id, after, last,
-                                                        person.contact_ids, person.phones)) {
-                      events.Add(pg::TextField(row[0]));
-                    }
-                    tx.Exec(kSteps, person.outlet_id, std::move(events).Finish(), clock_.Now());
-                  });
+  return ForPages(
+      pool_, kEventPage, person.outlet_id,
+      [&](pg::Transaction& tx, const std::string& after, const std::string& last) {
+        pg::ArrayBuilder events;
+        for (const pqxx::row& row : tx.Exec(kEvents, person.outlet_id, after, last,
+                                            person.contact_ids, person.phones, person.erased_at)) {
+          events.Add(pg::TextField(row[0]));
+        }
+        tx.Exec(kSteps, person.outlet_id, std::move(events).Finish(), clock_.Now());
+      });
 }
 
 absl::Status EraseLoop::BlankAnswers(const Person& person, bool* settled) {
@@ -184,11 +192,11 @@ absl::Status EraseLoop::BlankAnswers(const Person& person, bool* settled) {
       pool_, kAnswerPage, person.outlet_id,
       [&](pg::Transaction& tx, const std::string& after, const std::string& last) {
         tx.Exec(kAnswers, person.outlet_id, after, last, person.contact_ids, person.phones,
-                person.bsuids, unread_too);
-        unread = unread ||
-                 (!unread_too && tx.ExecOne(kUnread, person.outlet_id, after, last,
-                                            person.contact_ids, person.phones, person.bsuids)[0]
-                                     .as<bool>());
+                person.bsuids, person.erased_at, unread_too);
+        unread = unread || (!unread_too &&
+                            tx.ExecOne(kUnread, person.outlet_id, after, last, person.contact_ids,
+                                       person.phones, person.bsuids, person.erased_at)[0]
+                                .as<bool>());
       }));
   *settled = !unread;
   return absl::OkStatus();

@@ -49,6 +49,8 @@ struct ErasureFixture : testing::Database {
     erased.set_outlet_id(kA);
     erased.mutable_contact_erased()->add_contact_ids("con_1");
     erased.mutable_contact_erased()->add_phones("+62811");
+    erased.mutable_contact_erased()->mutable_erase_time()->set_seconds(
+        absl::ToUnixSeconds(absl::Now() + absl::Minutes(1)));
     const std::vector<const events::v1::NumberedBatch*> batches = {&batch};
     REQUIRE_THAT(sink->Apply(batches, Soon()), IsOk());
   }
@@ -82,6 +84,20 @@ TEST_CASE("EraseLoop: what events told of him goes, in his outlet; his steps wai
   CHECK(f.Sql("SELECT count(*) FROM events WHERE 'Siti' = ANY(variable_values)") == "1");
   CHECK(f.Sql("SELECT string_agg(id || state || reason, ' ' ORDER BY id) FROM steps") ==
         "se13ERASED se23ERASED se31");
+}
+
+TEST_CASE("EraseLoop: what came by his phone since is the contact's that he is again",
+          "[triggers]") {
+  ErasureFixture f;
+  f.Sql("UPDATE events SET published_at = now() + interval '1 hour' WHERE id = 'e2'");
+  f.Tell();
+  f.Sql("UPDATE answers SET received_at = now() + interval '1 hour', recorded_at = now()");
+  while (f.Run() > 0) {
+  }
+  CHECK(f.Sql("SELECT name || phone FROM events WHERE id = 'e2'") == "Siti+62811");
+  CHECK(f.Sql("SELECT state FROM steps WHERE id = 'se2'") == "1");
+  CHECK(f.Answers() == "in1+62811YA in2+62899YA");
+  CHECK(f.Sql("SELECT count(*) FROM erasures") == "0");
 }
 
 TEST_CASE("EraseLoop: what he wrote is read first, then it goes", "[triggers]") {

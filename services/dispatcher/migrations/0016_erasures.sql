@@ -12,3 +12,11 @@ CREATE TABLE erasures (
     due_at        timestamptz NOT NULL
 );
 CREATE INDEX erasures_due ON erasures (due_at);
+
+-- Two addresses that contacts took for one person's and no longer does. A message that was made
+-- before and comes later does not make them one again; the provider's or contacts' word does.
+CREATE TABLE parted_recipients (
+    by_phone bigint NOT NULL,
+    by_bsuid bigint NOT NULL,
+    PRIMARY KEY (by_bsuid, by_phone)
+);

@@ -5,6 +5,7 @@ CREATE TABLE erasures (
     contact_ids text[] NOT NULL,
     phones      text[] NOT NULL,
     bsuids      text[] NOT NULL,
+    erased_at   timestamptz NOT NULL,  -- what came by his addresses later stays
     noted_at    timestamptz NOT NULL,
     due_at      timestamptz NOT NULL
 );
