@@ -126,6 +126,12 @@ absl::Status Runner::StepOf(const Campaign& c) {
 }
 
 absl::Status Runner::Run(const Campaign& c, const Progress& progress) {
+  KABAR_ASSIGN_OR_RETURN(const std::string accepted, StillAccepts(c));
+  if (accepted != c.accepted_troubles) {
+    return SaveStep(c, absl::ZeroDuration(), [&](Campaign& now) {
+      if (now.accepted_troubles == c.accepted_troubles) now.accepted_troubles = accepted;
+    });
+  }
   if (c.cursor < *c.asked || progress.queued() > 0) {
     KABAR_ASSIGN_OR_RETURN(const bool stopped, StopForTroubles(c));
     if (stopped) return FollowLane(c);

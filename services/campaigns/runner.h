@@ -87,6 +87,7 @@ class Runner {
   absl::Status Run(const Campaign& taken, const Progress& progress);
   // Stops the campaign's lane if something is known against its provider templates that nobody has
   // accepted; true if it did.
+  absl::StatusOr<std::string> StillAccepts(const Campaign& taken);
   absl::StatusOr<bool> StopForTroubles(const Campaign& taken);
   // The same when rendering met `trouble`, which the last look had not seen, and so nothing of its
   // batch was handed over.

@@ -32,6 +32,17 @@ void Runner::ForgetTemplate(const Campaign& taken) {
   NotesOf(taken).pinned.reset();
 }
 
+// What is accepted holds as long as the trouble does: when it comes again, a person decides again.
+absl::StatusOr<std::string> Runner::StillAccepts(const Campaign& taken) {
+  if (taken.accepted_troubles.empty()) return std::string();
+  const auto noted = Template(taken);
+  if (!noted.ok()) return taken.accepted_troubles;  // the step that needs it says so
+  if (StillAccepted(taken, *noted) == taken.accepted_troubles) return taken.accepted_troubles;
+  ForgetTemplate(taken);  // it may have been noted before the trouble
+  KABAR_ASSIGN_OR_RETURN(const PinnedTemplate pinned, Template(taken));
+  return StillAccepted(taken, pinned);
+}
+
 absl::StatusOr<bool> Runner::StopForTroubles(const Campaign& taken) {
   // Without templates nothing new is rendered; that is for the step that needs it to say.
   const auto noted = Template(taken);
@@ -43,7 +54,9 @@ absl::StatusOr<bool> Runner::StopForTroubles(const Campaign& taken) {
   if (troubles.empty()) return false;
   const auto& [trouble, sentence] = *troubles.begin();
   const std::string reason = LaneReason(trouble, sentence);
-  KABAR_RETURN_IF_ERROR(peers_.PauseLane(taken, reason));
+  const absl::Status paused = peers_.PauseLane(taken, reason);
+  if (NothingToStop(paused)) return false;  // all of it went; the events come later
+  KABAR_RETURN_IF_ERROR(paused);
   metrics::GetCounter("kabar_campaigns_stopped_for_templates_total",
                       "Campaigns stopped because of a provider template, by why.",
                       {{"reason", std::string(ReasonOf(trouble))}})

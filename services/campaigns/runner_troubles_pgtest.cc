@@ -176,6 +176,19 @@ TEST_CASE(
   CHECK(f.dispatcher.ledger[1].refusal().reason() == kPaused);
   CHECK(f.dispatcher.ledger[1].provider_form().name().empty());
   const std::int64_t refused = f.Refused();
+  SECTION("the same, which was over in between") {
+    f.templates.trouble.clear();
+    f.Steps(5);
+    CHECK(f.Get().accepted_troubles.empty());
+    REQUIRE(f.Get().state == State::kRunning);
+    const std::int64_t before = f.Refused();
+    f.templates.trouble = kPaused;
+    f.Steps(5);
+    CHECK(f.Get().state == State::kPaused);
+    CHECK_THAT(f.Get().state_reason, StartsWith(kPaused));
+    CHECK(f.Refused() == before);
+    return;
+  }
   f.templates.trouble = kMoved;
   f.Steps(5);
   CHECK(f.Get().state == State::kPaused);

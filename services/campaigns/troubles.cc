@@ -35,6 +35,15 @@ std::map<std::string, std::string> Unaccepted(const Campaign& campaign,
   return left;
 }
 
+std::string StillAccepted(const Campaign& campaign, const PinnedTemplate& pinned) {
+  std::vector<absl::string_view> still;
+  const auto troubles = pinned.troubles();
+  for (const absl::string_view accepted : absl::StrSplit(campaign.accepted_troubles, '\n')) {
+    if (troubles.count(std::string(accepted)) > 0) still.push_back(accepted);
+  }
+  return absl::StrJoin(still, "\n");
+}
+
 std::string AllAccepted(const PinnedTemplate& pinned) {
   std::vector<std::string> accepted;
   for (const auto& [trouble, sentence] : pinned.troubles()) {

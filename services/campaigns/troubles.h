@@ -28,6 +28,9 @@ bool Accepts(const Campaign& campaign, absl::string_view trouble);
 // Those that nobody has accepted, each with its sentence.
 std::map<std::string, std::string> Unaccepted(const Campaign& campaign,
                                               const PinnedTemplate& pinned);
+// Of those that were accepted, the ones that are still so: a trouble that comes again later is
+// asked about again. As in Campaign::accepted_troubles.
+std::string StillAccepted(const Campaign& campaign, const PinnedTemplate& pinned);
 // Of all that is known, for Campaign::accepted_troubles. Another category is not among it: that is
 // agreed to in templates.
 std::string AllAccepted(const PinnedTemplate& pinned);

@@ -119,7 +119,7 @@ struct LedgerMessage {
   std::int64_t revision = 0;
   std::string text;
   ProviderForm form;
-  Parts parts;
+  Parts parts = {};
   std::string provider_id;
   absl::Time create_time;
   absl::Time update_time;
