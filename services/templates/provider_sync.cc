@@ -142,11 +142,12 @@ absl::StatusOr<ProviderSync::Result> ProviderSync::Sync(const Account& account) 
                          absl::FunctionRef<absl::Status(Store::Unit&)> work) {
     return store_.Write(account.outlet, operation, Soon(), work);
   };
-  KABAR_RETURN_IF_ERROR(write("ReadProviderTemplates", [&](Store::Unit& unit) -> absl::Status {
+  const absl::Status read = write("ReadProviderTemplates", [&](Store::Unit& unit) -> absl::Status {
     KABAR_RETURN_IF_ERROR(unit.ReleaseAccounts(named));
     KABAR_ASSIGN_OR_RETURN(known, unit.AllProviderTemplates());
     return absl::OkStatus();
-  }));
+  });
+  KABAR_RETURN_IF_ERROR(read);
   std::vector<ProviderKey> there;
   std::vector<ProviderTemplate> changed;
   for (const ProviderTemplate& one : *told) {
@@ -159,12 +160,13 @@ absl::StatusOr<ProviderSync::Result> ProviderSync::Sync(const Account& account) 
   // Not all in one transaction: an account may have thousands at first.
   for (size_t first = 0; first < changed.size(); first += kAtOnce) {
     const size_t end = std::min(changed.size(), first + kAtOnce);
-    KABAR_RETURN_IF_ERROR(write("SyncProviderTemplates", [&](Store::Unit& unit) -> absl::Status {
+    const absl::Status put = write("SyncProviderTemplates", [&](Store::Unit& unit) -> absl::Status {
       for (size_t i = first; i < end; ++i) {
         KABAR_RETURN_IF_ERROR(unit.PutSynced(changed[i], asked));
       }
       return absl::OkStatus();
-    }));
+    });
+    KABAR_RETURN_IF_ERROR(put);
   }
   Result result{.templates = static_cast<int>(told->size()),
                 .changed = static_cast<int>(changed.size())};

@@ -3,7 +3,7 @@
 The same CSV file of --rows rows (a contact and a shipment each, 15 columns, phones as people type
 them) goes first by one COPY into one table of 15 text columns without an index, in the same
 PostgreSQL, by psql; then through ImportContacts: parsed, phones normalised, each row judged, contacts,
-identities and shipments upserted, chunk after chunk, each durable; then the same file once more, so
+identities and shipments upserted, chunk after chunk, all durable with the answer; then the same file once more, so
 that every row is an update. The clock of an import runs from the call to its answer.
 
 ratio_to_copy and ratio_to_copy_again are those times over COPY's; peak_rss_mb is that of the largest
