@@ -12,13 +12,13 @@
 namespace kabar::http {
 
 absl::StatusOr<Response> Fetch(absl::string_view method, absl::string_view url, Headers headers,
-                               std::string body, absl::Duration timeout) {
+                               std::string body, const FetchOptions& fetch) {
   auto parts = ParseUrl(url);
   if (!parts.ok()) return parts.status();
   ClientOptions options;
   options.base_url = std::string(url.substr(0, url.size() - parts->target.size()));
-  options.connect_timeout = timeout;
-  options.max_response_bytes = 256 * 1024 * 1024;  // the simulator's record of a long run
+  options.connect_timeout = fetch.timeout;
+  options.max_response_bytes = fetch.max_response_bytes;
   auto client = Client::Create(std::move(options));
   if (!client.ok()) return client.status();
 
@@ -33,21 +33,29 @@ absl::StatusOr<Response> Fetch(absl::string_view method, absl::string_view url, 
                                 .target = std::move(parts->target),
                                 .headers = std::move(headers),
                                 .body = std::move(body),
-                                .deadline = absl::Now() + timeout},
+                                .deadline = absl::Now() + fetch.timeout},
                   nullptr, [&](Completion result) {
                     const std::lock_guard<std::mutex> lock(mutex);
                     arrived = std::move(result);
                     changed.notify_one();
                   });
+  // Its end, which is awaited below, comes at once after the stop.
+  const std::stop_callback stopped(fetch.stop, [&] { (*client)->Stop(absl::InfinitePast()); });
   std::unique_lock<std::mutex> lock(mutex);
   changed.wait(lock, [&] { return arrived.has_value(); });
   Completion completion = *std::move(arrived);
   if (completion.outcome == Outcome::kResponse) return std::move(completion.response);
   const std::string what = absl::StrCat(method, " ", url, ": ", completion.detail);
+  if (completion.reason == Reason::kStopped) return absl::CancelledError(what);
   if (completion.reason == Reason::kDeadline) return absl::DeadlineExceededError(what);
   if (completion.reason == Reason::kBadRequest) return absl::InvalidArgumentError(what);
   if (completion.outcome == Outcome::kNotSent) return absl::UnavailableError(what);
   return absl::UnknownError(what);
+}
+
+absl::StatusOr<Response> Fetch(absl::string_view method, absl::string_view url, Headers headers,
+                               std::string body, absl::Duration timeout) {
+  return Fetch(method, url, std::move(headers), std::move(body), FetchOptions{.timeout = timeout});
 }
 
 absl::StatusOr<Response> Get(absl::string_view url, absl::Duration timeout) {

@@ -1,6 +1,8 @@
 #include "libs/http/fetch.h"
 
 #include <catch2/catch.hpp>
+#include <stop_token>
+#include <string>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -53,6 +55,31 @@ TEST_CASE("Fetch: failures by kind", "[http]") {
   });
   CHECK_THAT(Get(url), StatusIs(absl::StatusCode::kUnknown));
   closer.join();
+}
+
+TEST_CASE("Fetch: no more bytes than wanted, and broken off when stopped", "[http]") {
+  auto server = Server::Start({}, [](Request&&, Responder responder) {
+    responder.Send(TextResponse(200, std::string(2000, 'x')));
+  });
+  REQUIRE(server.ok());
+  const std::string url = absl::StrCat("http://localhost:", (*server)->port());
+  CHECK_THAT(Fetch("GET", url, {}, "", FetchOptions{.max_response_bytes = 1000}),
+             StatusIs(absl::StatusCode::kUnknown));
+  CHECK_THAT(Fetch("GET", url, {}, "", FetchOptions{.max_response_bytes = 4000}), testing::IsOk());
+
+  RawListener silent;
+  std::stop_source stop;
+  std::thread stopper([&] {
+    RawSocket peer = silent.Accept();
+    peer.ReadUntil("\r\n\r\n");
+    stop.request_stop();
+  });
+  CHECK_THAT(Fetch("GET", absl::StrCat("http://127.0.0.1:", silent.port()), {}, "",
+                   FetchOptions{.timeout = absl::Hours(1), .stop = stop.get_token()}),
+             StatusIs(absl::StatusCode::kCancelled));
+  stopper.join();
+  CHECK_THAT(Fetch("GET", url, {}, "", FetchOptions{.stop = stop.get_token()}),
+             StatusIs(absl::StatusCode::kCancelled));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "libs/base/local_time.h"
 #include "libs/config/config.h"
 #include "libs/log/log.h"
+#include "services/contacts/source_url.h"
 
 namespace kabar::contacts {
 
@@ -28,6 +29,18 @@ Config ParseConfigOrExit(int argc, const char* const* argv) {
       .String("time-zone", &config.time_zone,
               "zone of times in files, filters and messages: WIB, WITA, WIT or an IANA name")
       .Check([](absl::string_view value) { return base::LoadZone(value).status(); });
+  parser
+      .StringList("source-hosts", &config.source_hosts,
+                  "tracking APIs that outlets may pull from, as host (port 443) or host:port; "
+                  "empty: none")
+      .Check([&config](absl::string_view) {
+        return SourceHosts::Parse(config.source_hosts).status();
+      });
+  parser.String("source-secrets", &config.source_secrets,
+                "folder of <outlet>/<file>: what tracking APIs want in their auth header; empty: "
+                "no source has one");
+  parser.Int("source-pulls", &config.source_pulls, 1, 32,
+             "tracking APIs pulled at a time, one of each outlet");
   parser.Duration("audience-retention", &config.audience_retention, absl::Hours(24),
                   absl::Hours(3660 * 24), "how long a run's audience is kept after its end");
   parser.Duration("drain-pause", &config.drain_pause, absl::ZeroDuration(), absl::Minutes(1),

@@ -6,6 +6,7 @@
 #define KABAR_SERVICES_CONTACTS_CONFIG_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 
@@ -20,6 +21,9 @@ struct Config {
   std::string service_key = {};
   std::string dispatcher_address = "127.0.0.1:7003";
   std::string time_zone = "Asia/Jakarta";
+  std::vector<std::string> source_hosts = {};
+  std::string source_secrets = {};
+  int source_pulls = 4;
   absl::Duration audience_retention = absl::Hours(90 * 24);
   absl::Duration drain_pause = absl::Seconds(1);
   std::string log_level = "info";

@@ -7,13 +7,6 @@
 namespace kabar::contacts {
 namespace {
 
-void SetTime(absl::Time from, google::protobuf::Timestamp* to) {
-  const int64_t micros = absl::ToUnixMicros(from);
-  const int64_t seconds = absl::ToUnixSeconds(from);
-  to->set_seconds(seconds);
-  to->set_nanos(static_cast<int32_t>(micros - seconds * 1'000'000) * 1000);
-}
-
 // False: no field of a contact that can be updated.
 bool CopyField(absl::string_view path, const Contact& from, Contact* to) {
   for (const ContactText& field : ContactTexts()) {
@@ -51,6 +44,13 @@ void CopyAll(const Contact& from, Contact* to) {
 }
 
 }  // namespace
+
+void SetTime(absl::Time from, google::protobuf::Timestamp* to) {
+  const int64_t micros = absl::ToUnixMicros(from);
+  const int64_t seconds = absl::ToUnixSeconds(from);
+  to->set_seconds(seconds);
+  to->set_nanos(static_cast<int32_t>(micros - seconds * 1'000'000) * 1000);
+}
 
 void ToProto(const Contact& from, v1::Contact* to) {
   to->set_id(from.id);

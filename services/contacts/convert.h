@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "kabar/contacts/v1/contacts.pb.h"
 #include "kabar/contacts/v1/imports.pb.h"
 #include "services/contacts/contact.h"
@@ -14,6 +15,8 @@
 #include "services/contacts/import_state.h"
 
 namespace kabar::contacts {
+
+void SetTime(absl::Time from, google::protobuf::Timestamp* to);
 
 void ToProto(const Contact& from, v1::Contact* to);
 void ToProto(const Shipment& from, v1::Shipment* to);

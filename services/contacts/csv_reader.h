@@ -33,11 +33,15 @@ enum class CsvFault {
   kRecordTooLarge,  // more bytes or fields than any honest row has
 };
 
+// Of a file all cells are texts; an API's answer may not have the place, or a list there.
+enum class CellKind { kText, kAbsent, kNoValue };
+
 struct CsvRecord {
   // As a spreadsheet numbers rows: from 1, empty ones included.
   int64_t number = 0;
   std::vector<std::string> fields;  // with a fault: the line as it stands, alone
   CsvFault fault = CsvFault::kNone;
+  std::vector<CellKind> kinds = {};  // of an API's answer: as many as fields
 
   // Nothing but blanks: the tail of many exported files.
   bool Empty() const;

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "services/contacts/testing/server_fixture.h"
 
@@ -76,6 +77,37 @@ TEST_CASE("ExportContacts: by filter, and the file can be imported again", "[exp
   CHECK(again.satisfaction == 4);
   CHECK(again.tags == siti.tags);
   CHECK(again.attributes == siti.attributes);
+  CHECK(again.notes == siti.notes);
+}
+
+TEST_CASE("ExportContacts: texts come back as they were, whatever they begin with", "[export]") {
+  ExportFixture f;
+  const std::vector<std::string> texts = {"- pagar hijau", "=1+1",  "+62", "@toko",
+                                          "'- pagar",      "'kata", "''=x"};
+  std::size_t n = 0;
+  for (const std::string& text : texts) {
+    Contact contact;
+    contact.phone = absl::StrCat("+628123456789", n++);
+    contact.name = contact.notes = contact.address = text;
+    contact.tags = {text};
+    contact.attributes = {{"hobi", text}};
+    f.Add(kA, contact);
+  }
+  v1::ExportContactsRequest request;
+  request.add_attributes("hobi");
+  std::string csv;
+  REQUIRE_THAT(f.Contacts(request, "viewer-a", &csv), IsOk());
+  v1::ImportContactsResponse report;
+  REQUIRE_THAT(f.Import(csv, &report, {}, 1000, "operator-b"), IsOk());
+  CHECK(report.accepted() == static_cast<int64_t>(texts.size()));
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const Contact again = f.Find(kB, absl::StrCat("+628123456789", i));
+    CHECK(again.name == texts[i]);
+    CHECK(again.notes == texts[i]);
+    CHECK(again.address == texts[i]);
+    CHECK(again.tags == std::vector<std::string>{texts[i]});
+    CHECK(again.attributes.at("hobi") == texts[i]);
+  }
 }
 
 TEST_CASE("ExportContacts: all pages, in pieces; a wrong filter is named", "[export]") {

@@ -8,11 +8,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "libs/base/csv.h"
 #include "libs/base/status.h"
 #include "libs/rpc/guard.h"
 #include "services/contacts/convert.h"
 #include "services/contacts/handler.h"
-#include "services/contacts/importer.h"
 
 namespace kabar::contacts {
 namespace {
@@ -20,12 +20,7 @@ namespace {
 constexpr int kPage = 1000;
 constexpr absl::Duration kPageTimeout = absl::Seconds(30);
 
-// A spreadsheet takes a text that begins with one of these for a formula. A phone is harmless.
-std::string Text(const std::string& value) {
-  const bool formula =
-      !value.empty() && std::string("=+-@\t\r").find(value[0]) != std::string::npos;
-  return formula ? absl::StrCat("'", value) : value;
-}
+std::string Text(const std::string& value) { return base::GuardFormula(value); }
 
 std::string YesNo(bool value) { return value ? "ya" : "tidak"; }
 
@@ -138,7 +133,7 @@ grpc::Status Handler::ExportContacts(grpc::ServerContext* context,
         KABAR_ASSIGN_OR_RETURN(
             const SegmentFilter filter,
             BeginExport(call, "ExportContacts", request->filter(), request->reason()));
-        std::string csv = CsvLine(ContactHeader(attributes), ',');
+        std::string csv = base::CsvLine(ContactHeader(attributes), ',');
         std::vector<Contact> page;
         do {
           const std::string after = page.empty() ? "" : page.back().id;
@@ -148,7 +143,7 @@ grpc::Status Handler::ExportContacts(grpc::ServerContext* context,
                             KABAR_ASSIGN_OR_RETURN(page, unit.ListContacts(filter, after, kPage));
                             return absl::OkStatus();
                           }));
-          for (const Contact& one : page) csv += CsvLine(ContactCells(one, attributes), ',');
+          for (const Contact& one : page) csv += base::CsvLine(ContactCells(one, attributes), ',');
           KABAR_RETURN_IF_ERROR(Send(writer, csv));
           csv.clear();
           if (call.Cancelled()) return Stopped();
@@ -165,7 +160,7 @@ grpc::Status Handler::ExportShipments(grpc::ServerContext* context,
         KABAR_ASSIGN_OR_RETURN(
             const SegmentFilter filter,
             BeginExport(call, "ExportShipments", request->filter(), request->reason()));
-        std::string csv = CsvLine(ShipmentHeader(), ',');
+        std::string csv = base::CsvLine(ShipmentHeader(), ',');
         std::vector<Shipment> page;
         do {
           const std::string after = page.empty() ? "" : page.back().id;
@@ -183,7 +178,7 @@ grpc::Status Handler::ExportShipments(grpc::ServerContext* context,
                             return absl::OkStatus();
                           }));
           for (const Shipment& one : page) {
-            csv += CsvLine(ShipmentCells(one, owners[one.contact_id], zone_), ',');
+            csv += base::CsvLine(ShipmentCells(one, owners[one.contact_id], zone_), ',');
           }
           KABAR_RETURN_IF_ERROR(Send(writer, csv));
           csv.clear();

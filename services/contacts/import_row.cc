@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "libs/base/csv.h"
 #include "libs/base/status.h"
 #include "libs/base/text.h"
 #include "libs/phone/phone.h"
@@ -106,6 +107,8 @@ class RowBuilder {
 
   bool has_shipment_values() const { return has_shipment_values_; }
 
+  static Fault NoPhone() { return {"REQUIRED", "the phone number is missing; fill it in"}; }
+
  private:
   static Fault CheckLength(absl::string_view cell, std::size_t max) {
     const std::string fault = TextFault(cell, max);
@@ -176,7 +179,7 @@ class RowBuilder {
   }
 
   Fault TakePhone(absl::string_view cell) {
-    if (cell.empty()) return {"REQUIRED", "the phone number is missing; fill it in"};
+    if (cell.empty()) return NoPhone();
     absl::StatusOr<std::string> phone = phone::NormalizePhone(cell);
     if (!phone.ok()) return PhoneFault(phone.status());
     row_->phone = *std::move(phone);
@@ -276,9 +279,20 @@ std::optional<RowProblem> ReadImportRow(const CsvRecord& record, const ImportCol
   RowBuilder builder(zone, row);
   for (std::size_t i = 0; i < width; ++i) {
     const ImportColumn& column = columns.columns()[i];
-    Fault fault = builder.Take(column, base::Trim(record.fields[i]));
+    const CellKind kind = record.kinds.empty() ? CellKind::kText : record.kinds[i];
+    if (kind == CellKind::kAbsent) continue;
+    if (kind == CellKind::kNoValue) {
+      return problem(column.header, {"NOT_A_VALUE",
+                                     "the answer has a list or an object there; map a place inside "
+                                     "it"});
+    }
+    // An apostrophe before what looks like a formula is the file's, not the text's.
+    absl::string_view cell = base::Trim(record.fields[i]);
+    if (record.kinds.empty()) cell = base::UnguardFormula(cell);
+    Fault fault = builder.Take(column, cell);
     if (!fault.reason.empty()) return problem(column.header, std::move(fault));
   }
+  if (row->phone.empty()) return problem("phone", RowBuilder::NoPhone());
   if (row->tracking_number.empty() && builder.has_shipment_values()) {
     return problem("", {"TRACKING_NUMBER_MISSING",
                         "the row says something of a shipment but has no tracking number; fill it "

@@ -30,7 +30,8 @@ struct ImportRow {
 // Reasons: FORMULA_ERROR, BAD_QUOTES, ROW_TOO_LARGE, COLUMN_COUNT, NOT_TEXT, TOO_LONG, REQUIRED,
 // PHONE_<reason of libs/phone>, INVALID_TRACKING_NUMBER, INVALID_AMOUNT, INVALID_YES_NO,
 // INVALID_TIME, INVALID_TIME_ZONE, INVALID_SCORE, INVALID_NUMBER, INVALID_DATE, INVALID_BOOLEAN (of
-// attributes), TRACKING_NUMBER_MISSING (shipment values without the number they belong to).
+// attributes), NOT_A_VALUE (of an API's answer), TRACKING_NUMBER_MISSING (shipment values without
+// the number they belong to).
 struct RowProblem {
   int64_t row = 0;
   std::string column;  // header as written; empty: the row as a whole

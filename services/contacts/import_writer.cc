@@ -2,12 +2,12 @@
 
 #include <map>
 #include <mutex>
+#include <utility>
 
 #include "absl/time/clock.h"
 #include "libs/base/status.h"
 #include "libs/log/log.h"
 #include "services/contacts/import_chunk.h"
-#include "services/contacts/store.h"
 
 namespace kabar::contacts {
 namespace {
@@ -26,18 +26,19 @@ std::mutex& TurnOf(const std::string& outlet) {
 
 }  // namespace
 
-Importer::WriteChunk WriteChunksTo(Store& store, const std::string& outlet,
-                                   const ImportTurn& turn) {
-  return [&store, outlet, turn = ImportTurn{.id = turn.id, .holder = turn.holder}](
-             FileChunk& chunk) -> absl::StatusOr<ChunkCounts> {
+Importer::WriteChunk WriteChunksTo(Store& store, const std::string& outlet, const ImportTurn& turn,
+                                   AlsoNote also) {
+  return [&store, outlet, turn = ImportTurn{.id = turn.id, .holder = turn.holder},
+          also = std::move(also)](FileChunk& chunk) -> absl::StatusOr<ChunkCounts> {
     const ImportChunk merged = MergeRows(absl::MakeSpan(chunk.rows));
     const std::lock_guard<std::mutex> my_turn(TurnOf(outlet));
     ChunkCounts counts;
-    KABAR_RETURN_IF_ERROR(store.Write(outlet, "ImportChunk", absl::Now() + kChunkTimeout,
-                                      [&](Store::Unit& unit) -> absl::Status {
-                                        KABAR_ASSIGN_OR_RETURN(counts, unit.Import(merged));
-                                        return unit.NoteChunk(turn, chunk, counts);
-                                      }));
+    KABAR_RETURN_IF_ERROR(store.Write(
+        outlet, "ImportChunk", absl::Now() + kChunkTimeout, [&](Store::Unit& unit) -> absl::Status {
+          KABAR_ASSIGN_OR_RETURN(counts, unit.Import(merged));
+          const absl::Status noted = unit.NoteChunk(turn, chunk, counts);
+          return noted.ok() && also ? also(unit, chunk) : noted;
+        }));
     return counts;
   };
 }

@@ -7,18 +7,22 @@
 #ifndef KABAR_SERVICES_CONTACTS_IMPORT_WRITER_H_
 #define KABAR_SERVICES_CONTACTS_IMPORT_WRITER_H_
 
+#include <functional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "services/contacts/import_state.h"
 #include "services/contacts/importer.h"
+#include "services/contacts/store.h"
 
 namespace kabar::contacts {
 
-class Store;
+// What else a chunk says, in its transaction.
+using AlsoNote = std::function<absl::Status(Store::Unit& unit, const FileChunk& chunk)>;
 
 // `store` outlives the writer.
-Importer::WriteChunk WriteChunksTo(Store& store, const std::string& outlet, const ImportTurn& turn);
+Importer::WriteChunk WriteChunksTo(Store& store, const std::string& outlet, const ImportTurn& turn,
+                                   AlsoNote also = nullptr);
 
 // As well as it can: without a database the import stands as it was, and can be gone on with too.
 void NoteStopped(Store& store, const std::string& outlet, const ImportTurn& turn,

@@ -4,32 +4,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "libs/base/csv.h"
 #include "libs/base/status.h"
 
 namespace kabar::contacts {
-
-std::string CsvLine(const std::vector<std::string>& fields, char delimiter) {
-  std::string out;
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (i > 0) out.push_back(delimiter);
-    const std::string& field = fields[i];
-    const bool plain = field.find_first_of("\"\r\n") == std::string::npos &&
-                       field.find(delimiter) == std::string::npos &&
-                       (field.empty() || (field.front() != ' ' && field.back() != ' '));
-    if (plain) {
-      out += field;
-      continue;
-    }
-    out.push_back('"');
-    for (const char c : field) {
-      if (c == '"') out.push_back('"');
-      out.push_back(c);
-    }
-    out.push_back('"');
-  }
-  out.push_back('\n');
-  return out;
-}
 
 namespace {
 
@@ -94,7 +72,8 @@ absl::Status Importer::Finish() {
 }
 
 absl::Status Importer::Add(CsvRecord record) {
-  if (record.Empty()) return absl::OkStatus();
+  // The tail of many files; what an API lists is never nothing.
+  if (record.kinds.empty() && record.Empty()) return absl::OkStatus();
   text_.Decode(record);
   digest_bytes_.clear();
   for (const std::string& field : record.fields) {
@@ -131,7 +110,7 @@ absl::Status Importer::OnHeader(const CsvRecord& record) {
   report_.ignored_columns = columns_->Ignored();
   std::vector<std::string> header = record.fields;
   for (const char* added : {"row", "column", "reason"}) header.emplace_back(added);
-  header_csv_ = CsvLine(header, report_.delimiter);
+  header_csv_ = base::CsvLine(header, report_.delimiter);
   chunk_.rows.reserve(options_.chunk_rows);
   return absl::OkStatus();
 }
@@ -144,7 +123,7 @@ void Importer::Refuse(const CsvRecord& record, RowProblem problem) {
   // Cells too many stay, behind the columns that have a name.
   fields.insert(fields.begin() + static_cast<std::ptrdiff_t>(width),
                 {absl::StrCat(problem.row), problem.column, problem.reason});
-  const std::string line = CsvLine(fields, report_.delimiter);
+  const std::string line = base::CsvLine(fields, report_.delimiter);
   const bool room =
       header_csv_.size() + report_.refused_csv.size() + line.size() <= options_.max_refused_bytes;
   if (room && !report_.refused_csv_truncated) {
@@ -156,6 +135,7 @@ void Importer::Refuse(const CsvRecord& record, RowProblem problem) {
   }
   if (report_.problems.size() < options_.max_problems) {
     chunk_.refused.problems.push_back(problem);
+    if (options_.keep_refused_cells) chunk_.refused.cells.push_back(record.fields);
     report_.problems.push_back(std::move(problem));
   }
 }
@@ -182,11 +162,9 @@ absl::Status Importer::AwaitChunk() {
   if (!written_.valid()) return absl::OkStatus();
   const absl::StatusOr<ChunkCounts> counts = written_.get();
   if (!counts.ok()) {
-    return base::Annotate(
-        counts.status(),
-        absl::StrCat(
-            "the import stopped behind row ", writing_.behind,
-            " of the data; import the same file again, rows already taken change nothing"));
+    return base::Annotate(counts.status(),
+                          absl::StrCat("the import stopped behind row ", writing_.behind,
+                                       " of the data; ", options_.advice));
   }
   ChunkCounts& all = report_.counts;
   all.contacts_created += counts->contacts_created;

@@ -50,6 +50,9 @@ struct ImportOptions {
   std::size_t chunk_rows = 2000;
   std::size_t max_problems = 1000;
   std::size_t max_refused_bytes = 3 * 1024 * 1024;
+  bool keep_refused_cells = false;
+  // What to do when it stops.
+  std::string advice = "import the same file again, rows already taken change nothing";
 };
 
 struct ChunkCounts {
@@ -73,6 +76,7 @@ struct RefusedRows {
   std::vector<RowProblem> problems = {};
   std::string csv = {};  // without header; refused rows + row, column, reason
   bool csv_truncated = false;
+  std::vector<std::vector<std::string>> cells = {};  // of `problems`, if they are kept
 };
 
 // As many rows of the file, in its order.
@@ -140,9 +144,6 @@ class Importer {
   FileChunk writing_;
   std::future<absl::StatusOr<ChunkCounts>> written_;
 };
-
-// One line of CSV, quoted where needed, with "\n".
-std::string CsvLine(const std::vector<std::string>& fields, char delimiter);
 
 }  // namespace kabar::contacts
 

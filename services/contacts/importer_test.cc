@@ -356,6 +356,19 @@ TEST_CASE("Importer: a workbook goes the same way as a CSV file", "[import]") {
   CHECK_THAT(Import("\xD0\xCF\x11\xE0\xA1\xB1").status, testing::ReasonIs("FILE_NOT_XLSX"));
 }
 
+TEST_CASE("Importer: the apostrophe before what looks like a formula is the file's", "[import]") {
+  const Imported got = Import(
+      "hp,nama,catatan,resi\n'+6281234567890,'=A1,\"'- pagar hijau\",'17\n"
+      "081234567891,'kata,''-x,\n");
+  REQUIRE(got.rows.size() == 2);
+  CHECK(got.rows[0].phone == "+6281234567890");
+  CHECK(got.rows[0].contact.name == "=A1");
+  CHECK(got.rows[0].contact.notes == "- pagar hijau");
+  CHECK(got.rows[0].tracking_number == "17");
+  CHECK(got.rows[1].contact.name == "'kata");
+  CHECK(got.rows[1].contact.notes == "'-x");
+}
+
 TEST_CASE("MergeRows: one upsert a phone and a tracking number, later rows win", "[import]") {
   std::vector<ImportRow> rows(3);
   rows[0].phone = rows[2].phone = "+622";

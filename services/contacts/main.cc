@@ -22,6 +22,8 @@
 #include "services/contacts/pg_store.h"
 #include "services/contacts/request_sweep.h"
 #include "services/contacts/segment.h"
+#include "services/contacts/source_puller.h"
+#include "services/contacts/sources_handler.h"
 
 namespace kabar::contacts {
 namespace {
@@ -69,20 +71,30 @@ int Main(const Config& config) {
   rpc::Guard guard({.service = "contacts"}, **keys);
   Handler handler(store, language, *zone, base::SystemClock(), guard);
   ImportsHandler imports_handler(store, guard);
+  auto source_hosts = SourceHosts::Parse(config.source_hosts);
+  if (!source_hosts.ok()) return Fail("read the hosts of sources", source_hosts.status());
+  const SourceRules rules{
+      .hosts = *std::move(source_hosts), .secrets = config.source_secrets, .zone = *zone_name};
+  SourcesHandler sources_handler(store, rules, base::SystemClock(), guard);
+  SourcePuller puller({.rules = rules, .zone = *zone, .threads = config.source_pulls}, store,
+                      base::SystemClock());
   EventsHandler events_handler(reader, guard);
   audit::Handler audit_handler(pool, guard);
 
   rpc::ServerRunner runner({.address = config.listen, .drain_pause = config.drain_pause}, guard);
   runner.Register(&handler);
   runner.Register(&imports_handler);
+  runner.Register(&sources_handler);
   runner.Register(&events_handler);
   runner.Register(&audit_handler);
   runner.OnStop("inbound messages", [&] { inbound.Stop(); });
+  runner.OnStop("source puller", [&] { puller.Stop(); });
   runner.OnStop("request sweep", [&] { sweep.Stop(); });
   if (const absl::Status started = runner.Start(); !started.ok()) return Fail("listen", started);
   publisher.Start();
   reader.Start();
   inbound.Start();
+  puller.Start();
   log::Info("serving", {{"listen", runner.address()}});
   runner.WaitForSignal();
   runner.Drain();

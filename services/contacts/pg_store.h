@@ -31,6 +31,10 @@ class PgStore : public Store {
                     Work work) override;
   absl::StatusOr<int64_t> ForgetRequests(absl::Time time, int limit, absl::Time deadline) override;
   absl::StatusOr<int64_t> GiveUpImports(absl::Time time, int limit, absl::Time deadline) override;
+  absl::StatusOr<std::optional<DueSource>> LeaseSource(absl::Time now, absl::Time until,
+                                                       absl::Time deadline) override;
+  absl::Status RenewLease(const DueSource& due, absl::Time until, absl::Time deadline) override;
+  absl::StatusOr<int64_t> ForgetPulls(absl::Time time, int limit, absl::Time deadline) override;
   absl::StatusOr<int64_t> ForgetAudiences(absl::Time before, int limit,
                                           absl::Time deadline) override;
 

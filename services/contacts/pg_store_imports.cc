@@ -47,6 +47,10 @@ constexpr pg::Query kInsertRefused{
 constexpr pg::Query kEnd{"contacts.end_import",
                          "UPDATE imports SET state = $4, error = $5, updated_at = now() "
                          "WHERE outlet_id = $1 AND id = $2 AND holder = $3 AND state = 'RUNNING'"};
+constexpr pg::Query kEndPulls{
+    "contacts.end_pulls_import",
+    "UPDATE imports SET state = 'CANCELLED', error = $3, updated_at = now() "
+    "WHERE outlet_id = $1 AND id = $2 AND state = 'RUNNING'"};
 constexpr pg::Query kDropRefused{
     "contacts.drop_import_refused",
     "DELETE FROM import_refused WHERE outlet_id = $1 AND import_id = $2"};
@@ -204,7 +208,8 @@ absl::Status PgUnit::EndImport(const ImportTurn& turn, ImportState state,
                                const std::string& error) {
   const pqxx::result ended = tx_.Exec(kEnd, outlet_, turn.id, turn.holder, NameOf(state), error);
   if (ended.affected_rows() != 1) return WhyNotMine(turn.id);
-  if (state == ImportState::kCompleted) tx_.Exec(kDropRefused, outlet_, turn.id);
+  // Only one that can be gone on with needs them.
+  if (state != ImportState::kStopped) tx_.Exec(kDropRefused, outlet_, turn.id);
   return absl::OkStatus();
 }
 
@@ -232,6 +237,11 @@ absl::StatusOr<int64_t> PgStore::GiveUpImports(absl::Time time, int limit, absl:
     return absl::OkStatus();
   }));
   return given_up;
+}
+
+void PgUnit::EndPullsImport(const std::string& import_id, const std::string& why) {
+  if (tx_.Exec(kEndPulls, outlet_, import_id, why).affected_rows() == 0) return;
+  tx_.Exec(kDropRefused, outlet_, import_id);
 }
 
 absl::Status PgUnit::CancelImport(const std::string& id) {

@@ -18,6 +18,9 @@
 
 namespace kabar::contacts {
 
+// ABORTED (SOURCE_CHANGED).
+absl::Status SourceChanged();
+
 class PgUnit : public Store::Unit {
  public:
   // Consent changes go to `events`; whoever owns the transaction appends them to the outbox, last.
@@ -110,6 +113,19 @@ class PgUnit : public Store::Unit {
                                                         int limit) override;
   absl::Status CancelImport(const std::string& id) override;
 
+  // pg_store_sources.cc
+  absl::StatusOr<Source> PutSource(const Source& source) override;
+  absl::StatusOr<std::vector<SourceState>> ListSources() override;
+  absl::Status DeleteSource(const std::string& name) override;
+  absl::StatusOr<Source> PullSourceNow(const std::string& name, bool from_start,
+                                       absl::Time now) override;
+
+  // pg_store_pulls.cc
+  absl::StatusOr<std::vector<RefusedRow>> ListRefusedRows(const std::string& name) override;
+  absl::StatusOr<ImportTurn> BeginPull(const DueSource& due) override;
+  absl::Status NotePulled(const DueSource& due, const PulledRows& rows) override;
+  absl::Status EndPull(const DueSource& due, const PullEnd& end) override;
+
   // pg_store_consents.cc
   absl::StatusOr<Consent> SetConsent(const Consent& wanted) override;
   absl::Status RefuseMarketing(const std::string& contact_id, absl::Time at) override;
@@ -145,6 +161,9 @@ class PgUnit : public Store::Unit {
   absl::StatusOr<std::vector<AudienceMember>> ListAudience(const AudienceQuery& query) override;
 
  private:
+  // Ends the import of a pull that is of no account any more; its next chunk is refused.
+  void EndPullsImport(const std::string& import_id, const std::string& why);
+
   // Who owns an identity; deleted: only the shell of a contact who opted out is left.
   struct Owner {
     std::string contact_id = {};

@@ -15,6 +15,7 @@ namespace {
 
 constexpr absl::Duration kEvery = absl::Hours(1);
 constexpr absl::Duration kHonoured = absl::Hours(24);
+constexpr absl::Duration kPulls = absl::Hours(30 * 24);
 constexpr absl::Duration kTimeout = absl::Seconds(10);
 constexpr int kAtOnce = 1000;  // a long delete would hold up the calls that reserve ids
 
@@ -56,6 +57,8 @@ void RequestSweep::Run(std::stop_token stop) {
     ForgetAll("import", stop, [&] {
       return store_.GiveUpImports(now - kHonoured, kAtOnce, absl::Now() + kTimeout);
     });
+    ForgetAll("pull", stop,
+              [&] { return store_.ForgetPulls(now - kPulls, kAtOnce, absl::Now() + kTimeout); });
     ForgetAll("audience_member", stop, [&] {
       return store_.ForgetAudiences(now - keep_audiences_, kAtOnce, absl::Now() + kTimeout);
     });

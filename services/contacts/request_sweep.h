@@ -1,6 +1,7 @@
 // Forgets, once an hour, the request ids that are older than the 24 hours for which they are
-// honoured, gives up imports that nobody went on with for as long, forgets the audiences of runs
-// that ended `keep_audiences` (--audience-retention) ago, and temporary audiences of a day ago.
+// honoured, gives up imports that nobody went on with for as long, forgets what pulls refused and
+// their imports after 30 days, the audiences of runs that ended `keep_audiences`
+// (--audience-retention) ago, and temporary audiences of a day ago.
 //
 // Thread safety: made and destroyed by one thread; works in a thread of its own. Blocks: the
 // destructor and Stop until the statement in hand is done. Errors: logged, tried again the next

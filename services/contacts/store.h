@@ -9,9 +9,9 @@
 //
 // Thread safety: a Store is safe for concurrent use; a Unit belongs to the thread of its function.
 // Blocks: every call, until the deadline. Errors: those of libs/pg/status.h; NOT_FOUND
-// (CONTACT_NOT_FOUND, SHIPMENT_NOT_FOUND, SEGMENT_NOT_FOUND, RUN_NOT_FOUND); ALREADY_EXISTS
-// (CONTACT_EXISTS, with the metadata contact_id). The function may run twice after a deadlock: it
-// sets its outputs anew each time.
+// (CONTACT_NOT_FOUND, SHIPMENT_NOT_FOUND, SEGMENT_NOT_FOUND, RUN_NOT_FOUND, SOURCE_NOT_FOUND);
+// ALREADY_EXISTS (CONTACT_EXISTS, with the metadata contact_id). The function may run twice after a
+// deadlock: it sets its outputs anew each time.
 #ifndef KABAR_SERVICES_CONTACTS_STORE_H_
 #define KABAR_SERVICES_CONTACTS_STORE_H_
 
@@ -34,6 +34,7 @@
 #include "services/contacts/import_chunk.h"
 #include "services/contacts/import_state.h"
 #include "services/contacts/segment.h"
+#include "services/contacts/source.h"
 
 namespace kabar::contacts {
 
@@ -200,6 +201,22 @@ class Store {
                                                                   int limit) = 0;
     virtual absl::Status CancelImport(const std::string& id) = 0;
 
+    // Tracking APIs. What other settings than before begin anew, and end: sources.proto.
+    virtual absl::StatusOr<Source> PutSource(const Source& source) = 0;
+    virtual absl::StatusOr<std::vector<SourceState>> ListSources() = 0;
+    virtual absl::Status DeleteSource(const std::string& name) = 0;
+    virtual absl::StatusOr<Source> PullSourceNow(const std::string& name, bool from_start,
+                                                 absl::Time now) = 0;
+    // Newest first.
+    virtual absl::StatusOr<std::vector<RefusedRow>> ListRefusedRows(const std::string& name) = 0;
+    // The pull in hand; ABORTED (SOURCE_CHANGED): it is of no account any more. BeginPull: an
+    // import of its own, and the end of one that a dead process left.
+    virtual absl::StatusOr<ImportTurn> BeginPull(const DueSource& due) = 0;
+    // In the transaction that writes the chunk.
+    virtual absl::Status NotePulled(const DueSource& due, const PulledRows& rows) = 0;
+    // CANCELLED (IMPORT_CANCELLED): by somebody, meanwhile.
+    virtual absl::Status EndPull(const DueSource& due, const PullEnd& end) = 0;
+
     // The consent as it is then. The same state again changes nothing and is no event.
     virtual absl::StatusOr<Consent> SetConsent(const Consent& wanted) = 0;
     // An opt-out of the provider's word about this contact; nobody there: nothing to do.
@@ -261,6 +278,15 @@ class Store {
   // `limit`; how many.
   virtual absl::StatusOr<int64_t> GiveUpImports(absl::Time time, int limit,
                                                 absl::Time deadline) = 0;
+  // Leases a source whose time has come, of an outlet of which none is pulled. nullopt: there is
+  // none.
+  virtual absl::StatusOr<std::optional<DueSource>> LeaseSource(absl::Time now, absl::Time until,
+                                                               absl::Time deadline) = 0;
+  // ABORTED (SOURCE_CHANGED): it was changed, or deleted, or another process pulls it.
+  virtual absl::Status RenewLease(const DueSource& due, absl::Time until, absl::Time deadline) = 0;
+  // Forgets refused rows and ended imports of pulls from before `time`: up to `limit` of each; how
+  // many.
+  virtual absl::StatusOr<int64_t> ForgetPulls(absl::Time time, int limit, absl::Time deadline) = 0;
   // Forgets audiences of runs that ended before: up to `limit` of their members; how many.
   virtual absl::StatusOr<int64_t> ForgetAudiences(absl::Time before, int limit,
                                                   absl::Time deadline) = 0;

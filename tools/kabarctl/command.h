@@ -36,6 +36,7 @@ using Commands = std::vector<Command>;
 // One function a noun, in the file of that name.
 Commands ContactCommands();
 Commands ImportCommands();
+Commands SourceCommands();
 Commands ContactMergeCommands();
 Commands ContactConsentCommands();
 Commands ContactTimelineCommands();
