@@ -41,6 +41,9 @@ Config ParseConfigOrExit(int argc, const char* const* argv) {
                 "no source has one");
   parser.Int("source-pulls", &config.source_pulls, 1, 32,
              "tracking APIs pulled at a time, one of each outlet");
+  parser.Duration("source-pull-timeout", &config.source_pull_timeout, absl::Minutes(1),
+                  absl::Hours(12),
+                  "how long one pull may take; the first one of a large outlet takes longest");
   parser.Duration("audience-retention", &config.audience_retention, absl::Hours(24),
                   absl::Hours(3660 * 24), "how long a run's audience is kept after its end");
   parser.Duration("drain-pause", &config.drain_pause, absl::ZeroDuration(), absl::Minutes(1),

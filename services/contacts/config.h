@@ -24,6 +24,7 @@ struct Config {
   std::vector<std::string> source_hosts = {};
   std::string source_secrets = {};
   int source_pulls = 4;
+  absl::Duration source_pull_timeout = absl::Hours(1);
   absl::Duration audience_retention = absl::Hours(90 * 24);
   absl::Duration drain_pause = absl::Seconds(1);
   std::string log_level = "info";

@@ -130,6 +130,8 @@ struct ShipmentPatch {
   std::optional<std::string> new_estimate;
   std::optional<std::string> service_type;
   std::optional<absl::Time> updated_at;
+  // It says nothing of the parcel's state: one that is known stays as old as it is.
+  bool keeps_age = false;
 };
 
 enum class Purpose { kDeliveryUpdates, kMarketing };

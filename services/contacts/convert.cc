@@ -254,6 +254,14 @@ void ToProto(const ImportRecord& from, v1::Import* to) {
   SetTime(from.updated_at, to->mutable_update_time());
 }
 
+void ToProto(const RefusedRow& from, v1::ListRefusedRowsResponse::Row* to) {
+  SetTime(from.at, to->mutable_time());
+  to->set_column(from.field);
+  to->set_reason(from.reason);
+  to->set_message(from.message);
+  to->mutable_values()->insert(from.values.begin(), from.values.end());
+}
+
 Contact FromProto(const v1::Contact& from) {
   Contact to;
   to.id = from.id();

@@ -10,9 +10,11 @@
 #include "absl/time/time.h"
 #include "kabar/contacts/v1/contacts.pb.h"
 #include "kabar/contacts/v1/imports.pb.h"
+#include "kabar/contacts/v1/sources.pb.h"
 #include "services/contacts/contact.h"
 #include "services/contacts/fact.h"
 #include "services/contacts/import_state.h"
+#include "services/contacts/source.h"
 
 namespace kabar::contacts {
 
@@ -30,6 +32,7 @@ void ToProto(const Fact& from, v1::Fact* to);
 void ToProto(const AudienceMember& from, v1::AudienceMember* to);
 void ToProto(const ImportReport& from, v1::ImportContactsResponse* to);
 void ToProto(const ImportRecord& from, v1::Import* to);
+void ToProto(const RefusedRow& from, v1::ListRefusedRowsResponse::Row* to);
 
 Contact FromProto(const v1::Contact& from);
 Shipment FromProto(const v1::Shipment& from);

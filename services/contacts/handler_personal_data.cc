@@ -155,6 +155,16 @@ absl::Status Handler::Export(const rpc::Call& call, const v1::ExportContactReque
   } while (facts.size() == kPage);
   json.EndList();
 
+  // What tracking APIs said of him that was not taken.
+  std::vector<RefusedRow> refused;
+  KABAR_RETURN_IF_ERROR(read([&](Store::Unit& unit) -> absl::Status {
+    KABAR_ASSIGN_OR_RETURN(refused, unit.ListRefusedRowsOf(contact.id()));
+    return absl::OkStatus();
+  }));
+  json.BeginList("refused_rows");
+  for (const RefusedRow& one : refused) json.Add<v1::ListRefusedRowsResponse::Row>(one);
+  json.EndList();
+
   json.BeginList("timeline");
   std::vector<TimelineEntry> entries;
   std::optional<TimelinePlace> after;

@@ -24,7 +24,6 @@ void MergeShipment(ShipmentPatch& old, ShipmentPatch& newer) {
   Override(old.delay_reason, newer.delay_reason);
   Override(old.new_estimate, newer.new_estimate);
   Override(old.service_type, newer.service_type);
-  Override(old.updated_at, newer.updated_at);
 }
 
 }  // namespace
@@ -62,7 +61,14 @@ ImportChunk MergeRows(absl::Span<ImportRow> rows) {
     MergeContact(contact.patch, std::move(row.contact));
     contact.opt_ins.insert(row.opt_ins.begin(), row.opt_ins.end());
     if (row.tracking_number.empty()) continue;
-    ShipmentUpsert& shipment = shipments[row.tracking_number];
+    const auto [place, first] = shipments.try_emplace(row.tracking_number);
+    ShipmentUpsert& shipment = place->second;
+    // The age is that of the row that said the state.
+    const bool keeps_age = row.shipment.keeps_age && (first || shipment.patch.keeps_age);
+    if (keeps_age || !row.shipment.keeps_age) {
+      Override(shipment.patch.updated_at, row.shipment.updated_at);
+    }
+    shipment.patch.keeps_age = keeps_age;
     shipment.tracking_number = row.tracking_number;
     shipment.phone = row.phone;
     MergeShipment(shipment.patch, row.shipment);

@@ -249,6 +249,13 @@ class RowBuilder {
   bool has_shipment_values_ = false;
 };
 
+bool NamesStatus(const ImportColumns& columns) {
+  return std::any_of(columns.columns().begin(), columns.columns().end(),
+                     [](const ImportColumn& column) {
+                       return column.kind == Kind::kField && column.field.name == "status";
+                     });
+}
+
 }  // namespace
 
 std::optional<RowProblem> ReadImportRow(const CsvRecord& record, const ImportColumns& columns,
@@ -293,6 +300,10 @@ std::optional<RowProblem> ReadImportRow(const CsvRecord& record, const ImportCol
     if (!fault.reason.empty()) return problem(column.header, std::move(fault));
   }
   if (row->phone.empty()) return problem("phone", RowBuilder::NoPhone());
+  if (!record.kinds.empty()) {
+    row->shipment.keeps_age =
+        NamesStatus(columns) ? !row->shipment.status : !builder.has_shipment_values();
+  }
   if (row->tracking_number.empty() && builder.has_shipment_values()) {
     return problem("", {"TRACKING_NUMBER_MISSING",
                         "the row says something of a shipment but has no tracking number; fill it "

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "libs/base/csv.h"
 #include "libs/base/status.h"
+#include "libs/base/text.h"
 
 namespace kabar::contacts {
 
@@ -13,6 +14,7 @@ namespace {
 
 // As many bytes as tell a workbook from a text file.
 constexpr std::size_t kHead = 4;
+constexpr std::size_t kMaxKeptCell = 500;
 
 absl::Status FileChanged() {
   return base::Error(absl::StatusCode::kInvalidArgument, "IMPORT_FILE_CHANGED",
@@ -135,7 +137,12 @@ void Importer::Refuse(const CsvRecord& record, RowProblem problem) {
   }
   if (report_.problems.size() < options_.max_problems) {
     chunk_.refused.problems.push_back(problem);
-    if (options_.keep_refused_cells) chunk_.refused.cells.push_back(record.fields);
+    if (options_.keep_refused_cells) {
+      std::vector<std::string>& kept = chunk_.refused.cells.emplace_back();
+      for (const std::string& cell : record.fields) {
+        kept.emplace_back(base::TruncateCodepoints(cell, kMaxKeptCell));
+      }
+    }
     report_.problems.push_back(std::move(problem));
   }
 }

@@ -76,7 +76,7 @@ struct RefusedRows {
   std::vector<RowProblem> problems = {};
   std::string csv = {};  // without header; refused rows + row, column, reason
   bool csv_truncated = false;
-  std::vector<std::vector<std::string>> cells = {};  // of `problems`, if they are kept
+  std::vector<std::vector<std::string>> cells = {};  // of `problems`, shortened, if they are kept
 };
 
 // As many rows of the file, in its order.

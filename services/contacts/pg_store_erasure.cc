@@ -46,12 +46,6 @@ constexpr pg::Query kForgetWhen{"contacts.erase_forget_when",
                                 "AND erased_at < now() - interval '30 days'"};
 constexpr pg::Query kShipments{"contacts.erase_shipments",
                                "DELETE FROM shipments WHERE outlet_id = $1 AND contact_id = $2"};
-// What a tracking API said of him and was refused.
-constexpr pg::Query kRefusedRows{
-    "contacts.erase_refused_rows",
-    "DELETE FROM source_refused r USING contact_identities i WHERE i.outlet_id = $1 "
-    "AND i.contact_id = $2 AND i.kind = 'phone' AND r.outlet_id = i.outlet_id "
-    "AND r.phone = i.value"};
 constexpr pg::Query kTimeline{"contacts.erase_timeline",
                               "DELETE FROM timeline WHERE outlet_id = $1 "
                               "AND contact_id = ANY($2::text[])"};
@@ -149,11 +143,11 @@ absl::StatusOr<Erased> PgUnit::EraseContact(const std::string& id) {
     if (one.kind == IdentityKind::kPhone) erased->add_phones(one.value);
     if (one.kind == IdentityKind::kBsuid) erased->add_bsuids(one.value);
   }
+  ForgetRefusedRowsOf(out.contact_id);  // before the shipments, whose numbers tell them
   out.shipments =
       static_cast<int64_t>(tx_.Exec(kShipments, outlet_, out.contact_id).affected_rows());
   out.timeline =
       static_cast<int64_t>(tx_.Exec(kTimeline, outlet_, std::move(ids).Finish()).affected_rows());
-  tx_.Exec(kRefusedRows, outlet_, out.contact_id);
   tx_.Exec(kContact, outlet_, out.contact_id);
   return out;
 }

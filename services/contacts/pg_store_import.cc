@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <deque>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -104,7 +105,8 @@ const std::string& UpdateShipments() {
   static const auto* const kSql = new std::string(absl::StrCat(
       "UPDATE shipments s SET contact_id = t.contact_id, merged_from = t.merged_from, ",
       Assignments(kShipmentColumns, "s"),
-      ", updated_at = t.updated_at FROM import_shipments t WHERE s.outlet_id = t.outlet_id "
+      ", updated_at = coalesce(t.updated_at, s.updated_at) FROM import_shipments t WHERE "
+      "s.outlet_id = t.outlet_id "
       "AND s.tracking_number = t.tracking_number AND (s.contact_id <> t.contact_id OR "
       "s.merged_from <> t.merged_from "
       "OR s.updated_at <> t.updated_at OR ",
@@ -224,20 +226,22 @@ void CopyPhones(pg::Transaction& tx, const std::string& outlet, const std::vecto
 void CopyShipments(pg::Transaction& tx, absl::string_view table, const std::string& outlet,
                    absl::Time now, const std::vector<Parcel>& parcels) {
   if (parcels.empty()) return;
-  tx.CopyIn(
-      "contacts.copy_shipments", table,
-      {"outlet_id", "id", "tracking_number", "contact_id", "status", "location", "estimate",
-       "driver_name", "driver_phone", "destination_address", "cod_amount", "cod_paid",
-       "delay_reason", "new_estimate", "updated_at", "service_type", "merged_from"},
-      [&](pg::Transaction::RowSink row) {
-        for (const Parcel& parcel : parcels) {
-          const ShipmentPatch& p = parcel.said->patch;
-          row({outlet, base::NewOrderedId("shp"), parcel.said->tracking_number, parcel.contact_id,
-               p.status, p.location, p.estimate, p.driver_name, p.driver_phone,
-               p.destination_address, p.cod_amount, p.cod_paid, p.delay_reason, p.new_estimate,
-               p.updated_at.value_or(now), p.service_type, parcel.merged_from});
-        }
-      });
+  const bool known = table != "shipments";
+  tx.CopyIn("contacts.copy_shipments", table,
+            {"outlet_id", "id", "tracking_number", "contact_id", "status", "location", "estimate",
+             "driver_name", "driver_phone", "destination_address", "cod_amount", "cod_paid",
+             "delay_reason", "new_estimate", "updated_at", "service_type", "merged_from"},
+            [&](pg::Transaction::RowSink row) {
+              for (const Parcel& parcel : parcels) {
+                const ShipmentPatch& p = parcel.said->patch;
+                std::optional<absl::Time> at = p.updated_at.value_or(now);
+                if (known && p.keeps_age) at.reset();
+                row({outlet, base::NewOrderedId("shp"), parcel.said->tracking_number,
+                     parcel.contact_id, p.status, p.location, p.estimate, p.driver_name,
+                     p.driver_phone, p.destination_address, p.cod_amount, p.cod_paid,
+                     p.delay_reason, p.new_estimate, at, p.service_type, parcel.merged_from});
+              }
+            });
 }
 
 // Value by value as in the file: what its later row says wins, whatever phone it names him by.

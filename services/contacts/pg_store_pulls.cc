@@ -13,8 +13,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kMaxRefused = 1000;  // of a source
-
 // Locked, so that whoever changes the source comes before or behind, and never in between.
 constexpr pg::Query kMine{"contacts.lock_pull",
                           "SELECT import_id FROM sources WHERE outlet_id = $1 AND name = $2 "
@@ -42,13 +40,30 @@ constexpr pg::Query kTrim{
 constexpr pg::Query kRefused{
     "contacts.list_refused_rows",
     "SELECT key, phone, at, field, reason, message, row_values FROM source_refused "
-    "WHERE outlet_id = $1 AND source = $2 ORDER BY at DESC, key LIMIT $3"};
+    "WHERE outlet_id = $1 AND source = $2 AND ($3::timestamptz IS NULL OR at < $3::timestamptz "
+    "OR (at = $3::timestamptz AND key > $4)) ORDER BY at DESC, key LIMIT $5"};
+// By his phones, and by the parcels that are his: a row may have been refused for its phone.
+#define KABAR_REFUSED_OF                                                                       \
+  "source_refused r WHERE r.outlet_id = $1 AND (r.phone IN (SELECT i.value "                   \
+  "FROM contact_identities i WHERE i.outlet_id = $1 AND i.contact_id = $2 "                    \
+  "AND i.kind = 'phone') OR r.key IN (SELECT 'parcel ' || s.tracking_number FROM shipments s " \
+  "WHERE s.outlet_id = $1 AND s.contact_id = $2))"
+constexpr pg::Query kRefusedOf{
+    "contacts.refused_rows_of",
+    "SELECT r.key, r.phone, r.at, r.field, r.reason, r.message, r.row_values FROM " KABAR_REFUSED_OF
+    " ORDER BY r.at DESC, r.key"};
+constexpr pg::Query kForgetRefusedOf{"contacts.forget_refused_rows_of",
+                                     "DELETE FROM " KABAR_REFUSED_OF};
+constexpr pg::Query kCountRefused{
+    "contacts.count_refused_rows",
+    "SELECT count(*) FROM source_refused WHERE outlet_id = $1 AND source = $2"};
 constexpr pg::Query kKnown{"contacts.knows_source",
                            "SELECT 1 FROM sources WHERE outlet_id = $1 AND name = $2"};
 constexpr pg::Query kDone{
     "contacts.pull_done",
     "UPDATE sources SET leased_until = 'epoch', since = $3, last_success_at = $4, next_at = $5, "
-    "failures = 0, error = '', last_rows = $6, last_refused = $7 "
+    "failures = 0, error = '', last_rows = $6, last_refused = $7, "
+    "missing_places = CASE WHEN $6::bigint = 0 THEN missing_places ELSE $8::text[] END "
     "WHERE outlet_id = $1 AND name = $2"};
 constexpr pg::Query kFailed{
     "contacts.pull_failed",
@@ -69,6 +84,23 @@ constexpr pg::Query kForgetImports{
 
 std::string ValuesJson(const RefusedRow& row) {
   return Json(row.values).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::vector<RefusedRow> RefusedRowsOf(const pqxx::result& rows) {
+  std::vector<RefusedRow> out;
+  for (const pqxx::row& row : rows) {
+    RefusedRow refused;
+    refused.key = pg::TextField(row[0]);
+    refused.phone = pg::TextField(row[1]);
+    refused.at = pg::TimeField(row[2]);
+    refused.field = pg::TextField(row[3]);
+    refused.reason = pg::TextField(row[4]);
+    refused.message = pg::TextField(row[5]);
+    const Json values = Json::parse(pg::TextField(row[6]), nullptr, /*allow_exceptions=*/false);
+    if (values.is_object()) refused.values = values.get<std::map<std::string, std::string>>();
+    out.push_back(std::move(refused));
+  }
+  return out;
 }
 
 }  // namespace
@@ -113,8 +145,19 @@ absl::Status PgUnit::NotePulled(const DueSource& due, const PulledRows& rows) {
 
 absl::Status PgUnit::EndPull(const DueSource& due, const PullEnd& end) {
   const std::string& name = due.source.name;
-  if (!tx_.ExecMaybe(kMine, outlet_, name, due.lease)) return SourceChanged();
+  const std::optional<pqxx::row> mine = tx_.ExecMaybe(kMine, outlet_, name, due.lease);
+  if (!mine) return SourceChanged();
+  if (const std::string last = pg::TextField((*mine)[0]); last != end.turn.id) {
+    EndPullsImport(last, "the process that pulled it is gone");
+  }
   const bool done = end.kind == PullEnd::Kind::kDone;
+  // The oldest were dropped, or will be: behind the since-token nobody would see them any more.
+  if (done && end.refused > 0 &&
+      tx_.ExecOne(kCountRefused, outlet_, name)[0].as<int64_t>() >= kMaxRefused) {
+    return base::Error(absl::StatusCode::kFailedPrecondition, "SOURCE_ROWS_REFUSED",
+                       "as many refused rows as are kept wait for somebody to look at them; mend "
+                       "the mapping, or have the API mended. Rows taken stay");
+  }
   if (!end.turn.id.empty() && done) {
     KABAR_RETURN_IF_ERROR(EndImport(end.turn, ImportState::kCompleted, ""));
   } else if (!end.turn.id.empty()) {
@@ -122,7 +165,8 @@ absl::Status PgUnit::EndPull(const DueSource& due, const PullEnd& end) {
   }
   switch (end.kind) {
     case PullEnd::Kind::kDone:
-      tx_.Exec(kDone, outlet_, name, end.since, end.now, end.next_at, end.rows, end.refused);
+      tx_.Exec(kDone, outlet_, name, end.since, end.now, end.next_at, end.rows, end.refused,
+               pg::TextArray(end.missing_places));
       break;
     case PullEnd::Kind::kFailed:
       tx_.Exec(kFailed, outlet_, name, end.error, end.next_at);
@@ -134,25 +178,24 @@ absl::Status PgUnit::EndPull(const DueSource& due, const PullEnd& end) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<RefusedRow>> PgUnit::ListRefusedRows(const std::string& name) {
+absl::StatusOr<std::vector<RefusedRow>> PgUnit::ListRefusedRows(
+    const std::string& name, const std::optional<RefusedRow>& after, int limit) {
   if (!tx_.ExecMaybe(kKnown, outlet_, name)) {
     return base::Error(absl::StatusCode::kNotFound, "SOURCE_NOT_FOUND",
                        "this outlet has no source of this name; list its sources");
   }
-  std::vector<RefusedRow> out;
-  for (const pqxx::row& row : tx_.Exec(kRefused, outlet_, name, kMaxRefused)) {
-    RefusedRow refused;
-    refused.key = pg::TextField(row[0]);
-    refused.phone = pg::TextField(row[1]);
-    refused.at = pg::TimeField(row[2]);
-    refused.field = pg::TextField(row[3]);
-    refused.reason = pg::TextField(row[4]);
-    refused.message = pg::TextField(row[5]);
-    const Json values = Json::parse(pg::TextField(row[6]), nullptr, /*allow_exceptions=*/false);
-    if (values.is_object()) refused.values = values.get<std::map<std::string, std::string>>();
-    out.push_back(std::move(refused));
-  }
-  return out;
+  std::optional<absl::Time> at;
+  if (after) at = after->at;
+  return RefusedRowsOf(
+      tx_.Exec(kRefused, outlet_, name, at, after ? after->key : std::string(), limit));
+}
+
+absl::StatusOr<std::vector<RefusedRow>> PgUnit::ListRefusedRowsOf(const std::string& contact_id) {
+  return RefusedRowsOf(tx_.Exec(kRefusedOf, outlet_, contact_id));
+}
+
+void PgUnit::ForgetRefusedRowsOf(const std::string& contact_id) {
+  tx_.Exec(kForgetRefusedOf, outlet_, contact_id);
 }
 
 absl::StatusOr<int64_t> PgStore::ForgetPulls(absl::Time time, int limit, absl::Time deadline) {

@@ -17,7 +17,7 @@ constexpr std::size_t kMaxReasons = 5;
 
 #define KABAR_SOURCE_COLUMNS                                                                 \
   "name, settings, since, paused, next_at, leased_until, last_attempt_at, last_success_at, " \
-  "failures, error, import_id, last_rows, last_refused "
+  "failures, error, import_id, last_rows, last_refused, missing_places "
 
 constexpr pg::Query kLock{"contacts.lock_source", "SELECT " KABAR_SOURCE_COLUMNS
                                                   "FROM sources WHERE outlet_id = $1 "
@@ -29,14 +29,14 @@ constexpr pg::Query kInsert{
     "INSERT INTO sources (outlet_id, name, settings, paused, next_at, lease) "
     "VALUES ($1, $2, $3::jsonb, $4, $5, nextval('source_leases')) ON CONFLICT DO NOTHING"};
 // A new lease: whoever pulls it can neither move its since-token nor say how the pull ended.
-constexpr pg::Query kChange{
-    "contacts.change_source",
-    "UPDATE sources SET settings = $3::jsonb, paused = $4, next_at = $5, failures = 0, "
-    "error = '', lease = nextval('source_leases'), leased_until = 'epoch' "
-    "WHERE outlet_id = $1 AND name = $2"};
+constexpr pg::Query kChange{"contacts.change_source",
+                            "UPDATE sources SET settings = $3::jsonb, paused = $4, next_at = $5, "
+                            "lease = nextval('source_leases'), leased_until = 'epoch' "
+                            "WHERE outlet_id = $1 AND name = $2"};
 constexpr pg::Query kBeginAnew{
     "contacts.begin_source_anew",
-    "UPDATE sources SET since = '', last_success_at = NULL, last_rows = 0, last_refused = 0 "
+    "UPDATE sources SET since = '', last_success_at = NULL, failures = 0, error = '', "
+    "last_rows = 0, last_refused = 0, missing_places = '{}' "
     "WHERE outlet_id = $1 AND name = $2"};
 constexpr pg::Query kDropRefused{"contacts.drop_refused_rows",
                                  "DELETE FROM source_refused WHERE outlet_id = $1 AND source = $2"};
@@ -145,6 +145,7 @@ Source SourceOf(const pqxx::row& row) {
   out.import_id = pg::TextField(row[10]);
   out.last_rows = row[11].as<int64_t>();
   out.last_refused = row[12].as<int64_t>();
+  out.missing_places = pg::TextArrayField(row[13]);
   return out;
 }
 
@@ -155,7 +156,7 @@ absl::Status SourceNotFound() {
 
 }  // namespace
 
-absl::StatusOr<Source> PgUnit::PutSource(const Source& source) {
+absl::StatusOr<Source> PgUnit::PutSource(const Source& source, absl::Time now) {
   const std::string settings = SettingsJson(source);
   const std::optional<pqxx::row> row = tx_.ExecMaybe(kLock, outlet_, source.name);
   if (!row) {
@@ -178,7 +179,11 @@ absl::StatusOr<Source> PgUnit::PutSource(const Source& source) {
                             before.time_zone != source.time_zone || before.paused != source.paused;
   if (!another_time) return before;
   EndPullsImport(before.import_id, "its source was changed");
-  tx_.Exec(kChange, outlet_, source.name, settings, source.paused, source.next_at);
+  // What was to come today comes today: the schedule's next time may be tomorrow. (Paused it waits,
+  // and is due still when it is not paused any more.)
+  const bool due =
+      anew || before.leased_until > now || before.next_at <= now || before.failures > 0;
+  tx_.Exec(kChange, outlet_, source.name, settings, source.paused, due ? now : source.next_at);
   if (anew) {
     tx_.Exec(kBeginAnew, outlet_, source.name);
     tx_.Exec(kDropRefused, outlet_, source.name);
@@ -240,7 +245,7 @@ absl::StatusOr<std::optional<DueSource>> PgStore::LeaseSource(absl::Time now, ab
     out.reset();
     tx.Exec(kLeaseTurn);
     if (const std::optional<pqxx::row> row = tx.ExecMaybe(kLease, now, until)) {
-      out = DueSource{pg::TextField((*row)[13]), SourceOf(*row), (*row)[14].as<int64_t>()};
+      out = DueSource{pg::TextField((*row)[14]), SourceOf(*row), (*row)[15].as<int64_t>()};
     }
     return absl::OkStatus();
   }));

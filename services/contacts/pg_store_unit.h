@@ -114,14 +114,17 @@ class PgUnit : public Store::Unit {
   absl::Status CancelImport(const std::string& id) override;
 
   // pg_store_sources.cc
-  absl::StatusOr<Source> PutSource(const Source& source) override;
+  absl::StatusOr<Source> PutSource(const Source& source, absl::Time now) override;
   absl::StatusOr<std::vector<SourceState>> ListSources() override;
   absl::Status DeleteSource(const std::string& name) override;
   absl::StatusOr<Source> PullSourceNow(const std::string& name, bool from_start,
                                        absl::Time now) override;
 
   // pg_store_pulls.cc
-  absl::StatusOr<std::vector<RefusedRow>> ListRefusedRows(const std::string& name) override;
+  absl::StatusOr<std::vector<RefusedRow>> ListRefusedRows(const std::string& name,
+                                                          const std::optional<RefusedRow>& after,
+                                                          int limit) override;
+  absl::StatusOr<std::vector<RefusedRow>> ListRefusedRowsOf(const std::string& contact_id) override;
   absl::StatusOr<ImportTurn> BeginPull(const DueSource& due) override;
   absl::Status NotePulled(const DueSource& due, const PulledRows& rows) override;
   absl::Status EndPull(const DueSource& due, const PullEnd& end) override;
@@ -163,6 +166,8 @@ class PgUnit : public Store::Unit {
  private:
   // Ends the import of a pull that is of no account any more; its next chunk is refused.
   void EndPullsImport(const std::string& import_id, const std::string& why);
+  // While his shipments are there still: his parcels' numbers tell them.
+  void ForgetRefusedRowsOf(const std::string& contact_id);
 
   // Who owns an identity; deleted: only the shell of a contact who opted out is left.
   struct Owner {

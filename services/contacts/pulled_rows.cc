@@ -15,7 +15,7 @@
 namespace kabar::contacts {
 namespace {
 
-constexpr std::size_t kMaxValue = 100;
+constexpr std::size_t kMaxValue = 60;
 constexpr std::size_t kMaxKey = 300;  // bytes; longer ones are no numbers of parcels
 
 std::string KeyOf(const std::string& tracking_number, const std::string& phone) {

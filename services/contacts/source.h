@@ -56,7 +56,11 @@ struct Source {
   std::string import_id = {};
   int64_t last_rows = 0;  // of the last success
   int64_t last_refused = 0;
+  std::vector<std::string> missing_places = {};  // of the mapping, that none of its items had
 };
+
+// As many refused rows are kept of a source, and of one pull.
+inline constexpr int kMaxRefused = 1000;
 
 // Rows of a source that were refused and did not come in order since.
 struct RefusedReason {
@@ -103,6 +107,7 @@ struct PullEnd {
   ImportTurn turn = {};  // without an id: it came to no rows
   int64_t rows = 0;
   int64_t refused = 0;
+  std::vector<std::string> missing_places = {};
 };
 
 struct SourceRules {

@@ -111,7 +111,22 @@ absl::StatusOr<std::vector<CsvRecord>> SourcePages::Read(absl::string_view body)
   if (items == nullptr || !items->is_array()) {
     return Answer(absl::StrCat("has no list at \"", s.items_path, "\" (items_path)"));
   }
+  // A record costs as much as a value for each place, whatever the item has.
+  if (items->size() * s.mapping.size() > static_cast<std::size_t>(kMaxValues)) {
+    return Answer("has too many items for one page; ask for smaller pages");
+  }
   std::vector<CsvRecord> out;
+  if (s.paging == Paging::kPageNumber && !items->empty()) {
+    const base::Sha256Digest digest =
+        base::Sha256(items->dump(-1, ' ', false, Json::error_handler_t::replace));
+    if (before_ == digest) {
+      // Some repeat the last page for every number behind it.
+      next_.reset();
+      if (pages_ > 1) return out;
+      return Answer("is the same for two pages: the API does not seem to know the page_parameter");
+    }
+    before_ = digest;
+  }
   out.reserve(items->size());
   for (const Json& item : *items) {
     CsvRecord record;
@@ -120,6 +135,7 @@ absl::StatusOr<std::vector<CsvRecord>> SourcePages::Read(absl::string_view body)
     for (const auto& [place, field] : s.mapping) {
       const Json* const value = At(item, place);
       known = known || value != nullptr;
+      if (value != nullptr) found_.insert(place);
       const bool text = value != nullptr && !value->is_structured();
       record.kinds.push_back(text               ? CellKind::kText
                              : value == nullptr ? CellKind::kAbsent
@@ -142,11 +158,26 @@ absl::StatusOr<std::vector<CsvRecord>> SourcePages::Read(absl::string_view body)
     since_ = std::move(since);
   }
   const std::string next = s.next_path.empty() ? "" : Token(At(answer, s.next_path));
-  KABAR_RETURN_IF_ERROR(Follow(next, body, items->empty()));
+  KABAR_RETURN_IF_ERROR(Follow(next, items->empty()));
   return out;
 }
 
-absl::Status SourcePages::Follow(const std::string& next, absl::string_view body, bool empty) {
+bool SourcePages::NoSuchPage() {
+  if (source_.settings.paging != Paging::kPageNumber || pages_ == 0) return false;
+  next_.reset();
+  return true;
+}
+
+std::vector<std::string> SourcePages::MissingPlaces() const {
+  std::vector<std::string> out;
+  if (items_ == 0) return out;
+  for (const auto& [place, field] : source_.settings.mapping) {
+    if (found_.count(place) == 0) out.push_back(place);
+  }
+  return out;
+}
+
+absl::Status SourcePages::Follow(const std::string& next, bool empty) {
   const SourceSettings& s = source_.settings;
   const std::string asked = *next_;
   next_.reset();
@@ -155,18 +186,12 @@ absl::Status SourcePages::Follow(const std::string& next, absl::string_view body
       return absl::OkStatus();
     case Paging::kPageNumber: {
       if (empty) return absl::OkStatus();
-      const base::Sha256Digest digest = base::Sha256(body);
-      if (body_ == digest) {
-        return Answer(
-            "is the same for two pages: the API does not seem to know the page_parameter");
-      }
-      body_ = digest;
       next_ = WithParameter(First(), s.page_parameter, absl::StrCat(++page_));
       break;
     }
     case Paging::kCursor:
     case Paging::kNextLink: {
-      if (next.empty()) return absl::OkStatus();
+      if (next.empty() || next == "0") return absl::OkStatus();  // 0: a mark of the end too
       if (!seen_.insert(next).second) {
         return Answer("names a page as the next that was read before");
       }
@@ -174,13 +199,12 @@ absl::Status SourcePages::Follow(const std::string& next, absl::string_view body
         next_ = WithParameter(First(), s.page_parameter, next);
         break;
       }
-      std::string link = ResolveLink(asked, next);
       // The secret must not go elsewhere.
-      if (OriginOf(link) != OriginOf(s.url) ||
-          !UrlFault(link, hosts_, !s.auth_secret.empty()).empty()) {
+      std::optional<std::string> link = AtSameOrigin(s.url, ResolveLink(asked, next));
+      if (!link || !UrlFault(*link, hosts_, !s.auth_secret.empty()).empty()) {
         return Answer("names a next page at another place than the source's own");
       }
-      next_ = std::move(link);
+      next_ = *std::move(link);
       break;
     }
   }

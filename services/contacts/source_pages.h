@@ -34,13 +34,18 @@ class SourcePages {
   CsvRecord Header() const;
   // The URL of the page to ask for; nullopt: the last one was read.
   const std::optional<std::string>& Next() const { return next_; }
+  // There is no such page (HTTP 404). False: then the API is not where it should be; true: it is
+  // behind the last one, which has been read.
+  bool NoSuchPage();
   // The answer to it.
   absl::StatusOr<std::vector<CsvRecord>> Read(absl::string_view body);
   // The since-token of the answers; "" where none said one.
   const std::string& since() const { return since_; }
+  // Of the mapping, those that no item had; none where there were no items.
+  std::vector<std::string> MissingPlaces() const;
 
  private:
-  absl::Status Follow(const std::string& next, absl::string_view body, bool empty);
+  absl::Status Follow(const std::string& next, bool empty);
   std::string First() const;
 
   const Source& source_;
@@ -48,8 +53,9 @@ class SourcePages {
   std::optional<std::string> next_;
   int page_ = 0;
   int pages_ = 0;
-  std::set<std::string> seen_;              // cursors and links: none may come twice
-  std::optional<base::Sha256Digest> body_;  // of the page before
+  std::set<std::string> seen_;                // cursors and links: none may come twice
+  std::optional<base::Sha256Digest> before_;  // the items of the page before
+  std::set<std::string> found_;               // places of the mapping
   int64_t items_ = 0;
   std::string since_;
 };

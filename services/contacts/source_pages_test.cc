@@ -87,6 +87,11 @@ TEST_CASE("SourcePages: what would fill the memory is not read", "[sources]") {
   for (int i = 0; i < 400'000; ++i) many += ",[]";
   CHECK_THAT(read(many + "]}]"), ReasonIs("SOURCE_ANSWER"));
   CHECK_THAT(read("[{\"awb\": " + std::string(1'000'000, '[')), ReasonIs("SOURCE_ANSWER"));
+  // Small items, but a record has as many cells as the mapping has places.
+  for (int i = 0; i < 100; ++i) source.settings.mapping[absl::StrCat("p", i)] = "notes";
+  std::string small = "[{\"awb\":1}";
+  for (int i = 0; i < 5000; ++i) small += ",{\"awb\":1}";
+  CHECK_THAT(read(small + "]"), ReasonIs("SOURCE_ANSWER"));
   // Signs in a text are no values.
   CHECK_THAT(read("[{\"awb\": \"R1\", \"note\": \"\\\"" + std::string(1'000'000, '[') + "\"}]"),
              IsOk());
@@ -120,6 +125,39 @@ TEST_CASE("SourcePages: an API that does not know the page's parameter has no en
   CHECK_THAT(pages.Read(R"([{"awb": "R1"}])").status(), ReasonIs("SOURCE_ANSWER"));
 }
 
+TEST_CASE("SourcePages: the last page for every number behind it is the end", "[sources]") {
+  Source source = Good();
+  source.settings.paging = Paging::kPageNumber;
+  source.settings.page_parameter = "p";
+  source.settings.items_path = "data";
+  SourcePages pages(source, Hosts());
+  REQUIRE_THAT(pages.Read(R"({"data": [{"awb": "R1"}], "at": 1})").status(), IsOk());
+  CHECK(Joined(pages.Read(R"({"data": [{"awb": "R2"}], "at": 2})")) == "3:R2|~|~");
+  CHECK(Joined(pages.Read(R"({"data": [{"awb": "R2"}], "at": 3})")).empty());
+  CHECK_FALSE(pages.Next().has_value());
+}
+
+TEST_CASE("SourcePages: no such page is behind the last one, but not the first", "[sources]") {
+  Source source = Good();
+  SourcePages all(source, Hosts());
+  CHECK_FALSE(all.NoSuchPage());
+  source.settings.paging = Paging::kPageNumber;
+  source.settings.page_parameter = "p";
+  SourcePages pages(source, Hosts());
+  CHECK_FALSE(pages.NoSuchPage());
+  REQUIRE_THAT(pages.Read(R"([{"awb": "R1"}])").status(), IsOk());
+  CHECK(pages.NoSuchPage());
+  CHECK_FALSE(pages.Next().has_value());
+}
+
+TEST_CASE("SourcePages: says which places no item had", "[sources]") {
+  Source source = Good();
+  SourcePages pages(source, Hosts());
+  CHECK(pages.MissingPlaces().empty());
+  REQUIRE_THAT(pages.Read(R"([{"awb": "R1"}, {"consignee": {"phone": null}}])").status(), IsOk());
+  CHECK(pages.MissingPlaces() == std::vector<std::string>{"state"});
+}
+
 TEST_CASE("SourcePages: cursors, none twice; false and null are the end", "[sources]") {
   Source source = Good();
   source.settings.paging = Paging::kCursor;
@@ -136,7 +174,7 @@ TEST_CASE("SourcePages: cursors, none twice; false and null are the end", "[sour
     CHECK_THAT(pages.Read(R"({"items": [], "next": "a/b"})").status(), ReasonIs("SOURCE_ANSWER"));
     CHECK(pages.since() == "s2");
   }
-  for (const char* end : {"false", "null", "\"\"", "{}"}) {
+  for (const char* end : {"false", "null", "\"\"", "{}", "0", "\"0\""}) {
     CAPTURE(end);
     SourcePages pages(source, Hosts());
     REQUIRE_THAT(pages.Read(absl::StrCat(R"({"items": [], "next": )", end, "}")).status(), IsOk());
@@ -156,12 +194,14 @@ TEST_CASE("SourcePages: links, never elsewhere", "[sources]") {
   for (const auto& [link, url] :
        {std::pair<const char*, const char*>{"/v1/parcels?page=2", "/v1/parcels?page=2"},
         {"https://api.kurir.id/v1/parcels?page=3", "/v1/parcels?page=3"},
-        {"?page=4", "/v1/parcels?page=4"}}) {
+        {"?page=4", "/v1/parcels?page=4"},
+        {"http://api.kurir.id/v1/parcels?page=5", "/v1/parcels?page=5"},
+        {"https://API.kurir.id:443/v1/parcels?page=6", "/v1/parcels?page=6"}}) {
     REQUIRE_THAT(pages.Read(next(link)).status(), IsOk());
     CHECK(pages.Next() == absl::StrCat("https://api.kurir.id", url));
   }
   for (const char* link :
-       {"http://api.kurir.id/v1?page=4", "https://evil.example/", "//evil.example/",
+       {"http://api.kurir.id:8080/v1?page=4", "https://evil.example/", "//evil.example/",
         "https://api.kurir.id:8443/", "https://api.kurir.id@evil.example/", "/a b"}) {
     CAPTURE(link);
     SourcePages other(source, Hosts());

@@ -117,12 +117,17 @@ absl::Status SourcePuller::End(const DueSource& due, const PullEnd& end) {
                         [&](Store::Unit& unit) { return unit.EndPull(due, how); });
   };
   absl::Status noted = note(end);
-  if (base::GetReason(noted) == "IMPORT_CANCELLED") {  // behind its last chunk
-    PullEnd cancelled = end;
-    cancelled.kind = PullEnd::Kind::kFailed;
-    cancelled.error = std::string(noted.message());
-    cancelled.turn.id.clear();
-    noted = note(cancelled);
+  const std::string reason = base::GetReason(noted);
+  if (reason == "IMPORT_CANCELLED" || reason == "SOURCE_ROWS_REFUSED") {
+    PullEnd failed = end;
+    failed.kind = PullEnd::Kind::kFailed;
+    failed.error = std::string(noted.message());
+    if (reason == "IMPORT_CANCELLED") {  // behind its last chunk
+      failed.turn.id.clear();
+    } else {
+      failed.next_at = std::min(end.next_at, end.now + WaitAfter(due.source.failures));
+    }
+    noted = note(failed);
   }
   // Changed or deleted meanwhile: this pull is of no account any more.
   return base::GetReason(noted) == "SOURCE_CHANGED" ? absl::OkStatus() : noted;
@@ -140,13 +145,19 @@ absl::Status SourcePuller::Pull(const DueSource& due, const std::stop_token& sto
       return Failed(
           "SOURCE_SLOW",
           absl::StrCat("the pull took longer than ", absl::FormatDuration(options_.pull_timeout),
-                       "; use larger pages or a since-token. Rows taken stay"));
+                       " (--source-pull-timeout of kabar-contacts); use larger pages. Rows taken "
+                       "stay"));
     }
     if (stop.stop_requested()) return absl::CancelledError("the service ends");
     KABAR_RETURN_IF_ERROR(store_.RenewLease(due, now + kLease, absl::Now() + kTimeout));
     KABAR_ASSIGN_OR_RETURN(const http::Response answer,
                            Ask(due, *pages.Next(), secret, deadline - now, stop));
     began = std::min(began, DateOf(answer));
+    if (answer.status == 404 && pages.NoSuchPage()) break;
+    if (answer.status != 200) {
+      return Failed("SOURCE_REFUSED", absl::StrCat("the tracking API answered ", answer.status, " ",
+                                                   http::ReasonPhrase(answer.status)));
+    }
     KABAR_ASSIGN_OR_RETURN(std::vector<CsvRecord> records, pages.Read(answer.body));
     if (!importer && !records.empty()) {
       KABAR_ASSIGN_OR_RETURN(importer, Begin(due, pages, &end->turn));
@@ -160,11 +171,15 @@ absl::Status SourcePuller::Pull(const DueSource& due, const std::stop_token& sto
     end->rows = importer->report().rows;
     end->refused = importer->report().refused;
   }
-  if (end->rows > 0 && end->refused == end->rows) {
-    return Failed(
-        "SOURCE_ROWS_REFUSED",
-        absl::StrCat("none of the ", end->rows, " rows could be taken; the refused rows say why"));
+  // Behind the since-token nobody asks for them again: many of them are a fault of the mapping, or
+  // of the API, and those beyond the ones that are kept would be lost.
+  if (end->refused * 2 > end->rows || end->refused > kMaxRefused) {
+    return Failed("SOURCE_ROWS_REFUSED",
+                  absl::StrCat(end->refused, " of ", end->rows,
+                               " rows were refused; the refused rows say why. The others were "
+                               "taken, and all are asked for again"));
   }
+  end->missing_places = pages.MissingPlaces();
   if (due.source.settings.since_path.empty()) {
     end->since = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", began - kOverlap, absl::UTCTimeZone());
   } else {
@@ -179,6 +194,7 @@ absl::StatusOr<std::unique_ptr<Importer>> SourcePuller::Begin(const DueSource& d
   ImportOptions options;
   options.zone = options_.zone;
   options.keep_refused_cells = true;
+  options.max_problems = kMaxRefused;
   options.advice = "rows taken stay, the source is pulled again from its first page";
   KABAR_RETURN_IF_ERROR(store_.Write(
       due.outlet, "BeginPull", absl::Now() + kTimeout, [&](Store::Unit& unit) -> absl::Status {
@@ -247,10 +263,6 @@ absl::StatusOr<http::Response> SourcePuller::Ask(const DueSource& due, const std
         "SOURCE_ANSWER",
         absl::StrCat("the tracking API's answer broke off, was no HTTP, or had more than ",
                      options_.max_page_bytes >> 10, " KiB; ask for smaller pages"));
-  }
-  if (answer->status != 200) {
-    return Failed("SOURCE_REFUSED", absl::StrCat("the tracking API answered ", answer->status, " ",
-                                                 http::ReasonPhrase(answer->status)));
   }
   return *std::move(answer);
 }

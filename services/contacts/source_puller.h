@@ -45,7 +45,7 @@ class SourcePuller {
     int threads = 4;
     absl::Duration every = absl::Seconds(5);  // between two looks for due ones
     absl::Duration page_timeout = absl::Seconds(30);
-    absl::Duration pull_timeout = absl::Minutes(30);
+    absl::Duration pull_timeout = absl::Hours(1);
     std::size_t max_page_bytes = 4 << 20;
   };
 

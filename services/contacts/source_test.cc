@@ -121,12 +121,20 @@ TEST_CASE("CheckSource: a secret goes in its header alone, and never in the clea
                HasFieldViolation("source.auth_header"));
   }
   for (const char* query : {"api_key=1", "x=1&access-token=2", "APIKEY=3", "sig=4", "pwd=5",
-                            "client_secret=6", "x&auth=7"}) {
+                            "%6bey=8", "key=9", "client_secret=6", "x&auth=7"}) {
     CAPTURE(query);
     CHECK_THAT(check(absl::StrCat("https://api.kurir.id/v1?", query), "", ""),
                HasFieldViolation("source.url"));
   }
-  CHECK_THAT(check("https://api.kurir.id/token/x?outlet=7&author=a&design=b", "", ""), IsOk());
+  CHECK_THAT(
+      check("https://api.kurir.id/token/x?outlet=7&author=a&design=b&sort_key=c&monkey=d", "", ""),
+      IsOk());
+  SourceRules elsewhere = Rules();
+  elsewhere.hosts = Hosts({"127.evil.example:80"});
+  Source clear = Good();
+  clear.settings.url = "http://127.evil.example/";
+  clear.settings.auth_secret = "kurir";
+  CHECK_THAT(CheckSource(elsewhere, clear), HasFieldViolation("source.url"));
   SourceRules none = Rules();
   none.secrets = "";
   Source source = Good();

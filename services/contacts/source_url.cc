@@ -1,6 +1,8 @@
 #include "services/contacts/source_url.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <initializer_list>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -16,6 +18,7 @@ namespace {
 
 constexpr std::size_t kMaxUrl = 2000;
 constexpr std::uint16_t kHttps = 443;
+constexpr std::uint16_t kHttp = 80;
 
 std::string Escaped(absl::string_view text) {
   std::string out;
@@ -32,18 +35,51 @@ std::string Escaped(absl::string_view text) {
 
 // This machine itself: nobody listens on the way.
 bool IsLoopback(absl::string_view host) {
-  return host == "localhost" || host == "::1" || absl::StartsWith(host, "127.");
+  return host == "localhost" || host == "::1" ||
+         (absl::StartsWith(host, "127.") &&
+          host.find_first_not_of("0123456789.") == absl::string_view::npos);
 }
 
-// "api-key" -> "apikey".
-std::string Bare(absl::string_view name) {
-  std::string out;
-  for (const char c : name) {
-    if (absl::ascii_isalnum(static_cast<unsigned char>(c))) {
-      out.push_back(absl::ascii_tolower(static_cast<unsigned char>(c)));
+// "X-Api_Key" -> x, api, key; "%6bey" -> key.
+std::vector<std::string> WordsOf(absl::string_view name) {
+  std::vector<std::string> words(1);
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    char c = name[i];
+    if (c == '%' && i + 2 < name.size()) {
+      int code = 0;
+      if (absl::SimpleHexAtoi(name.substr(i + 1, 2), &code)) {
+        c = static_cast<char>(code);
+        i += 2;
+      }
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    if (absl::ascii_isalnum(byte)) {
+      words.back().push_back(absl::ascii_tolower(byte));
+    } else if (!words.back().empty()) {
+      words.emplace_back();
     }
   }
-  return out;
+  if (words.back().empty()) words.pop_back();
+  return words;
+}
+
+bool IsOneOf(const std::string& word, std::initializer_list<const char*> words) {
+  return std::any_of(words.begin(), words.end(), [&](const char* one) { return word == one; });
+}
+
+bool IsSecretName(absl::string_view name) {
+  const std::vector<std::string> words = WordsOf(name);
+  if (words.empty()) return false;
+  const std::string& last = words.back();
+  if (last == "key") {  // but not sort_key
+    return words.size() == 1 ||
+           IsOneOf(words[words.size() - 2], {"api", "access", "secret", "private", "auth", "app",
+                                             "client", "subscription", "license"});
+  }
+  return IsOneOf(last, {"token",  "secret",      "password",  "passwd",     "pwd",
+                        "pass",   "signature",   "sig",       "auth",       "authorization",
+                        "apikey", "accesskey",   "secretkey", "privatekey", "authkey",
+                        "appkey", "accesstoken", "authtoken", "apitoken",   "clientsecret"});
 }
 
 }  // namespace
@@ -107,14 +143,7 @@ std::string SecretParameter(absl::string_view url) {
   if (query == absl::string_view::npos) return "";
   for (const absl::string_view parameter : absl::StrSplit(url.substr(query + 1), '&')) {
     const absl::string_view name = parameter.substr(0, parameter.find('='));
-    const std::string bare = Bare(name);
-    for (const char* secret :
-         {"key", "token", "secret", "password", "passwd", "pwd", "signature"}) {
-      if (absl::EndsWith(bare, secret)) return std::string(name);
-    }
-    if (bare == "auth" || bare == "authorization" || bare == "pass" || bare == "sig") {
-      return std::string(name);
-    }
+    if (IsSecretName(name)) return std::string(name);
   }
   return "";
 }
@@ -130,6 +159,17 @@ absl::string_view OriginOf(absl::string_view url) {
   const std::size_t scheme = url.find("://");
   return url.substr(0,
                     url.find_first_of("/?#", scheme == absl::string_view::npos ? 0 : scheme + 3));
+}
+
+std::optional<std::string> AtSameOrigin(const std::string& url, const std::string& link) {
+  const auto own = http::ParseUrl(url);
+  const auto to = http::ParseUrl(link);
+  if (!own.ok() || !to.ok()) return std::nullopt;
+  if (absl::AsciiStrToLower(own->host) != absl::AsciiStrToLower(to->host)) return std::nullopt;
+  const bool same = own->tls == to->tls && own->port == to->port;
+  const bool behind_proxy = own->tls && own->port == kHttps && !to->tls && to->port == kHttp;
+  if (!same && !behind_proxy) return std::nullopt;
+  return absl::StrCat(OriginOf(url), to->target);
 }
 
 std::string ResolveLink(const std::string& from, const std::string& link) {

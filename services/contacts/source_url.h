@@ -6,6 +6,7 @@
 #define KABAR_SERVICES_CONTACTS_SOURCE_URL_H_
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -48,6 +49,10 @@ std::string ResolveLink(const std::string& from, const std::string& link);
 
 // "https://api.kurir.id" of a URL.
 absl::string_view OriginOf(absl::string_view url);
+
+// `link` with the origin of `url` as that is written, if it is the same one; else nullopt. Plain
+// http: for https at the usual ports is the same too: behind a proxy many write their links so.
+std::optional<std::string> AtSameOrigin(const std::string& url, const std::string& link);
 
 }  // namespace kabar::contacts
 

@@ -1,17 +1,24 @@
 #include "services/contacts/sources_handler.h"
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "libs/base/clock.h"
 #include "libs/base/status.h"
 #include "libs/rpc/guard.h"
 #include "services/contacts/convert.h"
+#include "services/contacts/paging.h"
 #include "services/contacts/store.h"
 
 namespace kabar::contacts {
 namespace {
+
+constexpr int kMaxRefusedPage = 100;
 
 constexpr std::pair<Paging, v1::Source::Paging> kPagings[] = {
     {Paging::kNone, v1::Source::PAGING_UNSPECIFIED},
@@ -74,11 +81,26 @@ void ToProto(const Source& from, absl::Time now, v1::Source* to) {
   to->set_pulling(from.leased_until > now);
   to->set_last_rows(from.last_rows);
   to->set_last_refused(from.last_refused);
+  for (const std::string& place : from.missing_places) to->add_missing_places(place);
 }
 
 void Note(Store::Unit& unit, const rpc::Call& call, const char* action, const std::string& name) {
   unit.Audit(audit::ActorOf(call),
              {.outlet = call.outlet, .action = action, .target = absl::StrCat("source/", name)});
+}
+
+// "1795305600000000 parcel R1": the last row of a page.
+absl::StatusOr<std::optional<RefusedRow>> PlaceOf(const std::string& last) {
+  if (last.empty()) return std::optional<RefusedRow>();
+  const std::size_t blank = last.find(' ');
+  int64_t micros = 0;
+  if (blank == std::string::npos || !absl::SimpleAtoi(last.substr(0, blank), &micros)) {
+    return base::InvalidField("page_token", "is not from an answer to the same list");
+  }
+  RefusedRow place;
+  place.at = absl::FromUnixMicros(micros);
+  place.key = last.substr(blank + 1);
+  return std::optional<RefusedRow>(std::move(place));
 }
 
 }  // namespace
@@ -93,7 +115,7 @@ grpc::Status SourcesHandler::PutSource(grpc::ServerContext* context,
         KABAR_ASSIGN_OR_RETURN(source.next_at, NextPull(source, now));
         return store_.Write(call.outlet, "PutSource", call.deadline,
                             [&](Store::Unit& unit) -> absl::Status {
-                              KABAR_ASSIGN_OR_RETURN(const Source put, unit.PutSource(source));
+                              KABAR_ASSIGN_OR_RETURN(const Source put, unit.PutSource(source, now));
                               ToProto(put, now, response);
                               Note(unit, call, "PutSource", put.name);
                               return absl::OkStatus();
@@ -156,24 +178,29 @@ grpc::Status SourcesHandler::PullSource(grpc::ServerContext* context,
   });
 }
 
+// Raw names and addresses: noted, as an export is.
 grpc::Status SourcesHandler::ListRefusedRows(grpc::ServerContext* context,
                                              const v1::ListRefusedRowsRequest* request,
                                              v1::ListRefusedRowsResponse* response) {
   return rpc::Serve(
       context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) -> absl::Status {
+        KABAR_ASSIGN_OR_RETURN(const int limit,
+                               PageSize(request->page_size(), kMaxRefusedPage, kMaxRefusedPage));
+        const std::string list = absl::StrCat("refused/", request->name());
+        KABAR_ASSIGN_OR_RETURN(const std::string last,
+                               LastOfPageToken(list, request->page_token()));
+        KABAR_ASSIGN_OR_RETURN(const std::optional<RefusedRow> after, PlaceOf(last));
         std::vector<RefusedRow> rows;
-        KABAR_RETURN_IF_ERROR(store_.Read(
+        KABAR_RETURN_IF_ERROR(store_.Write(
             call.outlet, "ListRefusedRows", call.deadline, [&](Store::Unit& unit) -> absl::Status {
-              KABAR_ASSIGN_OR_RETURN(rows, unit.ListRefusedRows(request->name()));
+              KABAR_ASSIGN_OR_RETURN(rows, unit.ListRefusedRows(request->name(), after, limit));
+              if (!after) Note(unit, call, "ListRefusedRows", request->name());
               return absl::OkStatus();
             }));
-        for (const RefusedRow& row : rows) {
-          auto* to = response->add_rows();
-          SetTime(row.at, to->mutable_time());
-          to->set_column(row.field);
-          to->set_reason(row.reason);
-          to->set_message(row.message);
-          to->mutable_values()->insert(row.values.begin(), row.values.end());
+        for (const RefusedRow& row : rows) ToProto(row, response->add_rows());
+        if (static_cast<int>(rows.size()) == limit) {
+          response->set_next_page_token(MakePageToken(
+              list, absl::StrCat(absl::ToUnixMicros(rows.back().at), " ", rows.back().key)));
         }
         return absl::OkStatus();
       });

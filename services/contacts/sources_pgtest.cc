@@ -71,20 +71,22 @@ TEST_CASE("Sources: put while it is pulled, the pull is of no account", "[source
     change = [&](Store::Unit& u) {
       Source other = f.source;
       other.settings.since_parameter = "since_id";
-      return u.PutSource(other).status();
+      return u.PutSource(other, f.clock.Now()).status();
     };
   }
+  bool deleted = false;
   SECTION("deleted, and put again") {
+    deleted = true;
     change = [&](Store::Unit& u) -> absl::Status {
       const absl::Status gone = u.DeleteSource("kurir");
-      return gone.ok() ? u.PutSource(f.source).status() : gone;
+      return gone.ok() ? u.PutSource(f.source, f.clock.Now()).status() : gone;
     };
   }
   SECTION("paused") {
     change = [&](Store::Unit& u) {
       Source paused = f.source;
       paused.paused = true;
-      return u.PutSource(paused).status();
+      return u.PutSource(paused, f.clock.Now()).status();
     };
   }
   f.api.Before("2", [&] { changed = f.Do(kA, change); });
@@ -96,6 +98,7 @@ TEST_CASE("Sources: put while it is pulled, the pull is of no account", "[source
   CHECK(now.failures == 0);
   CHECK(now.error.empty());
   CHECK(now.leased_until < f.clock.Now());
+  if (!deleted) CHECK(now.next_at == f.clock.Now());  // not tomorrow
   CHECK(f.Sql("SELECT count(*) FROM shipments") == "0");
   CHECK(f.Sql("SELECT state FROM imports") == "CANCELLED");
 }
@@ -108,7 +111,7 @@ TEST_CASE("Sources: delete and put at once gives no lease twice", "[sources]") {
   REQUIRE(old.has_value());
   REQUIRE_THAT(f.Do(kA, [](Store::Unit& u) { return u.DeleteSource("kurir"); }), IsOk());
   f.source.next_at = f.clock.Now();
-  f.Must(kA, [&](Store::Unit& u) { return u.PutSource(f.source); });
+  f.Must(kA, [&](Store::Unit& u) { return u.PutSource(f.source, f.clock.Now()); });
   const auto young = Lease(f);
   REQUIRE(young.has_value());
   CHECK_THAT(End(f, *old, "old"), ReasonIs("SOURCE_CHANGED"));
@@ -138,6 +141,33 @@ TEST_CASE("Sources: the same settings change nothing, another time keeps where i
   f.Put();
   CHECK(f.Now().since.empty());
   CHECK(f.State().open_refused == 0);
+  CHECK(f.Now().next_at == f.clock.Now());
+}
+
+TEST_CASE("Sources: one that failed is pulled at once when it is changed, and not forgotten",
+          "[sources]") {
+  PullFixture f;
+  f.api.Refuse("1", 500);
+  f.Put();
+  f.clock.Advance(absl::Hours(1));
+  REQUIRE(f.Pulled());
+  f.source.schedule = "06:30";
+  f.Put();
+  CHECK(f.Now().next_at == f.clock.Now());
+  CHECK(f.Now().failures == 1);
+  CHECK(absl::StrContains(f.Now().error, "500"));
+  // Paused it waits; it was due, and is so again.
+  f.source.paused = true;
+  f.Put();
+  CHECK_FALSE(f.Pulled());
+  f.source.paused = false;
+  f.Put();
+  CHECK(f.Now().next_at == f.clock.Now());
+  f.api.Refuse("1", 0);
+  f.api.Answer("1", kOne);
+  REQUIRE(f.Pulled());
+  CHECK(f.Now().failures == 0);
+  CHECK(f.Now().next_at > f.clock.Now());
 }
 
 TEST_CASE("Sources: whoever cancels the import ends the pull until its next time", "[sources]") {
@@ -170,8 +200,9 @@ TEST_CASE("Sources: an outlet has 20 at most", "[sources]") {
   }
   f.Put();  // one of them again
   f.source.name = "s20";
-  CHECK_THAT(f.Do(kA, [&](Store::Unit& u) { return u.PutSource(f.source).status(); }),
-             ReasonIs("TOO_MANY_SOURCES"));
+  CHECK_THAT(
+      f.Do(kA, [&](Store::Unit& u) { return u.PutSource(f.source, f.clock.Now()).status(); }),
+      ReasonIs("TOO_MANY_SOURCES"));
   f.Put(kB);
 }
 
@@ -179,12 +210,18 @@ TEST_CASE("Sources: of whoever is erased no refused row stays", "[sources]") {
   PullFixture f;
   f.api.Answer("1", R"([{"awb": "R1", "hp": "081234567890", "cod": "banyak"},
                         {"awb": "R2", "hp": "081234567891", "cod": "banyak"},
-                        {"awb": "R3", "hp": "081234567890"}])");
+                        {"awb": "R3", "hp": "081234567890"},
+                        {"awb": "R4", "hp": "081234567891"}])");
   f.Put();
   f.clock.Advance(absl::Hours(1));
   REQUIRE(f.Pulled());
   CHECK(f.State().open_refused == 2);
+  // His parcel once more, and now it is the phone that is wrong.
+  f.api.Answer("1", R"([{"awb": "R3", "hp": "12"}, {"awb": "R4", "hp": "081234567891"}])");
+  f.PullNextDay();
+  CHECK(f.State().open_refused == 3);
   const std::string id = f.Find(kA, "+6281234567890").id;
+  CHECK(f.Must(kA, [&](Store::Unit& u) { return u.ListRefusedRowsOf(id); }).size() == 2);
   f.Must(kA, [&](Store::Unit& u) { return u.EraseContact(id); });
   REQUIRE(f.Refused().size() == 1);
   CHECK(f.Refused()[0].values.at("tracking_number") == "R2");
@@ -261,6 +298,16 @@ TEST_CASE("SourcesService: put, list, pull by hand, refused rows, delete", "[sou
   REQUIRE(rows.rows_size() == 1);
   CHECK(rows.rows(0).values().at("tracking_number") == "R2");
 
+  refused.set_page_size(1);
+  REQUIRE_THAT(s.Call(&SourcesServer::Stub::ListRefusedRows, refused, &rows, "viewer-a"), IsOk());
+  refused.set_page_token(rows.next_page_token());
+  REQUIRE_THAT(s.Call(&SourcesServer::Stub::ListRefusedRows, refused, &rows, "viewer-a"), IsOk());
+  CHECK(rows.rows_size() == 0);
+  CHECK(rows.next_page_token().empty());
+  refused.set_page_token("x");
+  CHECK_THAT(s.Call(&SourcesServer::Stub::ListRefusedRows, refused, &rows),
+             HasFieldViolation("page_token"));
+
   // From the start: without the token that it has by now.
   s.api.Asked();
   pull.set_from_start(true);
@@ -277,7 +324,7 @@ TEST_CASE("SourcesService: put, list, pull by hand, refused rows, delete", "[sou
   CHECK(s.Status("R1").empty());  // it stays
   CHECK(s.Sql("SELECT count(*) FROM source_refused") == "0");
   CHECK(s.Sql("SELECT string_agg(action, ' ' ORDER BY id) FROM audit_log") ==
-        "PutSource PullSource PullSource DeleteSource");
+        "PutSource PullSource ListRefusedRows ListRefusedRows PullSource DeleteSource");
 }
 
 TEST_CASE("SourcesService: a pull that runs is the pull that is asked for", "[sources]") {

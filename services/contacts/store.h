@@ -202,19 +202,25 @@ class Store {
     virtual absl::Status CancelImport(const std::string& id) = 0;
 
     // Tracking APIs. What other settings than before begin anew, and end: sources.proto.
-    virtual absl::StatusOr<Source> PutSource(const Source& source) = 0;
+    // Its next_at is that of its schedule; one that was due, or had just failed, is due now.
+    virtual absl::StatusOr<Source> PutSource(const Source& source, absl::Time now) = 0;
     virtual absl::StatusOr<std::vector<SourceState>> ListSources() = 0;
     virtual absl::Status DeleteSource(const std::string& name) = 0;
     virtual absl::StatusOr<Source> PullSourceNow(const std::string& name, bool from_start,
                                                  absl::Time now) = 0;
-    // Newest first.
-    virtual absl::StatusOr<std::vector<RefusedRow>> ListRefusedRows(const std::string& name) = 0;
+    // Newest first, behind `after`.
+    virtual absl::StatusOr<std::vector<RefusedRow>> ListRefusedRows(
+        const std::string& name, const std::optional<RefusedRow>& after, int limit) = 0;
+    // Those of one person, of whatever source.
+    virtual absl::StatusOr<std::vector<RefusedRow>> ListRefusedRowsOf(
+        const std::string& contact_id) = 0;
     // The pull in hand; ABORTED (SOURCE_CHANGED): it is of no account any more. BeginPull: an
     // import of its own, and the end of one that a dead process left.
     virtual absl::StatusOr<ImportTurn> BeginPull(const DueSource& due) = 0;
     // In the transaction that writes the chunk.
     virtual absl::Status NotePulled(const DueSource& due, const PulledRows& rows) = 0;
-    // CANCELLED (IMPORT_CANCELLED): by somebody, meanwhile.
+    // CANCELLED (IMPORT_CANCELLED): by somebody, meanwhile. FAILED_PRECONDITION
+    // (SOURCE_ROWS_REFUSED): no more refused rows can be kept.
     virtual absl::Status EndPull(const DueSource& due, const PullEnd& end) = 0;
 
     // The consent as it is then. The same state again changes nothing and is no event.

@@ -39,6 +39,12 @@ std::string Refused(const Source& source) {
                                     }));
 }
 
+// What went wrong, or looks as if it did.
+std::string Trouble(const Source& source) {
+  if (!source.error().empty() || source.missing_places().empty()) return source.error();
+  return absl::StrCat("no item has: ", absl::StrJoin(source.missing_places(), ", "));
+}
+
 std::string Next(const Source& source) {
   if (source.pulling()) return "is being pulled";
   return source.paused() ? "paused" : FormatTime(source.next_time());
@@ -59,7 +65,7 @@ absl::StatusOr<int> List(Session& session, const Arguments&) {
   for (const Source& source : response.sources()) {
     table.Row({OneLine(source.name()), Age(source.last_success_time()),
                absl::StrCat(source.last_rows()), Shortened(Refused(source), 60), Next(source),
-               absl::StrCat(source.failures()), Shortened(source.error(), 60)});
+               absl::StrCat(source.failures()), Shortened(Trouble(source), 60)});
   }
   PrintList(session, response, table, "");
   return kExitOk;
@@ -69,15 +75,16 @@ absl::StatusOr<int> ListRefused(Session& session, const Arguments& arguments) {
   contacts::v1::ListRefusedRowsRequest request;
   request.set_name(arguments.Get("NAME"));
   Api<SourcesService> api(session, Area::kContacts);
+  KABAR_ASSIGN_OR_RETURN(const Paging paging, ReadPaging(arguments));
   KABAR_ASSIGN_OR_RETURN(const contacts::v1::ListRefusedRowsResponse response,
-                         api.Call(&SourcesService::Stub::ListRefusedRows, request));
+                         api.List(&SourcesService::Stub::ListRefusedRows, request, paging));
   Table table({{"TIME"}, {"COLUMN"}, {"REASON"}, {"MESSAGE"}, {"ROW"}});
   for (const auto& row : response.rows()) {
     const std::map<std::string, std::string> values(row.values().begin(), row.values().end());
     table.Row({FormatTime(row.time()), row.column(), row.reason(), Shortened(row.message(), 60),
                Shortened(absl::StrJoin(values, " ", absl::PairFormatter("=")), 120)});
   }
-  PrintList(session, response, table, "");
+  PrintList(session, response, table, response.next_page_token());
   return kExitOk;
 }
 
@@ -91,7 +98,7 @@ void Print(Session& session, const Source& source) {
                             {"each day", absl::StrCat(source.schedule(), " ", source.time_zone())},
                             {"next", Next(source)},
                             {"last success", Age(source.last_success_time())},
-                            {"error", OneLine(source.error())}});
+                            {"error", OneLine(Trouble(source))}});
 }
 
 absl::StatusOr<Source::Paging> PagingOf(const std::string& name) {
@@ -234,6 +241,7 @@ Commands SourceCommands() {
        .verb = "refused",
        .summary = "Lists the rows that were refused and did not come in order since.",
        .positionals = name,
+       .options = WithPaging(),
        .run = ListRefused},
       {.noun = "sources",
        .verb = "pull",

@@ -15,6 +15,7 @@ CREATE TABLE sources (
   import_id text NOT NULL DEFAULT '',
   last_rows bigint NOT NULL DEFAULT 0,
   last_refused bigint NOT NULL DEFAULT 0,
+  missing_places text[] NOT NULL DEFAULT '{}', -- of the mapping, that no item of the last pull had
   PRIMARY KEY (outlet_id, name)
 );
 CREATE SEQUENCE source_leases;

@@ -119,13 +119,13 @@ struct PullFixture : StoreFixture {
     return {.rules = rules,
             .zone = absl::FixedTimeZone(7 * 3600),
             .threads = 2,
-            .page_timeout = absl::Minutes(2)};
+            .page_timeout = absl::Hours(1)};
   }
 
   void Put(const std::string& outlet = kA) {
     REQUIRE_THAT(CheckSource(rules, source), testing::IsOk());
     source.next_at = *NextPull(source, clock.Now());
-    Must(outlet, [&](Store::Unit& u) { return u.PutSource(source); });
+    Must(outlet, [&](Store::Unit& u) { return u.PutSource(source, clock.Now()); });
   }
   bool Pulled() {
     const auto pulled = puller.PullOne();
@@ -145,7 +145,7 @@ struct PullFixture : StoreFixture {
   }
   Source Now(const std::string& outlet = kA) { return State(outlet).source; }
   std::vector<RefusedRow> Refused() {
-    return Must(kA, [&](Store::Unit& u) { return u.ListRefusedRows(source.name); });
+    return Must(kA, [&](Store::Unit& u) { return u.ListRefusedRows(source.name, {}, 10'000); });
   }
   Shipment Parcel(const std::string& number) {
     return Must(kA, [&](Store::Unit& u) { return u.FindShipment(number); });
