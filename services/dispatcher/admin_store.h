@@ -22,6 +22,7 @@
 #include "libs/audit/audit.h"
 #include "libs/base/rate.h"
 #include "services/dispatcher/message.h"
+#include "services/dispatcher/message_filter.h"
 #include "services/dispatcher/store.h"
 #include "services/dispatcher/webhook_batch.h"
 
@@ -111,6 +112,8 @@ struct LedgerMessage {
   std::string lane_id;
   std::string run_id;
   std::string contact_id;
+  std::string phone;  // empty where there was none, or its owner was erased
+  std::string bsuid;
   std::string subject;
   std::int64_t ordinal = 0;
   MessageState state = MessageState::kNone;
@@ -321,6 +324,15 @@ class AdminStore {
   virtual absl::StatusOr<std::vector<LedgerMessage>> ListMessagesTo(
       const std::string& outlet, const std::string& phone, const std::string& bsuid,
       MessageState state, std::int64_t after_seq, int limit, absl::Time deadline) = 0;
+  // The next of those that the filter finds, by day, lane and seq, behind `place`, which moves; few
+  // enough for one short transaction, and perhaps none though place->end is not reached.
+  virtual absl::StatusOr<std::vector<LedgerMessage>> ExportMessages(const std::string& outlet,
+                                                                    const MessageFilter& filter,
+                                                                    MessagePlace* place,
+                                                                    absl::Time deadline) = 0;
+  // In the audit log, for what changes nothing.
+  virtual absl::Status NoteExport(const audit::Actor& by, const audit::Entry& entry,
+                                  absl::Time deadline) = 0;
   // Dead letters, by id, those after `after`. `outlet` empty: what is no outlet's.
   virtual absl::StatusOr<std::vector<DeadLetter>> ListDeadLetters(const std::string& outlet,
                                                                   const DeadLetterFilter& filter,

@@ -76,6 +76,16 @@ std::map<std::string, std::function<absl::Status(Api&)>> Calls() {
          request.set_reason("why");
          return f.Call(&Stub::DropDeadLetter, request, "operator-a").status();
        }},
+      {"ExportMessages",
+       [](Api& f) {
+         grpc::ClientContext context;
+         rpc::testing::As(context, "viewer-a", "");
+         auto stream = f.stub->ExportMessages(&context, v1::ExportMessagesRequest());
+         v1::ExportMessagesResponse piece;
+         while (stream->Read(&piece)) {
+         }
+         return rpc::ToAbsl(stream->Finish());
+       }},
       {"PauseLane",
        [](Api& f) {
          return f.Call(&Stub::PauseLane, WithId<v1::PauseLaneRequest>("lane")).status();

@@ -138,6 +138,10 @@ class Handler : public v1::DispatcherService::Service {
                           v1::Message* response) override;
   grpc::Status ListMessages(grpc::ServerContext* context, const v1::ListMessagesRequest* request,
                             v1::ListMessagesResponse* response) override;
+  // handler_export.cc
+  grpc::Status ExportMessages(grpc::ServerContext* context,
+                              const v1::ExportMessagesRequest* request,
+                              grpc::ServerWriter<v1::ExportMessagesResponse>* writer) override;
   grpc::Status AppendWebhooks(grpc::ServerContext* context,
                               const v1::AppendWebhooksRequest* request,
                               v1::AppendWebhooksResponse* response) override;

@@ -2,6 +2,8 @@
 #include <pqxx/result>
 #include <set>
 
+#include "absl/time/civil_time.h"
+#include "libs/audit/audit.h"
 #include "libs/base/message_id.h"
 #include "libs/base/status.h"
 #include "libs/pg/transaction.h"
@@ -60,7 +62,7 @@ constexpr pg::Query kForgetTexts{
 #define KABAR_MESSAGE_QUERY                                                                  \
   "SELECT m.id, m.lane_id, l.run_id, m.contact_id, m.subject, m.ordinal, m.state, m.reason," \
   " m.attempt, m.revision, m.body, m.form_name, m.form_language, m.form_parameters,"         \
-  " m.provider_id, m.created_at, m.updated_at, m.seq, m.parts"                               \
+  " m.provider_id, m.created_at, m.updated_at, m.seq, m.parts, m.phone, m.bsuid"              \
   " FROM messages m JOIN lanes l ON l.id = m.lane_id "
 
 constexpr pg::Query kGetMessage{"dispatcher.get_message", KABAR_MESSAGE_QUERY
@@ -80,11 +82,41 @@ constexpr pg::Query kMessagesTo{
     " AND m.seq > $3::bigint AND ($4::smallint = 0 OR m.state = $4::smallint)"
     " ORDER BY m.seq LIMIT $5::bigint"};
 
+// Of an export. So many rows of the ledger are looked at in one transaction, found or not.
+constexpr std::int64_t kExportRows = 2000;
+constexpr int kExportLanes = 200;
+
+constexpr pg::Query kLaneDays{
+    "dispatcher.export_lane_days",
+    "SELECT d.day, d.lane_id FROM lane_days d JOIN lanes l ON l.id = d.lane_id"
+    " WHERE l.outlet_id = $1 AND ($2 = '' OR l.id = $2 OR l.run_id = $2) AND d.day >= $3::date"
+    " AND (d.day, d.lane_id) >= ($4::date, $5) ORDER BY d.day, d.lane_id LIMIT $6::bigint"};
+constexpr pg::Query kNextRows{
+    "dispatcher.export_next_rows",
+    "SELECT count(*), coalesce(max(p.seq), 0) FROM (SELECT m.seq FROM messages m"
+    " WHERE m.day = $1::date AND m.lane_id = $2 AND m.seq > $3::bigint"
+    " ORDER BY m.seq LIMIT $4::bigint) p"};
+#define KABAR_EXPORTED(state, contact, from, to)                                  \
+  " AND (" state "::smallint = 0 OR m.state = " state "::smallint) AND (" contact \
+  " = '' OR m.contact_id = " contact ") AND m.created_at >= " from                \
+  "::timestamptz AND m.created_at < " to "::timestamptz ORDER BY m.seq"
+constexpr pg::Query kExportOfDay{"dispatcher.export_of_day", KABAR_MESSAGE_QUERY
+                                 "WHERE m.day = $1::date AND m.lane_id = $2 AND m.seq > $3::bigint "
+                                 "AND m.seq <= $4::bigint" KABAR_EXPORTED("$5", "$6", "$7", "$8")};
+constexpr pg::Query kExportTo{
+    "dispatcher.export_to", KABAR_MESSAGE_QUERY
+    "WHERE m.recipient_id IN (SELECT r.id FROM unnest($1::bigint[]) AS who(id)"
+    " CROSS JOIN LATERAL " KABAR_SAME_PERSON("who.id") " r) AND m.outlet_id = $2"
+    " AND m.seq > $3::bigint AND ($4 = '' OR l.id = $4 OR l.run_id = $4)"
+    KABAR_EXPORTED("$5", "$6", "$7", "$8") " LIMIT $9::bigint"};
+
 LedgerMessage ReadMessage(const pqxx::row& row) {
   LedgerMessage message{.id = pg::TextField(row[0]),
                         .lane_id = pg::TextField(row[1]),
                         .run_id = pg::TextField(row[2]),
                         .contact_id = pg::TextField(row[3]),
+                        .phone = pg::TextField(row[19]),
+                        .bsuid = pg::TextField(row[20]),
                         .subject = pg::TextField(row[4]),
                         .ordinal = row[5].as<std::int64_t>(),
                         .state = static_cast<MessageState>(row[6].as<int>()),
@@ -124,6 +156,40 @@ void AddStale(const pqxx::result& rows, int limit, std::set<std::string>& seen,
                      .contact_id = pg::TextField(row[2]),
                      .subject = pg::TextField(row[3])});
   }
+}
+
+// A message's day is the one on which it is due: never before that on which it was made, anywhere
+// on earth.
+std::string FirstDay(absl::Time from) {
+  if (from == absl::InfinitePast()) return "-infinity";
+  return absl::FormatCivilTime(absl::ToCivilDay(from, absl::UTCTimeZone()) - 1);
+}
+
+void ExportOfLanes(pg::Transaction& tx, const std::string& outlet, const MessageFilter& filter,
+                   MessagePlace* place, std::vector<LedgerMessage>& out) {
+  const pqxx::result days = tx.Exec(kLaneDays, outlet, filter.run_id, FirstDay(filter.from),
+                                    place->day.empty() ? std::string("-infinity") : place->day,
+                                    place->lane_id, kExportLanes);
+  std::int64_t left = kExportRows;
+  for (const pqxx::row& row : days) {
+    const std::string day = pg::TextField(row[0]);
+    const std::string lane = pg::TextField(row[1]);
+    const std::int64_t behind = day == place->day && lane == place->lane_id ? place->seq : 0;
+    *place = {.day = day, .lane_id = lane, .seq = behind};
+    const pqxx::row next = tx.ExecOne(kNextRows, day, lane, behind, left);
+    const auto looked_at = next[0].as<std::int64_t>();
+    if (looked_at == 0) continue;
+    place->seq = next[1].as<std::int64_t>();
+    for (const pqxx::row& message :
+         tx.Exec(kExportOfDay, day, lane, behind, place->seq, static_cast<int>(filter.state),
+                 filter.contact_id, filter.from, filter.to)) {
+      out.push_back(ReadMessage(message));
+    }
+    left -= looked_at;
+    if (left <= 0) return;
+  }
+  // The first of them was the place itself, which is passed for good only with one behind it.
+  place->end = static_cast<int>(days.size()) < kExportLanes;
 }
 
 absl::Status MessageNotFound() {
@@ -247,6 +313,43 @@ absl::StatusOr<std::vector<LedgerMessage>> PgStore::ListMessagesTo(
         return absl::OkStatus();
       }));
   return messages;
+}
+
+absl::StatusOr<std::vector<LedgerMessage>> PgStore::ExportMessages(const std::string& outlet,
+                                                                   const MessageFilter& filter,
+                                                                   MessagePlace* place,
+                                                                   absl::Time deadline) {
+  const MessagePlace from = *place;
+  std::vector<LedgerMessage> messages;
+  KABAR_RETURN_IF_ERROR(pg::Transact(
+      pool_, "ExportMessages", {.deadline = deadline, .read_only = true},
+      [&](pg::Transaction& tx) -> absl::Status {
+        messages.clear();
+        *place = from;
+        if (filter.phone.empty() && filter.bsuid.empty()) {
+          ExportOfLanes(tx, outlet, filter, place, messages);
+          return absl::OkStatus();
+        }
+        const std::string who =
+            pg::BigintArray(FindRecipientIds(tx, outlet, {{filter.phone, filter.bsuid}}).front());
+        for (const pqxx::row& message : tx.Exec(kExportTo, who, outlet, place->seq, filter.run_id,
+                                                static_cast<int>(filter.state), filter.contact_id,
+                                                filter.from, filter.to, kExportRows)) {
+          messages.push_back(ReadMessage(message));
+        }
+        place->end = static_cast<std::int64_t>(messages.size()) < kExportRows;
+        if (!messages.empty()) place->seq = messages.back().seq;
+        return absl::OkStatus();
+      }));
+  return messages;
+}
+
+absl::Status PgStore::NoteExport(const audit::Actor& by, const audit::Entry& entry,
+                                 absl::Time deadline) {
+  return pg::Transact(pool_, "NoteExport", deadline, [&](pg::Transaction& tx) {
+    audit::Append(tx, by, entry);
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace kabar::dispatcher

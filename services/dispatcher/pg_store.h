@@ -175,6 +175,13 @@ class PgStore : public Store, public AdminStore {
       const std::string& outlet, const std::string& phone, const std::string& bsuid,
       MessageState state, std::int64_t after_seq, int limit, absl::Time deadline) override;
 
+  absl::StatusOr<std::vector<LedgerMessage>> ExportMessages(const std::string& outlet,
+                                                            const MessageFilter& filter,
+                                                            MessagePlace* place,
+                                                            absl::Time deadline) override;
+  absl::Status NoteExport(const audit::Actor& by, const audit::Entry& entry,
+                          absl::Time deadline) override;
+
   // pg_dead_letters.cc
   absl::StatusOr<std::vector<DeadLetter>> ListDeadLetters(const std::string& outlet,
                                                           const DeadLetterFilter& filter,
