@@ -64,7 +64,8 @@ TEST_CASE("Segments: VIP and tags are answered by an index", "[segments]") {
   CHECK_THAT(c.Plan("tags != vip"), !Contains("contacts_tags"));
 }
 
-TEST_CASE("Segments: how frequent a city, a service, a status is, PostgreSQL knows", "[segments]") {
+TEST_CASE("Segments: how frequent a city, a service, a status, a name is, PostgreSQL knows",
+          "[segments]") {
   Crowd c;
   // 50 of 5,000; else it would guess 25.
   for (const char* text :
@@ -73,6 +74,7 @@ TEST_CASE("Segments: how frequent a city, a service, a status is, PostgreSQL kno
     CHECK(c.Expected(text) >= 45);
     CHECK(c.Expected(text) <= 55);
   }
+  CHECK(c.Expected("name:nama") > 4000);  // all have it; else it would guess a handful
 }
 
 }  // namespace
