@@ -1,5 +1,4 @@
-// Facts: recorded through gRPC, kept in PostgreSQL, what they keep away and what segments make of
-// them.
+// Facts: recorded through gRPC, what they keep away, what segments make of them.
 #include <catch2/catch.hpp>
 #include <set>
 #include <string>
@@ -37,7 +36,14 @@ struct Facts : Server {
     if (time > 0) fact->mutable_time()->set_seconds(time);
     return request;
   }
-  v1::Fact Record(const v1::RecordFactRequest& request) {
+  // As a service, which says when; now where the request does not.
+  v1::Fact Record(v1::RecordFactRequest request) {
+    if (!request.fact().has_time()) {
+      const int64_t micros = absl::ToUnixMicros(absl::Now());
+      request.mutable_fact()->mutable_time()->set_seconds(micros / 1000000);
+      request.mutable_fact()->mutable_time()->set_nanos(static_cast<int32_t>(micros % 1000000) *
+                                                        1000);
+    }
     v1::Fact response;
     REQUIRE_THAT(Call(&Stub::RecordFact, request, &response, "service", kA), IsOk());
     return response;
@@ -214,23 +220,58 @@ TEST_CASE("RecordFact: told of another contact it is his from then on", "[facts]
   CHECK(f.Suppressed(v1::MARKETING) == "Ani: Budi:OPEN_COMPLAINT");
 }
 
-TEST_CASE("Facts: go with their contact, also when an opt-out leaves a shell", "[facts]") {
+TEST_CASE("Facts: of a deleted contact what keeps marketing away stays until it is closed",
+          "[facts]") {
   Facts f;
   const v1::Contact budi = f.Create("081200000002", "Budi");
-  f.Record(f.Of(v1::COMPLAINT, "K-1", true));
-  v1::RecordFactRequest his = f.Of(v1::COMPLAINT, "K-2", true);
+  f.Record(f.Of(v1::COMPLAINT, "K-1", true, kMorning));
+  f.Record(f.Of(v1::COMPLAINT, "K-2", false, kMorning));
+  f.Record(f.Of(v1::ORDER, "O-1", true, kMorning));
+  v1::RecordFactRequest his = f.Of(v1::ORDER, "O-2", true, kMorning);
   his.mutable_fact()->set_contact_id(budi.id());
   f.Record(his);
-  f.SetConsent(kA, f.ani, Purpose::kMarketing, true);
   for (const std::string& id : {f.ani, budi.id()}) {
     v1::DeleteContactRequest remove;
     remove.set_id(id);
     v1::DeleteContactResponse removed;
     REQUIRE_THAT(f.Call(&Stub::DeleteContact, remove, &removed), IsOk());
   }
-  CHECK(f.Sql("SELECT count(*) FROM facts") == "0");
+  CHECK(f.Sql("SELECT string_agg(reference, ' ') FROM facts") == "K-1");
+  CHECK(f.Sql("SELECT string_agg(coalesce(name, '-'), ' ') FROM contacts") == "-");
   v1::Fact response;
+  his.mutable_fact()->mutable_time()->set_seconds(kMorning + 1);
   CHECK_THAT(f.Call(&Stub::RecordFact, his, &response), ReasonIs("CONTACT_NOT_FOUND"));
+  // The next morning's file.
+  v1::ImportContactsResponse report;
+  REQUIRE_THAT(f.Import("nama,no_hp\nAni,081200000001\nBudi,081200000002\n", &report), IsOk());
+  CHECK(f.Suppressed(v1::MARKETING) == "Ani:OPEN_COMPLAINT Budi:");
+}
+
+TEST_CASE("Facts: one that is closed after its contact was deleted holds no more", "[facts]") {
+  Facts f;
+  f.Record(f.Of(v1::COMPLAINT, "K-1", true, kMorning));
+  v1::DeleteContactRequest remove;
+  remove.set_id(f.ani);
+  v1::DeleteContactResponse removed;
+  REQUIRE_THAT(f.Call(&Stub::DeleteContact, remove, &removed), IsOk());
+  CHECK(f.Record(f.Of(v1::COMPLAINT, "K-1", false, kMorning + 1)).state() == v1::Fact::CLOSED);
+  CHECK(f.Create("081200000001", "Ani").id() == f.ani);
+  CHECK(f.Suppressed(v1::MARKETING) == "Ani:");
+}
+
+TEST_CASE("RecordFact: what people tell is audited, with what it was before", "[facts]") {
+  Facts f;
+  f.Record(f.Of(v1::OVERDUE_INVOICE, "I-1", true, kMorning));
+  CHECK(f.Sql("SELECT count(*) FROM audit_log") == "0");
+  v1::Fact response;
+  REQUIRE_THAT(f.Call(&Stub::RecordFact, f.Of(v1::OVERDUE_INVOICE, "I-1", false), &response),
+               IsOk());
+  CHECK(f.Sql("SELECT who || ' ' || action || ' ' || (was->>'fact') || ' -> ' || "
+              "(became->>'fact') FROM audit_log") ==
+        absl::StrCat("operator-a RecordFact OVERDUE_INVOICE/sales/I-1 of ", f.ani,
+                     " OPEN -> OVERDUE_INVOICE/sales/I-1 of ", f.ani, " CLOSED"));
+  CHECK_THAT(f.Call(&Stub::RecordFact, f.Of(v1::COMPLAINT, "K-1", true), &response, "service", kA),
+             HasFieldViolation("fact.time"));
 }
 
 TEST_CASE("Facts: follow a merge, and go back with its undoing", "[facts]") {
@@ -271,8 +312,8 @@ TEST_CASE("RecordFact: a contact who is merged at this moment takes it along", "
     if (!other.joinable()) {
       other = std::jthread([&] {
         v1::Fact response;
-        recorded =
-            f.Call(&Stub::RecordFact, f.Of(v1::COMPLAINT, "K-1", true), &response, "service", kA);
+        recorded = f.Call(&Stub::RecordFact, f.Of(v1::COMPLAINT, "K-1", true, kMorning), &response,
+                          "service", kA);
       });
     }
     const absl::Time give_up = Soon();
@@ -338,6 +379,21 @@ TEST_CASE("Segments: messages and answers can be asked for", "[facts][segments]"
   CHECK(f.Names(kA, "messages.count(7d) > 0 AND answers.count(7d) = 0") == "Budi");
   CHECK(f.Names(kA, "answers.count((text : rumah), 1d) = 1") == "Ani");
   CHECK(f.Names(kA, "answers.last() >= now - 2h") == "Ani");
+  // What never went is no writing to him.
+  row("MESSAGE", "m4", budi.id(), "SUPPRESSED", "1 hour");
+  CHECK(
+      f.Names(kA, "messages.count((state = SENT OR state = DELIVERED OR state = READ), 1d) > 0") ==
+      "Ani");
+  CHECK(f.Names(kA, "messages.count(1d) > 0") == "Ani Budi");
+}
+
+TEST_CASE("Segments: a fact's source is compared without regard to case, whatever its letters",
+          "[facts][segments]") {
+  Facts f;
+  v1::RecordFactRequest request = f.Of(v1::ORDER, "O-1", true, kMorning);
+  request.mutable_fact()->set_source("Kassa Ärger");
+  f.Record(request);
+  CHECK(f.Names(kA, "orders.count((source = \"KASSA ärger\")) = 1") == "Ani");
 }
 
 }  // namespace

@@ -44,6 +44,12 @@ std::string Names(const std::vector<FactKind>& kinds) {
   });
 }
 
+// For the audit log: whose it is and how it stands.
+std::string Described(const Fact& fact) {
+  return absl::StrCat(FactKindName(fact.kind), "/", fact.source, "/", fact.reference, " of ",
+                      fact.contact_id, fact.open ? " OPEN" : " CLOSED");
+}
+
 // Of a time that was told; later ones would outlast every word that follows.
 absl::StatusOr<absl::Time> TimeOf(const google::protobuf::Timestamp& told, absl::Time now) {
   const absl::Time time = absl::FromUnixSeconds(told.seconds()) + absl::Nanoseconds(told.nanos());
@@ -95,8 +101,23 @@ grpc::Status Handler::RecordFact(grpc::ServerContext* context, const v1::RecordF
                                  v1::Fact* response) {
   return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
     const auto work = [&](Store::Unit& unit) -> absl::Status {
+      const bool person = call.role != rpc::Role::kService;
+      if (!person && !request->fact().has_time()) {
+        return base::InvalidField("fact.time",
+                                  "is required of services: a word without it would be newer each "
+                                  "time it is repeated");
+      }
       KABAR_ASSIGN_OR_RETURN(const Fact wanted, FromProto(request->fact(), Now()));
+      KABAR_ASSIGN_OR_RETURN(const std::optional<Fact> before, unit.FindFact(wanted));
       KABAR_ASSIGN_OR_RETURN(const Fact saved, unit.RecordFact(wanted));
+      if (person) {
+        unit.Audit(audit::ActorOf(call, request->request_id()),
+                   {.outlet = call.outlet,
+                    .action = "RecordFact",
+                    .target = absl::StrCat("contact/", saved.contact_id),
+                    .before = {{"fact", before ? Described(*before) : ""}},
+                    .after = {{"fact", Described(saved)}}});
+      }
       ToProto(saved, response);
       return absl::OkStatus();
     };

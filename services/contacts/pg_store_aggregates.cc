@@ -26,6 +26,8 @@ std::string ColumnSql(const std::string& field) {
   if (field == "time") return "n.at";
   if (field == "state_time") return "n.state_at";
   if (field == "text") return "n.detail";
+  // Its own collation, for the key, knows no letters but ASCII.
+  if (field == "source") return "(n.source COLLATE \"default\")";
   return absl::StrCat("n.", field);
 }
 

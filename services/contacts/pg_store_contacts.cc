@@ -56,12 +56,16 @@ constexpr pg::Query kEmpty{
     "subdistrict = NULL, district = NULL, postcode = NULL, language = NULL, style = NULL, "
     "time_zone = NULL, satisfaction = NULL "
     "WHERE outlet_id = $1 AND id = $2 "
-    "AND (delivery_updates_opted_out OR marketing_opted_out)"};
+    "AND (delivery_updates_opted_out OR marketing_opted_out OR EXISTS (SELECT 1 FROM facts f "
+    "WHERE f.outlet_id = $1 AND f.contact_id = $2 AND f.open AND f.kind <> 'ORDER'))"};
 // Who was merged into him, with the record of it, goes too.
 constexpr pg::Query kDeleteMerged{"contacts.delete_merged",
                                   "DELETE FROM contacts WHERE outlet_id = $1 AND merged_into = $2"};
+// What keeps marketing away stays, as an opt-out does: the next file brings him back, and its
+// source does not tell an old complaint twice.
 constexpr pg::Query kDeleteFacts{"contacts.delete_facts",
-                                 "DELETE FROM facts WHERE outlet_id = $1 AND contact_id = $2"};
+                                 "DELETE FROM facts WHERE outlet_id = $1 AND contact_id = $2 "
+                                 "AND NOT (open AND kind <> 'ORDER')"};
 constexpr pg::Query kDeleteTimeline{
     "contacts.delete_timeline",
     "DELETE FROM timeline WHERE outlet_id = $1 AND contact_id IN (SELECT id FROM contacts "

@@ -1,5 +1,6 @@
 // Facts about contacts, and which of them keep marketing away.
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "libs/base/status.h"
@@ -55,13 +56,22 @@ absl::StatusOr<Fact> FactOf(const pqxx::row& row) {
 }  // namespace
 
 absl::StatusOr<Fact> PgUnit::RecordFact(const Fact& fact) {
-  // Held: who is merged or erased at this moment takes his facts along.
-  KABAR_ASSIGN_OR_RETURN(const Contact contact, LockContact(fact.contact_id));
+  // Held: who is merged or erased at this moment takes his facts along. Shells too: the closing
+  // word may come after the contact was deleted.
+  KABAR_ASSIGN_OR_RETURN(const std::string contact_id, LockPerson(fact.contact_id));
   const std::string kind(FactKindName(fact.kind));
-  const std::string merged_from = contact.id == fact.contact_id ? "" : fact.contact_id;
-  tx_.Exec(kRecord, outlet_, kind, fact.source, fact.reference, contact.id, fact.open, fact.amount,
+  const std::string merged_from = contact_id == fact.contact_id ? "" : fact.contact_id;
+  tx_.Exec(kRecord, outlet_, kind, fact.source, fact.reference, contact_id, fact.open, fact.amount,
            fact.time, merged_from);
   return FactOf(tx_.ExecOne(kGet, outlet_, kind, fact.source, fact.reference));
+}
+
+absl::StatusOr<std::optional<Fact>> PgUnit::FindFact(const Fact& fact) {
+  const std::optional<pqxx::row> row = tx_.ExecMaybe(
+      kGet, outlet_, std::string(FactKindName(fact.kind)), fact.source, fact.reference);
+  if (!row) return std::optional<Fact>();
+  KABAR_ASSIGN_OR_RETURN(Fact found, FactOf(*row));
+  return std::optional<Fact>(std::move(found));
 }
 
 absl::StatusOr<std::vector<Fact>> PgUnit::ListFacts(const std::string& contact_id,

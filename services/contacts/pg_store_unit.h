@@ -151,6 +151,7 @@ class PgUnit : public Store::Unit {
 
   // pg_store_facts.cc
   absl::StatusOr<Fact> RecordFact(const Fact& fact) override;
+  absl::StatusOr<std::optional<Fact>> FindFact(const Fact& fact) override;
   absl::StatusOr<std::vector<Fact>> ListFacts(const std::string& contact_id,
                                               const std::optional<Fact>& after, int limit) override;
   absl::StatusOr<MarketingSuppressions> GetMarketingSuppressions() override;

@@ -251,6 +251,8 @@ class Store {
     // The fact as it stands then: a newer word than this one stays. CONTACT_NOT_FOUND: nothing is
     // kept, tell it again once the contact is known.
     virtual absl::StatusOr<Fact> RecordFact(const Fact& fact) = 0;
+    // The one of this kind, source and reference.
+    virtual absl::StatusOr<std::optional<Fact>> FindFact(const Fact& fact) = 0;
     // By kind, source and reference, behind `after`.
     virtual absl::StatusOr<std::vector<Fact>> ListFacts(const std::string& contact_id,
                                                         const std::optional<Fact>& after,
