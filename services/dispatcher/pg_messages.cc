@@ -62,7 +62,7 @@ constexpr pg::Query kForgetTexts{
 #define KABAR_MESSAGE_QUERY                                                                  \
   "SELECT m.id, m.lane_id, l.run_id, m.contact_id, m.subject, m.ordinal, m.state, m.reason," \
   " m.attempt, m.revision, m.body, m.form_name, m.form_language, m.form_parameters,"         \
-  " m.provider_id, m.created_at, m.updated_at, m.seq, m.parts, m.phone, m.bsuid"              \
+  " m.provider_id, m.created_at, m.updated_at, m.seq, m.parts, m.phone, m.bsuid"             \
   " FROM messages m JOIN lanes l ON l.id = m.lane_id "
 
 constexpr pg::Query kGetMessage{"dispatcher.get_message", KABAR_MESSAGE_QUERY
