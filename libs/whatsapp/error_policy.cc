@@ -31,11 +31,11 @@ constexpr ActionRow kActions[] = {
     {ErrorAction::kNotReachable, "NOT_REACHABLE", false, true, true, 0, 0, ""},
     {ErrorAction::kWindowClosed, "WINDOW_CLOSED", false, false, true, 0, 0, ""},
     {ErrorAction::kPauseCampaign, "PAUSE_CAMPAIGN", true, false, true, 0, 0,
-     "the campaign is paused; mend its provider template or the parameters, then resume it and "
-     "retry what failed"},
+     "the campaign is paused (an automatic message waits, the others go on); mend the provider "
+     "template or the parameters, then resume the campaign and retry what failed"},
     {ErrorAction::kEndCampaign, "END_CAMPAIGN", true, false, true, 0, 0,
-     "WhatsApp has paused or disabled the template: the campaign is paused; choose another "
-     "template, or cancel it"},
+     "WhatsApp has paused or disabled the template: the campaign is paused (an automatic message "
+     "waits, the others go on); choose another template, or cancel the campaign"},
     {ErrorAction::kStopSender, "STOP_SENDER", true, false, false, 10, 10,
      "the number is stopped; check access token, permissions and registration of the number, then "
      "set it ACTIVE with UpdateSender"},

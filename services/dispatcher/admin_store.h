@@ -129,13 +129,6 @@ struct LedgerMessage {
   std::int64_t seq = 0;  // with the id's day: where it stands in its lane
 };
 
-struct StaleMessage {
-  std::string id;
-  std::int64_t ordinal = 0;
-  std::string contact_id;
-  std::string subject;
-};
-
 struct DeadLetter {
   enum class State : std::int16_t { kOpen = 1, kRetrying = 2, kApplied = 3, kDropped = 4 };
   std::int64_t id = 0;
@@ -244,6 +237,11 @@ class AdminStore {
   // Of any outlet; those that are there.
   virtual absl::StatusOr<std::vector<Lane>> GetLanes(const std::vector<std::string>& ids,
                                                      absl::Time deadline) = 0;
+  // Of an outlet, RUNNING or PAUSED (or just the one), by id, those after `after`.
+  virtual absl::StatusOr<std::vector<Lane>> ListOpenLanes(const std::string& outlet,
+                                                          const std::string& after,
+                                                          std::optional<LaneState> state, int limit,
+                                                          absl::Time deadline) = 0;
   // RUNNING and PAUSED lanes of the portfolio's numbers, with how many rows each has in the ledger.
   virtual absl::StatusOr<std::vector<Lane>> ListOpenLanesOf(const std::string& portfolio_id,
                                                             absl::Time deadline) = 0;
@@ -311,8 +309,11 @@ class AdminStore {
                                                          const std::string& purpose,
                                                          const std::vector<NewMessage>& messages,
                                                          absl::Time deadline) = 0;
+  // In order of enqueueing, those behind `after`. One that has to wait is left out until it is due:
+  // a text made before would be old again.
   virtual absl::StatusOr<std::vector<StaleMessage>> ListStale(const std::string& outlet,
-                                                              const std::string& lane_id, int limit,
+                                                              const std::string& lane_id,
+                                                              const LanePlace& after, int limit,
                                                               absl::Time deadline) = 0;
   virtual absl::StatusOr<LedgerMessage> GetMessage(const std::string& outlet, const std::string& id,
                                                    absl::Time deadline) = 0;

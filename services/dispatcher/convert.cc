@@ -3,7 +3,10 @@
 #include <algorithm>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "libs/base/message_id.h"
 #include "libs/base/status.h"
 #include "libs/base/text.h"
 #include "services/dispatcher/convert_checks.h"
@@ -32,6 +35,7 @@ void ToProto(const Lane& from, v1::Lane* to) {
   to->set_state_reason(from.state_reason);
   to->set_enqueued(from.enqueued);
   to->set_rate_per_s(from.rate_per_s);
+  to->set_held(from.held);
 }
 
 absl::StatusOr<Lane> FromProto(const v1::Lane& from, const std::string& outlet) {
@@ -163,6 +167,25 @@ absl::StatusOr<std::string> LastOfPageToken(absl::string_view list, absl::string
     return base::InvalidField("page_token", "is not from an answer to the same list");
   }
   return text->substr(prefix.size());
+}
+
+absl::Status SetNextPlace(absl::string_view list, const std::string& message_id, std::int64_t seq,
+                          std::string* page_token) {
+  KABAR_ASSIGN_OR_RETURN(const absl::CivilDay day, base::ParseMessageDay(message_id));
+  *page_token = MakePageToken(list, absl::StrCat(absl::FormatCivilTime(day), "/", seq));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<LanePlace> PlaceOfPageToken(absl::string_view list, absl::string_view token) {
+  LanePlace place;
+  KABAR_ASSIGN_OR_RETURN(const std::string last, LastOfPageToken(list, token));
+  if (last.empty()) return place;
+  const std::vector<std::string> parts = absl::StrSplit(last, '/');
+  if (parts.size() != 2 || !absl::SimpleAtoi(parts[1], &place.seq)) {
+    return base::InvalidField("page_token", "is not from an answer to the same list");
+  }
+  place.day = parts[0];
+  return place;
 }
 
 }  // namespace kabar::dispatcher

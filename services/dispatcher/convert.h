@@ -53,6 +53,10 @@ absl::StatusOr<std::vector<JournalEntry>> FromProto(const v1::AppendWebhooksRequ
 absl::StatusOr<int> PageSize(std::int32_t requested, int standard, int most);
 // Opaque: `list` says what is paged and how it is filtered, a token works only for the same.
 std::string MakePageToken(absl::string_view list, absl::string_view last);
+// Of lists in the order of enqueueing: behind the message that was the last.
+absl::Status SetNextPlace(absl::string_view list, const std::string& message_id, std::int64_t seq,
+                          std::string* page_token);
+absl::StatusOr<LanePlace> PlaceOfPageToken(absl::string_view list, absl::string_view token);
 absl::StatusOr<std::string> LastOfPageToken(absl::string_view list, absl::string_view token);
 
 }  // namespace kabar::dispatcher

@@ -7,7 +7,15 @@ namespace {
 
 using whatsapp::ErrorAction;
 
-OutcomeAction ActionFor(ErrorAction action, bool free_text) {
+// A provider template that WhatsApp does not take. Where the lane is no campaign's, it carries many
+// templates' messages and goes on; this one waits. After the first refusal, so that the templates
+// service has heard of it (a webhook, or its next look at the account) and holds the message back;
+// where nobody tells it, after the second for longer than WhatsApp's first pause of a template,
+// which is three hours.
+constexpr absl::Duration kFormWait = absl::Minutes(5);
+constexpr absl::Duration kLongFormWait = absl::Hours(4);
+
+OutcomeAction ActionFor(ErrorAction action, const FailedTry& tried) {
   switch (action) {
     case ErrorAction::kPauseSender:
       return OutcomeAction::kPauseSender;
@@ -17,13 +25,13 @@ OutcomeAction ActionFor(ErrorAction action, bool free_text) {
       return OutcomeAction::kStopPortfolio;
     case ErrorAction::kPauseCampaign:
     case ErrorAction::kEndCampaign:
-      return OutcomeAction::kPauseLane;
+      return tried.of_campaign ? OutcomeAction::kPauseLane : OutcomeAction::kNone;
     case ErrorAction::kOptOut:
       return OutcomeAction::kOptOut;
     case ErrorAction::kFinalNoRetry24h:
       return OutcomeAction::kRest24h;
     case ErrorAction::kWindowClosed:
-      return free_text ? OutcomeAction::kCloseWindow : OutcomeAction::kNone;
+      return tried.free_text ? OutcomeAction::kCloseWindow : OutcomeAction::kNone;
     case ErrorAction::kRetryBackoffSlowSender:
     case ErrorAction::kRetryRecipient:
     case ErrorAction::kFinal:
@@ -37,10 +45,8 @@ OutcomeAction ActionFor(ErrorAction action, bool free_text) {
 
 }  // namespace
 
-Judgement Judge(const whatsapp::ErrorDecision& decision, std::int32_t attempt, bool free_text,
-                bool has_form, absl::Time now) {
-  Judgement judgement{.costs_try = decision.costs_try,
-                      .action = ActionFor(decision.action, free_text)};
+Judgement Judge(const whatsapp::ErrorDecision& decision, const FailedTry& tried, absl::Time now) {
+  Judgement judgement{.costs_try = decision.costs_try, .action = ActionFor(decision.action, tried)};
   const auto again = [&](absl::Duration wait) {
     judgement.retry = true;
     judgement.not_before = now + wait;
@@ -50,11 +56,11 @@ Judgement Judge(const whatsapp::ErrorDecision& decision, std::int32_t attempt, b
       again(base::BackoffDelay({.initial = decision.first_wait,
                                 .max = decision.longest_wait,
                                 .floor = decision.first_wait / 2},
-                               attempt));
+                               tried.attempt));
       break;
     case ErrorAction::kRetryRecipient:
       // Who counts the refusals of the pair may know better (Queue::RefusePair).
-      again(whatsapp::PairRetryDelay(attempt));
+      again(whatsapp::PairRetryDelay(tried.attempt));
       break;
     case ErrorAction::kPauseSender:
     case ErrorAction::kStopSender:
@@ -65,16 +71,20 @@ Judgement Judge(const whatsapp::ErrorDecision& decision, std::int32_t attempt, b
       break;
     case ErrorAction::kWindowClosed:
       // The provider knows better than our ledger: the next try goes as a template.
-      if (free_text && has_form) again(absl::ZeroDuration());
+      if (tried.free_text && tried.has_form) again(absl::ZeroDuration());
       break;
     case ErrorAction::kFinal:
     case ErrorAction::kOptOut:
     case ErrorAction::kNotReachable:
     case ErrorAction::kFinalNoRetry24h:
-    case ErrorAction::kPauseCampaign:
-    case ErrorAction::kEndCampaign:
     case ErrorAction::kRequestWrong:
     case ErrorAction::kAmbiguous:
+      break;
+    case ErrorAction::kPauseCampaign:
+    case ErrorAction::kEndCampaign:
+      if (tried.of_campaign) break;
+      judgement.render_again = true;
+      again(tried.attempt <= 1 ? kFormWait : kLongFormWait);
       break;
   }
   return judgement;

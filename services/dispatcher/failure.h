@@ -12,15 +12,22 @@
 
 namespace kabar::dispatcher {
 
+// The attempt that failed.
+struct FailedTry {
+  std::int32_t attempt = 1;
+  bool free_text = false;   // it went as free text, or may have
+  bool has_form = false;    // a provider template can go instead
+  bool of_campaign = true;  // its lane is a campaign's: one text's, and somebody watches it
+};
+
 struct Judgement {
   bool retry = false;  // QUEUED again at `not_before`, while tries are left
   bool costs_try = true;
+  bool render_again = false;  // before it goes again
   absl::Time not_before = absl::InfinitePast();
   OutcomeAction action = OutcomeAction::kNone;
 };
 
-// `free_text`: it went as free text, or may have; `has_form`: a provider template can go instead.
-Judgement Judge(const whatsapp::ErrorDecision& decision, std::int32_t attempt, bool free_text,
-                bool has_form, absl::Time now);
+Judgement Judge(const whatsapp::ErrorDecision& decision, const FailedTry& tried, absl::Time now);
 
 }  // namespace kabar::dispatcher

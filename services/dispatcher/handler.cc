@@ -4,13 +4,10 @@
 
 #include <algorithm>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "libs/audit/audit.h"
 #include "libs/base/clock.h"
 #include "libs/base/fail_point.h"
-#include "libs/base/message_id.h"
 #include "libs/base/sha256.h"
 #include "libs/base/status.h"
 #include "libs/base/text.h"
@@ -84,8 +81,11 @@ grpc::Status Handler::ListStaleMessages(grpc::ServerContext* context,
   return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
     KABAR_RETURN_IF_ERROR(NeedOutlet(call));
     KABAR_ASSIGN_OR_RETURN(const int limit, PageSize(request->page_size(), 100, 1000));
-    KABAR_ASSIGN_OR_RETURN(const std::vector<StaleMessage> stale,
-                           store_.ListStale(call.outlet, request->lane_id(), limit, call.deadline));
+    const std::string list = absl::StrCat("stale/", request->lane_id());
+    KABAR_ASSIGN_OR_RETURN(const LanePlace after, PlaceOfPageToken(list, request->page_token()));
+    KABAR_ASSIGN_OR_RETURN(
+        const std::vector<StaleMessage> stale,
+        store_.ListStale(call.outlet, request->lane_id(), after, limit, call.deadline));
     for (const StaleMessage& message : stale) {
       v1::StaleMessage& written = *response->add_messages();
       written.set_id(message.id);
@@ -93,7 +93,9 @@ grpc::Status Handler::ListStaleMessages(grpc::ServerContext* context,
       written.set_contact_id(message.contact_id);
       written.set_subject(message.subject);
     }
-    return absl::OkStatus();
+    if (static_cast<int>(stale.size()) < limit) return absl::OkStatus();
+    return SetNextPlace(list, stale.back().id, stale.back().seq,
+                        response->mutable_next_page_token());
   });
 }
 
@@ -116,17 +118,8 @@ grpc::Status Handler::ListMessages(grpc::ServerContext* context,
         const std::string list =
             absl::StrCat("messages/", request->lane_id(), "/", request->phone(), "/",
                          request->bsuid(), "/", request->state());
-        KABAR_ASSIGN_OR_RETURN(const std::string last,
-                               LastOfPageToken(list, request->page_token()));
-        std::string day;
-        std::int64_t seq = 0;
-        if (!last.empty()) {
-          const std::vector<std::string> parts = absl::StrSplit(last, '/');
-          if (parts.size() != 2 || !absl::SimpleAtoi(parts[1], &seq)) {
-            return base::InvalidField("page_token", "is not from an answer to the same list");
-          }
-          day = parts[0];
-        }
+        KABAR_ASSIGN_OR_RETURN(const LanePlace after,
+                               PlaceOfPageToken(list, request->page_token()));
         const auto state = static_cast<MessageState>(request->state());
         const bool of_person = !request->phone().empty() || !request->bsuid().empty();
         if (of_person && !request->lane_id().empty()) {
@@ -135,17 +128,13 @@ grpc::Status Handler::ListMessages(grpc::ServerContext* context,
         KABAR_ASSIGN_OR_RETURN(
             const std::vector<LedgerMessage> messages,
             of_person ? store_.ListMessagesTo(call.outlet, request->phone(), request->bsuid(),
-                                              state, seq, limit, call.deadline)
-                      : store_.ListMessages(call.outlet, request->lane_id(), state, day, seq, limit,
-                                            call.deadline));
+                                              state, after.seq, limit, call.deadline)
+                      : store_.ListMessages(call.outlet, request->lane_id(), state, after.day,
+                                            after.seq, limit, call.deadline));
         for (const LedgerMessage& message : messages) ToProto(message, response->add_messages());
-        if (static_cast<int>(messages.size()) == limit) {
-          const LedgerMessage& end = messages.back();
-          KABAR_ASSIGN_OR_RETURN(const absl::CivilDay end_day, base::ParseMessageDay(end.id));
-          response->set_next_page_token(
-              MakePageToken(list, absl::StrCat(absl::FormatCivilTime(end_day), "/", end.seq)));
-        }
-        return absl::OkStatus();
+        if (static_cast<int>(messages.size()) < limit) return absl::OkStatus();
+        return SetNextPlace(list, messages.back().id, messages.back().seq,
+                            response->mutable_next_page_token());
       });
 }
 

@@ -68,6 +68,8 @@ class Handler : public v1::DispatcherService::Service {
                           v1::Lane* response) override;
   grpc::Status GetLane(grpc::ServerContext* context, const v1::GetLaneRequest* request,
                        v1::Lane* response) override;
+  grpc::Status ListLanes(grpc::ServerContext* context, const v1::ListLanesRequest* request,
+                         v1::ListLanesResponse* response) override;
   grpc::Status PauseLane(grpc::ServerContext* context, const v1::PauseLaneRequest* request,
                          v1::Lane* response) override;
   grpc::Status ResumeLane(grpc::ServerContext* context, const v1::ResumeLaneRequest* request,
@@ -155,6 +157,9 @@ class Handler : public v1::DispatcherService::Service {
   // Answers the lane that a verb returned and tells the queue its state.
   absl::Status AnswerLane(const rpc::Call& call, const absl::StatusOr<Lane>& lane,
                           v1::Lane* response);
+
+  // For verbs that a person may use on lanes of automatic messages only: LANE_OF_CAMPAIGN.
+  absl::Status CheckNoCampaign(const rpc::Call& call, const std::string& lane_id);
 
   // The plan within the number's own portfolio.
   absl::Status PlanIn(const rpc::Call& call, const Portfolio& portfolio,

@@ -47,6 +47,16 @@ absl::Status Handler::AnswerLane(const rpc::Call& call, const absl::StatusOr<Lan
   return absl::OkStatus();
 }
 
+// The campaign would go on being PAUSED while its messages go.
+absl::Status Handler::CheckNoCampaign(const rpc::Call& call, const std::string& lane_id) {
+  KABAR_ASSIGN_OR_RETURN(const Lane lane, store_.GetLane(call.outlet, lane_id, call.deadline));
+  if (!lane.of_campaign()) return absl::OkStatus();
+  return base::WithMeta(
+      base::Error(absl::StatusCode::kFailedPrecondition, "LANE_OF_CAMPAIGN",
+                  "the lane is a campaign's; resume the campaign (kabarctl campaigns resume)"),
+      "lane", lane_id);
+}
+
 grpc::Status Handler::CreateLane(grpc::ServerContext* context, const v1::CreateLaneRequest* request,
                                  v1::Lane* response) {
   return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
@@ -72,6 +82,32 @@ grpc::Status Handler::GetLane(grpc::ServerContext* context, const v1::GetLaneReq
       });
 }
 
+grpc::Status Handler::ListLanes(grpc::ServerContext* context, const v1::ListLanesRequest* request,
+                                v1::ListLanesResponse* response) {
+  return rpc::Serve(
+      context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) -> absl::Status {
+        KABAR_ASSIGN_OR_RETURN(const int limit, PageSize(request->page_size(), 100, 1000));
+        std::optional<LaneState> state;
+        if (request->state() != events::v1::LANE_STATE_UNSPECIFIED) {
+          if (request->state() != events::v1::RUNNING && request->state() != events::v1::PAUSED) {
+            return base::InvalidField("state", "must be RUNNING or PAUSED");
+          }
+          state = static_cast<LaneState>(request->state());
+        }
+        const std::string list = absl::StrCat("lanes/", request->state());
+        KABAR_ASSIGN_OR_RETURN(const std::string after,
+                               LastOfPageToken(list, request->page_token()));
+        KABAR_ASSIGN_OR_RETURN(
+            const std::vector<Lane> lanes,
+            store_.ListOpenLanes(call.outlet, after, state, limit, call.deadline));
+        for (const Lane& lane : lanes) ToProto(lane, response->add_lanes());
+        if (static_cast<int>(lanes.size()) == limit) {
+          response->set_next_page_token(MakePageToken(list, lanes.back().id));
+        }
+        return absl::OkStatus();
+      });
+}
+
 grpc::Status Handler::PauseLane(grpc::ServerContext* context, const v1::PauseLaneRequest* request,
                                 v1::Lane* response) {
   return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
@@ -86,8 +122,10 @@ grpc::Status Handler::PauseLane(grpc::ServerContext* context, const v1::PauseLan
 
 grpc::Status Handler::ResumeLane(grpc::ServerContext* context, const v1::ResumeLaneRequest* request,
                                  v1::Lane* response) {
-  return rpc::Serve(context, guard_, rpc::Access::kService, [&](const rpc::Call& call) {
+  return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
     KABAR_RETURN_IF_ERROR(NeedOutlet(call));
+    if (call.role != rpc::Role::kService)
+      KABAR_RETURN_IF_ERROR(CheckNoCampaign(call, request->id()));
     if (request->render_again()) {
       KABAR_RETURN_IF_ERROR(store_.ForgetTexts(call.outlet, request->id(), call.deadline));
     }

@@ -147,6 +147,21 @@ enum class OutcomeAction {
   kCloseWindow,  // the provider says that it is closed, whatever we thought
 };
 
+// QUEUED, with a text that is too old to be sent.
+struct StaleMessage {
+  std::string id;
+  std::int64_t ordinal = 0;
+  std::string contact_id;
+  std::string subject;
+  std::int64_t seq = 0;  // with the id's day: where it stands in its lane
+};
+
+// Behind which message of its lane a list goes on; none: from the first.
+struct LanePlace {
+  std::string day = {};  // 2026-11-22
+  std::int64_t seq = 0;
+};
+
 // How an attempt ended, as the worker saw it.
 struct Outcome {
   std::string message_id = {};
@@ -159,6 +174,7 @@ struct Outcome {
   std::string provider_id = {};  // kAccepted
   std::string reason = {};       // GRAPH_131026, TIMEOUT, WINDOW_CLOSED, ...
   bool retry = false;            // kFailed: QUEUED again at `not_before`, while tries are left
+  bool render_again = false;     // then not before it has a new text
   OutcomeAction action = OutcomeAction::kNone;
   absl::Time not_before = absl::InfinitePast();
   absl::Time started_at = absl::InfinitePast();  // when the bytes were written; past: never

@@ -205,6 +205,7 @@ absl::StatusOr<StartResult> PgStore::StartAttempts(const std::string& lane_id,
         result.lane_state = lane->lane.state;
         result.end_time = lane->lane.end_time;
         result.sender_id = lane->lane.sender_id;
+        result.of_campaign = lane->lane.of_campaign();
         const bool stopped =
             lane->lane.state != LaneState::kRunning && !base::HasDefect("cancel-not-looked-at");
         if (stopped || lane->past_end || lane->lane.held ||

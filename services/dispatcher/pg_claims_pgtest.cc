@@ -83,7 +83,7 @@ TEST_CASE("StartAttempts: stale, waiting and suppressed messages do not go", "[d
   CHECK(f.Get(3).reason == "OPTED_OUT");
   CHECK(f.Story(3).back() == "QUEUED>SUPPRESSED");
 
-  const auto stale = f.store.ListStale("toko-a", "lane", 10, f.Deadline());
+  const auto stale = f.store.ListStale("toko-a", "lane", {}, 10, f.Deadline());
   REQUIRE(stale->size() == 1);
   CHECK(stale->front().id == f.Id(1));
   CHECK(stale->front().ordinal == 1);

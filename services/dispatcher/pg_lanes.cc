@@ -20,6 +20,11 @@ constexpr pg::Query kGetLanes{"dispatcher.get_lanes",
                               KABAR_LANE_QUERY "WHERE l.id = ANY($1::text[]) ORDER BY l.id"};
 constexpr pg::Query kOpenLanes{"dispatcher.open_lanes",
                                KABAR_LANE_QUERY "WHERE l.state IN (1, 2) ORDER BY l.id"};
+constexpr pg::Query kOpenLanesOfOutlet{
+    "dispatcher.open_lanes_of_outlet", KABAR_LANE_QUERY
+    "WHERE l.state IN (1, 2) AND l.outlet_id = $1 AND l.id > $2"
+    " AND ($3::smallint = 0 OR l.state = $3::smallint) ORDER BY l.id"
+    " LIMIT $4::bigint"};
 constexpr pg::Query kOpenLanesOf{
     "dispatcher.open_lanes_of",
     "SELECT " KABAR_LANE_COLUMNS
@@ -98,6 +103,24 @@ absl::StatusOr<std::vector<Lane>> PgStore::ListOpenLanes(absl::Time deadline) {
                                        }
                                        return absl::OkStatus();
                                      }));
+  return lanes;
+}
+
+absl::StatusOr<std::vector<Lane>> PgStore::ListOpenLanes(const std::string& outlet,
+                                                         const std::string& after,
+                                                         std::optional<LaneState> state, int limit,
+                                                         absl::Time deadline) {
+  std::vector<Lane> lanes;
+  KABAR_RETURN_IF_ERROR(pg::Transact(
+      pool_, "ListOpenLanesOfOutlet", {.deadline = deadline, .read_only = true},
+      [&](pg::Transaction& tx) -> absl::Status {
+        lanes.clear();
+        const int only = state ? static_cast<int>(*state) : 0;
+        for (const pqxx::row& row : tx.Exec(kOpenLanesOfOutlet, outlet, after, only, limit)) {
+          lanes.push_back(ReadLane(row).lane);
+        }
+        return absl::OkStatus();
+      }));
   return lanes;
 }
 

@@ -282,7 +282,7 @@ TEST_CASE("RetryFailed: failed messages go back to be rendered and sent again", 
   CHECK(f.State(4) == MessageState::kQueued);
   CHECK(f.store.ListQueued("lane", f.Deadline())->empty());  // not before they are rendered
   CHECK(f.Start(f.Ids(1, 4)).started.empty());
-  const auto stale = f.store.ListStale("toko-a", "lane", 10, f.Deadline());
+  const auto stale = f.store.ListStale("toko-a", "lane", {}, 10, f.Deadline());
   REQUIRE(stale->size() == 2);
 
   // Failed again meanwhile, the same request does not touch it.

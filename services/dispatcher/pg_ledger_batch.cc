@@ -46,6 +46,9 @@ constexpr pg::Query kUpdateMessages{
     "   not_before = excluded.not_before, provider_id = excluded.provider_id,"
     "   reached = excluded.reached, attempt_state = excluded.attempt_state,"
     "   started_at = excluded.started_at, updated_at = now()"};
+constexpr pg::Query kForgetText{"dispatcher.forget_text",
+                                "UPDATE messages SET rendered_at = NULL"
+                                " WHERE day = $1::date AND id = ANY($2::text[]) AND state = 1"};
 constexpr pg::Query kWriteAttempts{
     "dispatcher.write_attempts",
     "INSERT INTO attempts (day, message_id, attempt, state, provider_id, reason, started_at)"
@@ -233,6 +236,7 @@ void LedgerBatch::ChangeState(LedgerRow& row, MessageState to, const std::string
   row.not_before = to == MessageState::kQueued && move.not_before > absl::InfinitePast()
                        ? std::optional<absl::Time>(move.not_before)
                        : std::nullopt;
+  row.render_again = to == MessageState::kQueued && move.render_again;
   ++row.revision;
   row.changed = true;
   // The provider prices a message once; it tells so with every status.
@@ -255,6 +259,7 @@ void LedgerBatch::ChangeState(LedgerRow& row, MessageState to, const std::string
 
 void LedgerBatch::Save(pg::Transaction& tx, LedgerEvents& events) {
   SaveMessages(tx);
+  ForgetTexts(tx);
   SaveEarlierAttempts(tx);
   SaveSideTables(tx);
   for (const Change& change : changes_) {
@@ -302,6 +307,15 @@ void LedgerBatch::SaveMessages(pg::Transaction& tx) {
             std::move(provider_id).Finish(), std::move(reached).Finish(),
             std::move(attempt_state).Finish(), std::move(started_at).Finish());
   }
+}
+
+// Apart from SaveMessages, which every message pays for: few are refused for their form.
+void LedgerBatch::ForgetTexts(pg::Transaction& tx) {
+  std::map<std::string, std::vector<std::string>> days;
+  for (const auto& [key, row] : rows_) {
+    if (row.render_again) days[row.day].push_back(row.id);
+  }
+  for (const auto& [day, ids] : days) tx.Exec(kForgetText, day, pg::TextArray(ids));
 }
 
 void LedgerBatch::SaveEarlierAttempts(pg::Transaction& tx) {
@@ -356,6 +370,7 @@ void LedgerBatch::SaveSideTables(pg::Transaction& tx) {
     if (row.loaded_state != MessageState::kQueued && row.loaded_state != MessageState::kSending) {
       tx.Exec(kAddRequeued, lane.id, row.day, row.id);
     }
+    if (row.render_again) continue;
     requeued_.push_back({.lane_id = lane.id,
                          .portfolio_id = lane.portfolio_id,
                          .entry = {.message_id = row.id,

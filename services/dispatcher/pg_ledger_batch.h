@@ -60,6 +60,7 @@ struct LedgerRow {
   std::vector<AttemptRow> attempts;
   MessageState loaded_state = MessageState::kNone;
   bool changed = false;
+  bool render_again = false;  // QUEUED, and not to be sent with the text it has
 };
 
 // What came of an attempt.
@@ -67,8 +68,9 @@ struct AttemptMove {
   std::string provider_id = {};
   std::string reason = {};
   std::optional<absl::Time> started_at = {};
-  bool retry = false;     // kFailed: again at `not_before`, while tries are left
-  bool costs_try = true;  // kFailed: one of them; else the message is not to blame
+  bool retry = false;         // kFailed: again at `not_before`, while tries are left
+  bool costs_try = true;      // kFailed: one of them; else the message is not to blame
+  bool render_again = false;  // kFailed, again: not before it has a new text
   absl::Time not_before = absl::InfinitePast();
   std::string pricing_category = {};
   bool billable = false;
@@ -103,7 +105,8 @@ class LedgerBatch {
   // Writes everything that changed and adds the events in the order of the changes.
   void Save(pg::Transaction& tx, LedgerEvents& events);
 
-  // After Save: what is QUEUED now and was not, or is again.
+  // After Save: what is QUEUED now and was not, or is again; what has to be rendered first comes to
+  // the queue with its new text.
   const std::vector<Store::Requeued>& requeued() const { return requeued_; }
   std::int64_t changes() const { return static_cast<std::int64_t>(changes_.size()); }
 
@@ -126,6 +129,7 @@ class LedgerBatch {
   AttemptRow& Attempt(LedgerRow& row, std::int32_t attempt);
   void SaveMessages(pg::Transaction& tx);
   void SaveEarlierAttempts(pg::Transaction& tx);
+  void ForgetTexts(pg::Transaction& tx);
   static void AddUnknown(pg::Transaction& tx, const LedgerRow& row);
   void SaveSideTables(pg::Transaction& tx);
 

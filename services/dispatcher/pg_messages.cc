@@ -1,6 +1,8 @@
 // Reading the ledger.
+#include <algorithm>
 #include <pqxx/result>
 #include <set>
+#include <utility>
 
 #include "absl/time/civil_time.h"
 #include "libs/audit/audit.h"
@@ -36,16 +38,18 @@ constexpr pg::Query kRequeuedOfLane{
     " JOIN messages m ON m.day = r.day AND m.id = r.message_id"
     " LEFT JOIN recipients p ON p.given_up_id = m.recipient_id"
     " WHERE r.lane_id = $1 AND m.state = 1 AND NOT " KABAR_IS_STALE("$2") " ORDER BY m.seq"};
+#define KABAR_IS_DUE "(m.not_before IS NULL OR m.not_before <= clock_timestamp())"
 constexpr pg::Query kStaleOfDay{
     "dispatcher.stale_of_day",
-    "SELECT m.id, m.ordinal, m.contact_id, m.subject FROM messages m WHERE m.day = $1::date"
+    "SELECT m.id, m.ordinal, m.contact_id, m.subject, m.seq FROM messages m WHERE m.day = $1::date"
     " AND m.lane_id = $2 AND m.seq >= $3::bigint AND m.state = 1 AND " KABAR_IS_STALE(
-        "$4") " ORDER BY m.seq LIMIT $5::bigint"};
-constexpr pg::Query kStaleRequeued{"dispatcher.stale_requeued",
-                                   "SELECT m.id, m.ordinal, m.contact_id, m.subject FROM requeued r"
-                                   " JOIN messages m ON m.day = r.day AND m.id = r.message_id"
-                                   " WHERE r.lane_id = $1 AND m.state = 1 AND " KABAR_IS_STALE(
-                                       "$2") " ORDER BY m.seq LIMIT $3::bigint"};
+        "$4") " AND " KABAR_IS_DUE " ORDER BY m.seq LIMIT $5::bigint"};
+constexpr pg::Query kStaleRequeued{
+    "dispatcher.stale_requeued",
+    "SELECT m.id, m.ordinal, m.contact_id, m.subject, m.seq FROM requeued r"
+    " JOIN messages m ON m.day = r.day AND m.id = r.message_id WHERE r.lane_id = $1"
+    " AND (m.day, m.seq) > ($4::date, $5::bigint) AND m.state = 1 AND " KABAR_IS_STALE(
+        "$2") " AND " KABAR_IS_DUE " ORDER BY m.day, m.seq LIMIT $3::bigint"};
 
 // Locked in the order of their ids, which begin with their days, as claims do; whatever day they
 // are of and however they came to wait, in one statement.
@@ -146,15 +150,18 @@ void AddQueued(const pqxx::result& rows, std::set<std::string>& seen,
   }
 }
 
-void AddStale(const pqxx::result& rows, int limit, std::set<std::string>& seen,
-              std::vector<StaleMessage>& stale) {
+// Where a message stands in its lane: an id begins with its day.
+std::pair<std::string, std::int64_t> PlaceOf(const StaleMessage& message) {
+  return {message.id.substr(0, 8), message.seq};
+}
+
+void AddStale(const pqxx::result& rows, std::vector<StaleMessage>& stale) {
   for (const pqxx::row& row : rows) {
-    std::string id = pg::TextField(row[0]);
-    if (static_cast<int>(stale.size()) == limit || !seen.insert(id).second) continue;
-    stale.push_back({.id = std::move(id),
+    stale.push_back({.id = pg::TextField(row[0]),
                      .ordinal = row[1].as<std::int64_t>(),
                      .contact_id = pg::TextField(row[2]),
-                     .subject = pg::TextField(row[3])});
+                     .subject = pg::TextField(row[3]),
+                     .seq = row[4].as<std::int64_t>()});
   }
 }
 
@@ -192,6 +199,17 @@ void ExportOfLanes(pg::Transaction& tx, const std::string& outlet, const Message
   place->end = static_cast<int>(days.size()) < kExportLanes;
 }
 
+// Found twice: in its day, and as one that is QUEUED again.
+void KeepFirst(std::size_t limit, std::vector<StaleMessage>& stale) {
+  std::sort(stale.begin(), stale.end(),
+            [](const StaleMessage& a, const StaleMessage& b) { return PlaceOf(a) < PlaceOf(b); });
+  stale.erase(
+      std::unique(stale.begin(), stale.end(),
+                  [](const StaleMessage& a, const StaleMessage& b) { return a.id == b.id; }),
+      stale.end());
+  if (stale.size() > limit) stale.resize(limit);
+}
+
 absl::Status MessageNotFound() {
   return base::Error(absl::StatusCode::kNotFound, "MESSAGE_NOT_FOUND", "there is no such message");
 }
@@ -221,7 +239,8 @@ absl::StatusOr<std::vector<QueueEntry>> PgStore::ListQueued(const std::string& l
 }
 
 absl::StatusOr<std::vector<StaleMessage>> PgStore::ListStale(const std::string& outlet,
-                                                             const std::string& lane_id, int limit,
+                                                             const std::string& lane_id,
+                                                             const LanePlace& after, int limit,
                                                              absl::Time deadline) {
   std::vector<StaleMessage> stale;
   KABAR_RETURN_IF_ERROR(pg::Transact(
@@ -231,14 +250,22 @@ absl::StatusOr<std::vector<StaleMessage>> PgStore::ListStale(const std::string& 
         const auto lane = tx.ExecMaybe(kLaneFreshness, lane_id);
         if (!lane || pg::TextField((*lane)[1]) != outlet) return LaneNotFound(lane_id);
         const auto fresh_for = (*lane)[0].as<std::int64_t>();
-        std::set<std::string> seen;
-        AddStale(tx.Exec(kStaleRequeued, lane_id, fresh_for, limit), limit, seen, stale);
-        for (const pqxx::row& day : tx.Exec(kOpenDays, lane_id)) {
-          if (static_cast<int>(stale.size()) >= limit) break;
-          AddStale(tx.Exec(kStaleOfDay, pg::TextField(day[0]), lane_id, day[1].as<std::int64_t>(),
-                           fresh_for, limit),
-                   limit, seen, stale);
+        AddStale(tx.Exec(kStaleRequeued, lane_id, fresh_for, limit,
+                         after.day.empty() ? "-infinity" : after.day, after.seq),
+                 stale);
+        int of_days = 0;
+        for (const pqxx::row& open : tx.Exec(kOpenDays, lane_id)) {
+          const std::string day = pg::TextField(open[0]);
+          if (of_days >= limit) break;
+          if (day < after.day) continue;
+          const auto low = open[1].as<std::int64_t>();
+          const pqxx::result rows =
+              tx.Exec(kStaleOfDay, day, lane_id,
+                      day == after.day ? std::max(low, after.seq + 1) : low, fresh_for, limit);
+          of_days += static_cast<int>(rows.size());
+          AddStale(rows, stale);
         }
+        KeepFirst(static_cast<std::size_t>(limit), stale);
         return absl::OkStatus();
       }));
   return stale;

@@ -25,6 +25,7 @@ void Apply(LedgerBatch& batch, const Outcome& outcome) {
   AttemptMove move{.provider_id = outcome.provider_id,
                    .reason = outcome.reason,
                    .retry = outcome.retry,
+                   .render_again = outcome.render_again,
                    .not_before = outcome.not_before};
   if (outcome.started_at > absl::InfinitePast()) move.started_at = outcome.started_at;
   batch.MoveAttempt(*row, outcome.attempt, outcome.state, move);

@@ -106,6 +106,10 @@ class PgStore : public Store, public AdminStore {
                                absl::Time deadline) override;
   absl::StatusOr<std::vector<Lane>> GetLanes(const std::vector<std::string>& ids,
                                              absl::Time deadline) override;
+  absl::StatusOr<std::vector<Lane>> ListOpenLanes(const std::string& outlet,
+                                                  const std::string& after,
+                                                  std::optional<LaneState> state, int limit,
+                                                  absl::Time deadline) override;
   absl::StatusOr<std::vector<Lane>> ListOpenLanesOf(const std::string& portfolio_id,
                                                     absl::Time deadline) override;
   absl::StatusOr<Lane> PauseLane(const std::string& outlet, const std::string& id,
@@ -161,7 +165,8 @@ class PgStore : public Store, public AdminStore {
                                                  const std::vector<NewMessage>& messages,
                                                  absl::Time deadline) override;
   absl::StatusOr<std::vector<StaleMessage>> ListStale(const std::string& outlet,
-                                                      const std::string& lane_id, int limit,
+                                                      const std::string& lane_id,
+                                                      const LanePlace& after, int limit,
                                                       absl::Time deadline) override;
   absl::StatusOr<LedgerMessage> GetMessage(const std::string& outlet, const std::string& id,
                                            absl::Time deadline) override;

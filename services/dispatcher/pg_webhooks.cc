@@ -146,7 +146,8 @@ class Application {
     for (std::size_t i = 0; i < targets_.size(); ++i) {
       const StatusChange& status = batch_.statuses[i];
       if (status.state == AttemptState::kFailed && !targets_[i].message_id.empty() &&
-          Judge(status.decision, 1, true, true, {}).action == OutcomeAction::kPauseLane) {
+          Judge(status.decision, {.free_text = true, .has_form = true}, {}).action ==
+              OutcomeAction::kPauseLane) {
         ids.push_back(targets_[i].message_id);
       }
     }
@@ -216,9 +217,15 @@ class Application {
       return;
     }
     // In which form the attempt went nobody knows any more; that a window is closed holds anyway.
-    const Judgement judgement = Judge(status.decision, attempt, true, row->has_form, now_);
+    const Judgement judgement = Judge(status.decision,
+                                      {.attempt = attempt,
+                                       .free_text = true,
+                                       .has_form = row->has_form,
+                                       .of_campaign = row->lane->lane.of_campaign()},
+                                      now_);
     move.retry = judgement.retry;
     move.costs_try = judgement.costs_try;
+    move.render_again = judgement.render_again;
     move.not_before = judgement.not_before;
     if (ledger_.MoveAttempt(*row, attempt, status.state, move)) {
       failed_.push_back({&status, sender, row, judgement.action, started.value_or(now_)});

@@ -24,11 +24,17 @@ constexpr int kTooManyRequests = 429;
 // goes back as if it had not been sent.
 void Refused(const SendJob& job, const whatsapp::ErrorDecision& decision, absl::Time now,
              Outcome* outcome) {
-  const Judgement judgement = Judge(decision, job.attempt, job.free_text, job.has_form, now);
+  const Judgement judgement = Judge(decision,
+                                    {.attempt = job.attempt,
+                                     .free_text = job.free_text,
+                                     .has_form = job.has_form,
+                                     .of_campaign = job.of_campaign},
+                                    now);
   outcome->state = decision.action == ErrorAction::kAmbiguous ? AttemptState::kAmbiguous
                    : judgement.retry && !judgement.costs_try  ? AttemptState::kReturned
                                                               : AttemptState::kFailed;
   outcome->retry = judgement.retry;
+  outcome->render_again = judgement.render_again;
   outcome->not_before = judgement.not_before;
   outcome->action = judgement.action;
 }

@@ -36,6 +36,7 @@ struct SendJob {
   std::string body;        // the request, made before its slot comes
   bool free_text = false;  // sent as free text, inside the window
   bool has_form = false;   // a provider template could go instead
+  bool of_campaign = true;
   ClaimedEntry slot;
   std::int64_t start_until_us = 0;  // BOOTTIME: compare-and-set sent + hold
   std::optional<absl::Time> end_time;

@@ -170,6 +170,7 @@ TEST_CASE("React: each action of the error table", "[dispatcher]") {
   CHECK(outcome(132001).state == AttemptState::kFailed);
   CHECK(outcome(132001).action == OutcomeAction::kPauseLane);
   CHECK(outcome(132015).action == OutcomeAction::kPauseLane);
+  CHECK_FALSE(outcome(132015).retry);
   CHECK(outcome(131050).action == OutcomeAction::kOptOut);
   CHECK(outcome(131049).action == OutcomeAction::kRest24h);
   // Final, and nothing else.

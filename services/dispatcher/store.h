@@ -79,6 +79,9 @@ struct Lane {
   bool finished_expanding = false;  // FinishLane was called
   std::int64_t enqueued = 0;        // rows in the ledger (GetLane only)
   double rate_per_s = 0;            // the most it can send: its own rate and the sender's
+
+  // One campaign's messages; else automatic ones, of many templates.
+  bool of_campaign() const { return priority >= base::kCampaignPriority; }
 };
 
 // What goes to a lane's list in Redis: no personal data, no text.
@@ -103,6 +106,7 @@ struct StartResult {
   LaneState lane_state = LaneState::kNone;
   std::optional<absl::Time> end_time;
   std::string sender_id;
+  bool of_campaign = true;
   // Still QUEUED but not due yet: back to the delayed set.
   std::vector<QueueEntry> not_due;
 };

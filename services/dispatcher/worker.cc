@@ -210,6 +210,7 @@ void Worker::State::Prepare(const std::string& portfolio, const Claim& claim,
   job->attempt = message.attempt;
   job->recipient_id = message.recipient_id;
   job->has_form = !message.form.empty();
+  job->of_campaign = started.of_campaign;
   job->slot = slot;
   job->start_until_us = cas_sent_us + absl::ToInt64Microseconds(options.hold);
   job->end_time = started.end_time;

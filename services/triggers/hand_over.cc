@@ -170,10 +170,17 @@ absl::StatusOr<HandOver::Again> HandOver::RenderAgain(const Lane& lane,
   Enqueue(lane.outlet_id, Open(items));
   Again again;
   for (const Item& item : all) {
-    if (item.result.kind == StepResult::Kind::kHeld) ++again.held;
-    if (item.result.kind == StepResult::Kind::kHandedOver ||
-        item.result.kind == StepResult::Kind::kRefused) {
-      ++again.rendered;
+    switch (item.result.kind) {
+      case StepResult::Kind::kHandedOver:
+      case StepResult::Kind::kRefused:
+        ++again.rendered;
+        break;
+      case StepResult::Kind::kHeld:
+        again.held.push_back(item.message_id);
+        break;
+      case StepResult::Kind::kRetry:
+        again.failed.push_back(item.message_id);
+        break;
     }
   }
   return again;

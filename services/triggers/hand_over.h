@@ -41,8 +41,9 @@ class HandOver {
   // Messages of `lane` that are in the ledger already and whose text is too old; all must be of one
   // outlet and have a message id. Ids without a step are refused in the ledger.
   struct Again {
-    int rendered = 0;  // have a new text or a refusal now
-    int held = 0;      // wait until their provider template can be sent
+    int rendered = 0;                      // have a new text or a refusal now
+    std::vector<std::string> held = {};    // wait until their provider template can be sent
+    std::vector<std::string> failed = {};  // could not be rendered or handed over just now
   };
   absl::StatusOr<Again> RenderAgain(const Lane& lane, absl::Span<const StepWork> steps,
                                     absl::Span<const std::string> without_step);

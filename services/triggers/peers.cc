@@ -305,17 +305,19 @@ absl::StatusOr<std::vector<bool>> Peers::NeedTemplates(const std::string& outlet
   return needed;
 }
 
-absl::StatusOr<std::vector<std::string>> Peers::ListStale(const std::string& outlet,
-                                                          const std::string& sender_id, int limit) {
+absl::StatusOr<Peers::StalePage> Peers::ListStale(const std::string& outlet,
+                                                  const std::string& sender_id, int page_size,
+                                                  const std::string& page_token) {
   dispatcher::v1::ListStaleMessagesRequest request;
   request.set_lane_id(LaneIdOf(outlet, sender_id));
-  request.set_page_size(limit);
+  request.set_page_size(page_size);
+  request.set_page_token(page_token);
   dispatcher::v1::ListStaleMessagesResponse answer;
   KABAR_RETURN_IF_ERROR(state_->Call(
       *state_->dispatcher, &DispatcherService::Stub::ListStaleMessages, outlet, request, &answer));
-  std::vector<std::string> ids;
-  for (const auto& message : answer.messages()) ids.push_back(message.id());
-  return ids;
+  StalePage page{.next_page_token = answer.next_page_token()};
+  for (const auto& message : answer.messages()) page.ids.push_back(message.id());
+  return page;
 }
 
 }  // namespace kabar::triggers

@@ -117,9 +117,13 @@ class Peers {
   absl::StatusOr<std::vector<bool>> NeedTemplates(const std::string& outlet,
                                                   const std::string& sender_id,
                                                   absl::Span<const Outgoing> messages);
-  // Ids of messages in the lane whose text is too old to be sent.
-  absl::StatusOr<std::vector<std::string>> ListStale(const std::string& outlet,
-                                                     const std::string& sender_id, int limit);
+  // Ids of messages in the lane whose text is too old to be sent, page by page.
+  struct StalePage {
+    std::vector<std::string> ids = {};
+    std::string next_page_token = {};  // empty: the last
+  };
+  absl::StatusOr<StalePage> ListStale(const std::string& outlet, const std::string& sender_id,
+                                      int page_size, const std::string& page_token);
 
  private:
   struct State;

@@ -1,6 +1,5 @@
 #include "services/triggers/stale_loop.h"
 
-#include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,7 +17,6 @@ namespace kabar::triggers {
 namespace {
 
 constexpr absl::Duration kStoreTimeout = absl::Seconds(10);
-constexpr int kMaxListed = 1000;  // as many as the dispatcher names at once
 
 }  // namespace
 
@@ -36,6 +34,8 @@ absl::StatusOr<int> StaleLoop::RunOnce(std::stop_token stop) {
       "kabar_triggers_rendered_again_total", "Messages whose text had grown too old to be sent.");
   KABAR_ASSIGN_OR_RETURN(const std::vector<Lane> lanes,
                          store_.ListLanes(absl::Now() + kStoreTimeout));
+  const absl::Time now = clock_.Now();
+  std::erase_if(resting_, [&](const auto& one) { return one.second <= now; });
   int all = 0;
   absl::Status first_failure;
   for (const Lane& lane : lanes) {
@@ -52,34 +52,43 @@ absl::StatusOr<int> StaleLoop::RunOnce(std::stop_token stop) {
   return all;
 }
 
+// Page by page to the end: what is held back, or cannot be rendered, hides nothing behind it.
 absl::StatusOr<int> StaleLoop::RenderLane(const Lane& lane, std::stop_token stop) {
   int all = 0;
-  std::set<std::string> seen;  // those of them that are held back are listed again
-  while (!stop.stop_requested()) {
-    const int limit = std::min(options_.batch + static_cast<int>(seen.size()),
-                               std::max(kMaxListed, options_.batch));
-    KABAR_ASSIGN_OR_RETURN(const std::vector<std::string> listed,
-                           peers_.ListStale(lane.outlet_id, lane.sender_id, limit));
+  std::string page_token;
+  do {
+    KABAR_ASSIGN_OR_RETURN(
+        const Peers::StalePage page,
+        peers_.ListStale(lane.outlet_id, lane.sender_id, options_.page, page_token));
+    page_token = page.next_page_token;
     std::vector<std::string> ids;
-    for (const std::string& id : listed) {
-      if (!seen.contains(id) && static_cast<int>(ids.size()) < options_.batch) ids.push_back(id);
+    for (std::size_t i = 0; i < page.ids.size(); ++i) {
+      if (!resting_.contains(page.ids[i])) ids.push_back(page.ids[i]);
+      const bool last = i + 1 == page.ids.size();
+      if (ids.empty() || (static_cast<int>(ids.size()) < options_.batch && !last)) continue;
+      if (stop.stop_requested()) return all;
+      KABAR_ASSIGN_OR_RETURN(const int rendered, RenderBatch(lane, ids));
+      if (rendered < 0) return all;  // a service is away: the rest would wait for it one by one
+      all += rendered;
+      ids.clear();
     }
-    if (ids.empty()) break;
-    KABAR_ASSIGN_OR_RETURN(
-        const std::vector<StepWork> steps,
-        store_.StepsOfMessages(lane.outlet_id, ids, absl::Now() + kStoreTimeout));
-    std::set<std::string> without(ids.begin(), ids.end());
-    for (const StepWork& step : steps) without.erase(step.message_id);
-    KABAR_ASSIGN_OR_RETURN(
-        const HandOver::Again again,
-        hand_over_.RenderAgain(lane, steps,
-                               std::vector<std::string>(without.begin(), without.end())));
-    all += again.rendered;
-    // Without progress the same ones would be listed again at once.
-    if (again.rendered + again.held == 0 || static_cast<int>(listed.size()) < limit) break;
-    if (again.held > 0) seen.insert(ids.begin(), ids.end());
-  }
+  } while (!page_token.empty() && !stop.stop_requested());
   return all;
+}
+
+absl::StatusOr<int> StaleLoop::RenderBatch(const Lane& lane, const std::vector<std::string>& ids) {
+  KABAR_ASSIGN_OR_RETURN(const std::vector<StepWork> steps,
+                         store_.StepsOfMessages(lane.outlet_id, ids, absl::Now() + kStoreTimeout));
+  std::set<std::string> without(ids.begin(), ids.end());
+  for (const StepWork& step : steps) without.erase(step.message_id);
+  KABAR_ASSIGN_OR_RETURN(
+      const HandOver::Again again,
+      hand_over_.RenderAgain(lane, steps,
+                             std::vector<std::string>(without.begin(), without.end())));
+  const absl::Time now = clock_.Now();
+  for (const std::string& id : again.held) resting_[id] = now + options_.held_rest;
+  for (const std::string& id : again.failed) resting_[id] = now + options_.failed_rest;
+  return again.rendered == 0 && again.held.empty() ? -1 : again.rendered;
 }
 
 void StaleLoop::Run(std::stop_token stop) {

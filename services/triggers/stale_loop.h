@@ -6,8 +6,11 @@
 #ifndef KABAR_SERVICES_TRIGGERS_STALE_LOOP_H_
 #define KABAR_SERVICES_TRIGGERS_STALE_LOOP_H_
 
+#include <map>
 #include <stop_token>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -26,8 +29,13 @@ struct Lane;
 class StaleLoop {
  public:
   struct Options {
+    int page = 1000;  // as many as the dispatcher names at once
     int batch = 200;
     absl::Duration every = absl::Seconds(5);
+    // Before one is rendered again whose provider template could not be sent, and one for which a
+    // service had no answer.
+    absl::Duration held_rest = absl::Minutes(2);
+    absl::Duration failed_rest = absl::Seconds(30);
   };
 
   // All outlive the loop.
@@ -48,12 +56,15 @@ class StaleLoop {
  private:
   void Run(std::stop_token stop);
   absl::StatusOr<int> RenderLane(const Lane& lane, std::stop_token stop);
+  // -1: nothing of it could be done.
+  absl::StatusOr<int> RenderBatch(const Lane& lane, const std::vector<std::string>& ids);
 
   Store& store_;
   Peers& peers_;
   HandOver& hand_over_;
   base::Clock& clock_;
   const Options options_;
+  std::map<std::string, absl::Time> resting_;  // message ids, until when
   std::jthread thread_;
 };
 

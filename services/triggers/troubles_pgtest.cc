@@ -2,6 +2,8 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "absl/strings/str_cat.h"
+
 #include "services/triggers/testing/loop_fixture.h"
 
 namespace kabar::triggers {
@@ -107,7 +109,50 @@ TEST_CASE_METHOD(Fixture, "stale loop: what is held back waits in the lane, and 
   }
   CHECK(*narrow.RunOnce() == 0);
   fakes.templates.SetTrouble("");
+  CHECK(*narrow.RunOnce() == 0);  // they rest for a moment
+  clock.Advance(absl::Minutes(2));
   CHECK(*narrow.RunOnce() == 2);
+}
+
+TEST_CASE_METHOD(Fixture, "stale loop: thousands that are held back hide nothing behind them",
+                 "[triggers][pg]") {
+  constexpr int kHeld = 1100;  // more than the dispatcher names at once
+  for (int n = 0; n <= kHeld; ++n) {
+    Publish(kA, Paid(absl::StrCat("e", n), absl::StrCat("+62812", 1000000 + n), "Budi"));
+  }
+  for (int done = 0; done <= kHeld;) done += Run();
+  const auto messages = fakes.dispatcher.messages();
+  REQUIRE(messages.size() == kHeld + 1);
+  for (const auto& [id, stored] : messages) fakes.dispatcher.MakeStale(id);
+  fakes.templates.SetTrouble(kPaused);
+  const std::string last = messages.rbegin()->first;
+  fakes.dispatcher.OpenWindow(messages.at(last).message.phone());
+  CHECK(*stale.RunOnce() == 1);
+  CHECK(Message(last).enqueues == 2);
+
+  // Nor is each rendered again every few seconds.
+  const int calls = fakes.templates.calls();
+  CHECK(*stale.RunOnce() == 0);
+  CHECK(fakes.templates.calls() == calls);
+  clock.Advance(absl::Minutes(2));
+  CHECK(*stale.RunOnce() == 0);
+  CHECK(fakes.templates.calls() > calls);
+}
+
+TEST_CASE_METHOD(Fixture, "stale loop: a batch for which a service has no answer blocks no other",
+                 "[triggers][pg]") {
+  Publish(kA, Paid("e1", "+6281200000001", "Budi"));
+  Publish(kA, Paid("e2", "+6281200000002", "Siti"));
+  CHECK(Run() == 2);
+  for (const char* event : {"e1", "e2"}) {
+    fakes.dispatcher.MakeStale(Step(kA, event).message_id);
+  }
+  StaleLoop narrow(dying, peers, hand_over, clock, {.batch = 1});
+  fakes.templates.faults.Fail(absl::UnavailableError("away"), 1);
+  CHECK(*narrow.RunOnce() == 0);
+  CHECK(*narrow.RunOnce() == 1);
+  clock.Advance(absl::Seconds(30));
+  CHECK(*narrow.RunOnce() == 1);
 }
 
 }  // namespace

@@ -128,6 +128,43 @@ class Triggers(StageTest):
                 template=pb.Template(id=made.template_id, message="Halo {{nama}}, poin {{poin}}")))
         self.assertIn("poin", refused.exception.details())
 
+    def test_a_paused_form_stops_its_own_messages_only(self):
+        phones = People(3).phones
+        account = self.stage.account_id(self.a)
+
+        def form(status):
+            # Without a word by webhook: the dispatcher hears of it from the refusal.
+            self.stage.sim("template", {"waba_id": account, "name": "pesanan_diterima",
+                                        "status": status, "tell": False})
+
+        def waiting():
+            return self.stage.query("SELECT state || ' ' || reason FROM dispatcher.messages"
+                                    f" WHERE phone = '{phones[0]}'")
+
+        self.automation(self.pb.ORDER_RECEIVED, message=(
+            '{{provider "pesanan_diterima" "id" nama documentnumber}}'
+            "Halo {{nama}}, apakah pesanan {{documentnumber}} tiba? Balas YA atau TIDAK."))
+        self.automation(self.pb.ORDER_PAID)
+        form("PAUSED")
+        try:
+            self.publish(self.pb.ORDER_RECEIVED, phones[0])
+            self.publish(self.pb.ORDER_PAID, phones[1])
+            eventually("WhatsApp refuses the form", lambda: self.stage.refused([phones[0]]), 30)
+            eventually("it waits", lambda: waiting() == "1 GRAPH_132015", 30)
+            self.publish(self.pb.ORDER_PAID, phones[2])
+            self.wait_record(phones[1:], 2)
+            pb = self.a.pb.dispatcher
+            lanes = self.a.dispatcher.ListLanes(pb.ListLanesRequest()).lanes
+            self.assertEqual({l.state for l in lanes if l.priority == 0}, {1})  # RUNNING
+            self.assertEqual(len(self.stage.refused([phones[0]])), 1)
+        finally:
+            form("APPROVED")
+        # As if its five minutes were over.
+        self.stage.query(f"UPDATE dispatcher.messages SET not_before = now() WHERE phone = '{phones[0]}'")
+        self.wait_record([phones[0]], 1)
+        self.stage.settle()
+        self.assertEqual(len(self.stage.record([phones[0]])), 1)
+
     def test_an_answer_to_an_automatic_message_is_recorded(self):
         people = People(3)
         self.automation(self.pb.ORDER_RECEIVED, message=(

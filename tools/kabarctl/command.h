@@ -55,6 +55,7 @@ Commands PortfolioCommands();
 Commands SenderCommands();
 Commands MessageCommands();
 Commands DeadLetterCommands();
+Commands LaneCommands();
 Commands SendingCommands();
 Commands AuditCommands();
 Commands VerifyCommands();

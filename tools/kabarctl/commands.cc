@@ -32,6 +32,7 @@ const Commands& AllCommands() {
                                   SenderCommands,
                                   MessageCommands,
                                   DeadLetterCommands,
+                                  LaneCommands,
                                   SendingCommands,
                                   AuditCommands,
                                   VerifyCommands}) {

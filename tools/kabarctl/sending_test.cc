@@ -50,6 +50,30 @@ TEST_CASE("drain: pauses, then looks until nothing is in flight, or says so", "[
   CHECK_THAT(stuck.error, Contains("not drained within 0"));
 }
 
+TEST_CASE("lanes: which are paused, and why; an automatic one is resumed", "[kabarctl]") {
+  Services services;
+  dispatcher::v1::Lane lane;
+  lane.set_id("auto-1");
+  lane.set_state(events::v1::PAUSED);
+  lane.set_state_reason("GRAPH_132015");
+  services.world.lanes.push_back(lane);
+  lane.set_id("run-1");
+  lane.set_priority(10);
+  lane.set_state(events::v1::RUNNING);
+  lane.clear_state_reason();
+  lane.set_held(true);
+  services.world.lanes.push_back(lane);
+  const Outcome all = services.Run({"lanes", "list"});
+  CHECK(all.code == 0);
+  CHECK_THAT(all.out, Contains("automatic messages") && Contains("GRAPH_132015"));
+  CHECK_THAT(all.out, Contains("HELD") && Contains("kabarctl sending --lane run-1"));
+  const Outcome paused = services.Run({"lanes", "list", "--paused"});
+  CHECK_THAT(paused.out, Contains("auto-1") && !Contains("run-1"));
+  const Outcome resumed = services.Run({"lanes", "resume", "auto-1"});
+  CHECK(resumed.code == 0);
+  CHECK_THAT(resumed.out, Contains("auto-1 is RUNNING"));
+}
+
 TEST_CASE("audit: all services' entries, newest first, no more than asked for", "[kabarctl]") {
   Services services;
   services.world.audit.resize(3);

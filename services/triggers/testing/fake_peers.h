@@ -382,11 +382,16 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
                                  dispatcher::v1::ListStaleMessagesResponse* response) override {
     return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call& call) {
       const std::lock_guard lock(mutex_);
+      const int most = std::min(request->page_size(), 1000);
       for (const auto& [id, stored] : messages_) {
-        if (!stored.stale || stored.outlet != call.outlet || stored.lane != request->lane_id()) {
+        if (!stored.stale || stored.outlet != call.outlet || stored.lane != request->lane_id() ||
+            id <= request->page_token()) {
           continue;
         }
-        if (response->messages_size() == request->page_size()) break;
+        if (response->messages_size() == most) {
+          response->set_next_page_token(response->messages(most - 1).id());
+          break;
+        }
         response->add_messages()->set_id(id);
       }
       return absl::OkStatus();

@@ -31,6 +31,7 @@ namespace kabar::kabarctl::testing {
 
 // What the fakes saw and what they answer.
 struct World {
+  std::vector<dispatcher::v1::Lane> lanes;
   dispatcher::v1::Sending sending;                     // what every call about pauses answers
   std::vector<std::string> told;                       // those calls
   std::vector<audit::v1::ListAuditLogResponse> audit;  // of the services, as they are asked
@@ -466,6 +467,34 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
       world_.sending.set_drained(world_.sending.in_flight() == 0);
     }
     return Sending(context, *request, response, "get");
+  }
+  grpc::Status ListLanes(grpc::ServerContext* context,
+                         const dispatcher::v1::ListLanesRequest* request,
+                         dispatcher::v1::ListLanesResponse* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      for (const auto& lane : world_.lanes) {
+        if (request->state() != events::v1::LANE_STATE_UNSPECIFIED &&
+            request->state() != lane.state()) {
+          continue;
+        }
+        *response->add_lanes() = lane;
+      }
+      return absl::OkStatus();
+    });
+  }
+  grpc::Status ResumeLane(grpc::ServerContext* context,
+                          const dispatcher::v1::ResumeLaneRequest* request,
+                          dispatcher::v1::Lane* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call&) -> absl::Status {
+      const std::lock_guard lock(world_.mutex);
+      for (auto& lane : world_.lanes) {
+        if (lane.id() != request->id()) continue;
+        lane.set_state(events::v1::RUNNING);
+        *response = lane;
+      }
+      return absl::OkStatus();
+    });
   }
   grpc::Status DropDeadLetter(grpc::ServerContext* context,
                               const dispatcher::v1::DropDeadLetterRequest* request,
