@@ -21,7 +21,7 @@ constexpr std::size_t kRandomLength = 20;
 constexpr std::size_t kOrderedTime = 11;  // 55 bits: microseconds until the year 3111
 constexpr std::size_t kDerivedLength = 26;
 
-void FillRandom(absl::Span<std::uint8_t> out) {
+void FillFromKernel(absl::Span<std::uint8_t> out) {
   ssize_t got;
   do {
     got = getrandom(out.data(), out.size(), 0);
@@ -30,6 +30,19 @@ void FillRandom(absl::Span<std::uint8_t> out) {
     std::fprintf(stderr, "kabar: getrandom failed (errno %d); no ids can be made\n", errno);
     std::abort();
   }
+}
+
+// For many ids at once: a call of the kernel costs more than an id. 256 bytes come whole (man 2
+// getrandom), and none is used twice; nobody forks.
+void FillRandom(absl::Span<std::uint8_t> out) {
+  thread_local std::array<std::uint8_t, 256> random;
+  thread_local std::size_t used = random.size();
+  if (random.size() - used < out.size()) {
+    FillFromKernel(absl::MakeSpan(random));
+    used = 0;
+  }
+  std::copy_n(random.begin() + static_cast<std::ptrdiff_t>(used), out.size(), out.begin());
+  used += out.size();
 }
 
 void AppendWithLength(absl::string_view part, std::string& bytes) {

@@ -132,8 +132,11 @@ absl::string_view Trim(absl::string_view text) {
     if (length == 0) break;
     begin += length;
   }
-  // Forward once more: white space is recognised by its first byte.
-  std::size_t end = begin;
+  std::size_t end = text.size();
+  while (end > begin && ByteAt(text, end - 1) < 0x80 && SpaceLength(text, end - 1) == 1) --end;
+  if (end == begin || ByteAt(text, end - 1) < 0x80) return text.substr(begin, end - begin);
+  // Perhaps a wide one: forward once more, white space is recognised by its first byte.
+  end = begin;
   for (std::size_t at = begin; at < text.size();) {
     std::size_t length = SpaceLength(text, at);
     at += length == 0 ? 1 : length;

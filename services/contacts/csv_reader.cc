@@ -114,6 +114,7 @@ absl::Status CsvReader::Run(bool at_end) {
           continue;
         }
       }
+      if (TakeRun()) continue;
       ++at_;
       KABAR_RETURN_IF_ERROR(state_ == State::kSpoilt ? StepSpoilt(c) : Step(c));
     }
@@ -129,6 +130,25 @@ absl::Status CsvReader::Run(bool at_end) {
   at_ -= start_;
   start_ = 0;
   return absl::OkStatus();
+}
+
+// What changes nothing but the field, all at once. The character behind it is Step's, and so is one
+// that makes the record too large.
+bool CsvReader::TakeRun() {
+  if (state_ != State::kPlain && state_ != State::kQuoted) return false;
+  if (fields_.size() >= options_.max_fields) return false;
+  const std::size_t end =
+      std::min(buffer_.size(), std::max(at_, start_ + options_.max_record_bytes));
+  std::size_t to = at_;
+  if (state_ == State::kQuoted) {
+    while (to < end && buffer_[to] != '"') ++to;
+  } else {
+    while (to < end && buffer_[to] != delimiter_ && !IsLineEnd(buffer_[to])) ++to;
+  }
+  if (to == at_) return false;
+  field_.append(buffer_, at_, to - at_);
+  at_ = to;
+  return true;
 }
 
 absl::Status CsvReader::Step(char c) {

@@ -78,6 +78,7 @@ class CsvReader {
 
   absl::Status Prepare(bool at_end);
   absl::Status Run(bool at_end);
+  bool TakeRun();
   absl::Status Step(char c);
   absl::Status StepSpoilt(char c);
   void EndField();

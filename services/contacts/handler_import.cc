@@ -30,6 +30,7 @@ absl::StatusOr<ImportOptions> OptionsOf(const v1::ImportContactsRequest& first,
   KABAR_ASSIGN_OR_RETURN(options.delimiter, DelimiterFromProto(first.options().delimiter()));
   options.sheet = first.options().sheet();
   options.zone = zone;
+  options.chunks_at_once = kChunksAtOnce;
   if (first.options().request_id().size() > kMaxRequestId) {
     return base::InvalidField("options.request_id",
                               absl::StrCat("has more than ", kMaxRequestId, " bytes"));

@@ -1,6 +1,7 @@
 #include "services/contacts/import_chunk.h"
 
-#include <map>
+#include <algorithm>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -26,6 +27,21 @@ void MergeShipment(ShipmentPatch& old, ShipmentPatch& newer) {
   Override(old.service_type, newer.service_type);
 }
 
+void NormalizeTagsOf(ContactPatch& patch) {
+  if (!patch.tags.empty()) patch.tags = NormalizeTags(patch.tags);
+}
+
+// Where the rows stand, in the order of a key; of equal ones in their own.
+std::vector<std::size_t> InOrderOf(std::string ImportRow::*key, absl::Span<const ImportRow> rows) {
+  std::vector<std::size_t> order(rows.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    const int compared = (rows[a].*key).compare(rows[b].*key);
+    return compared < 0 || (compared == 0 && a < b);
+  });
+  return order;
+}
+
 }  // namespace
 
 void MergeContact(ContactPatch& old, ContactPatch newer) {
@@ -46,38 +62,48 @@ void MergeContact(ContactPatch& old, ContactPatch newer) {
   Override(old.satisfaction, newer.satisfaction);
   for (auto& [key, value] : newer.attributes) old.attributes[key] = std::move(value);
   old.tags.insert(old.tags.end(), newer.tags.begin(), newer.tags.end());
-  old.tags = NormalizeTags(old.tags);
+  NormalizeTagsOf(old);
 }
 
 ImportChunk MergeRows(absl::Span<ImportRow> rows) {
-  std::map<std::string, ContactUpsert> contacts;
-  std::map<std::string, ShipmentUpsert> shipments;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
+  ImportChunk out;
+  out.contacts.reserve(rows.size());
+  for (const std::size_t i : InOrderOf(&ImportRow::phone, rows)) {
     ImportRow& row = rows[i];
-    ContactUpsert& contact = contacts[row.phone];
-    contact.phone = row.phone;
+    if (out.contacts.empty() || out.contacts.back().phone != row.phone) {
+      out.contacts.push_back({.phone = row.phone, .bsuid = ""});
+      out.contacts.back().patch = std::move(row.contact);
+      NormalizeTagsOf(out.contacts.back().patch);
+    } else {
+      MergeContact(out.contacts.back().patch, std::move(row.contact));
+    }
+    ContactUpsert& contact = out.contacts.back();
     contact.last_row = i;
     if (!row.bsuid.empty()) contact.bsuid = std::move(row.bsuid);
-    MergeContact(contact.patch, std::move(row.contact));
     contact.opt_ins.insert(row.opt_ins.begin(), row.opt_ins.end());
+  }
+  out.shipments.reserve(rows.size());
+  for (const std::size_t i : InOrderOf(&ImportRow::tracking_number, rows)) {
+    ImportRow& row = rows[i];
     if (row.tracking_number.empty()) continue;
-    const auto [place, first] = shipments.try_emplace(row.tracking_number);
-    ShipmentUpsert& shipment = place->second;
+    const bool first =
+        out.shipments.empty() || out.shipments.back().tracking_number != row.tracking_number;
+    if (first) {
+      out.shipments.push_back(
+          {.tracking_number = row.tracking_number, .phone = row.phone, .patch = {}});
+      out.shipments.back().patch = std::move(row.shipment);
+      continue;
+    }
+    ShipmentUpsert& shipment = out.shipments.back();
     // The age is that of the row that said the state.
-    const bool keeps_age = row.shipment.keeps_age && (first || shipment.patch.keeps_age);
+    const bool keeps_age = row.shipment.keeps_age && shipment.patch.keeps_age;
     if (keeps_age || !row.shipment.keeps_age) {
       Override(shipment.patch.updated_at, row.shipment.updated_at);
     }
     shipment.patch.keeps_age = keeps_age;
-    shipment.tracking_number = row.tracking_number;
     shipment.phone = row.phone;
     MergeShipment(shipment.patch, row.shipment);
   }
-  ImportChunk out;
-  out.contacts.reserve(contacts.size());
-  for (auto& [phone, contact] : contacts) out.contacts.push_back(std::move(contact));
-  out.shipments.reserve(shipments.size());
-  for (auto& [number, shipment] : shipments) out.shipments.push_back(std::move(shipment));
   return out;
 }
 

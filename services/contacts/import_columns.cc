@@ -58,6 +58,7 @@ bool Assign(absl::string_view name, ImportColumn& column) {
   if (!field || field->owner == fields::Owner::kTrigger || field->derived) return false;
   column.kind = Kind::kField;
   column.field = *field;
+  column.target = FindCellTarget(*field);
   return true;
 }
 

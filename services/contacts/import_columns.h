@@ -19,13 +19,18 @@
 
 namespace kabar::contacts {
 
+// How the cells of a field's column are read (import_row.cc).
+struct CellTarget;
+const CellTarget* FindCellTarget(const fields::Field& field);
+
 struct ImportColumn {
   // kOptIn: "yes" says that the customer agreed; "no" and nothing say nothing.
   enum class Kind { kIgnored, kField, kBsuid, kTags, kAttribute, kOptIn };
   Kind kind = Kind::kIgnored;
-  std::string header;     // as written, trimmed
-  fields::Field field;    // kField: of a contact or shipment
-  std::string attribute;  // kAttribute: its name
+  std::string header;                  // as written, trimmed
+  fields::Field field;                 // kField: of a contact or shipment
+  const CellTarget* target = nullptr;  // of the field
+  std::string attribute;               // kAttribute: its name
   AttributeKind attribute_kind = AttributeKind::kText;
   Purpose purpose = Purpose::kDeliveryUpdates;  // kOptIn
 };

@@ -17,22 +17,34 @@
 #include "services/contacts/time_zone.h"
 
 namespace kabar::contacts {
-namespace {
-
-using Kind = ImportColumn::Kind;
-using OptionalText = std::optional<std::string>;
-
-// Where a text field's value goes, and how long it may be.
-struct TextTarget {
-  OptionalText ContactPatch::*contact = nullptr;
-  OptionalText ShipmentPatch::*shipment = nullptr;
+// Where a field's cell goes: a text, and how long it may be, or what is more than a text.
+struct CellTarget {
+  enum class Kind {
+    kText,
+    kPhone,
+    kTrackingNumber,
+    kDriverPhone,
+    kVip,
+    kCodPaid,
+    kCodAmount,
+    kUpdatedAt,
+    kTimeZone,
+    kSatisfaction
+  };
+  std::optional<std::string> ContactPatch::*contact = nullptr;
+  std::optional<std::string> ShipmentPatch::*shipment = nullptr;
   std::size_t max = kMaxShortText;
+  Kind kind = Kind::kText;
 };
 
-const TextTarget* FindTextTarget(absl::string_view name) {
+const CellTarget* FindCellTarget(const fields::Field& field) {
   using C = ContactPatch;
   using S = ShipmentPatch;
-  static const auto* const kTargets = new absl::flat_hash_map<absl::string_view, TextTarget>{
+  using Kind = CellTarget::Kind;
+  static const auto other = [](Kind kind) {
+    return CellTarget{nullptr, nullptr, kMaxShortText, kind};
+  };
+  static const auto* const kTargets = new absl::flat_hash_map<absl::string_view, CellTarget>{
       {"name", {&C::name, nullptr, kMaxShortText}},
       {"address", {&C::address, nullptr, kMaxLongText}},
       {"city", {&C::city, nullptr, kMaxShortText}},
@@ -53,10 +65,23 @@ const TextTarget* FindTextTarget(absl::string_view name) {
       {"destination_address", {nullptr, &S::destination_address, kMaxLongText}},
       {"delay_reason", {nullptr, &S::delay_reason, kMaxLongText}},
       {"new_estimate", {nullptr, &S::new_estimate, kMaxShortText}},
+      {"phone", other(Kind::kPhone)},
+      {"tracking_number", other(Kind::kTrackingNumber)},
+      {"driver_phone", other(Kind::kDriverPhone)},
+      {"vip", other(Kind::kVip)},
+      {"cod_paid", other(Kind::kCodPaid)},
+      {"cod_amount", other(Kind::kCodAmount)},
+      {"updated_at", other(Kind::kUpdatedAt)},
+      {"time_zone", other(Kind::kTimeZone)},
+      {"satisfaction", other(Kind::kSatisfaction)},
   };
-  const auto found = kTargets->find(name);
+  const auto found = kTargets->find(field.name);
   return found == kTargets->end() ? nullptr : &found->second;
 }
+
+namespace {
+
+using Kind = ImportColumn::Kind;
 
 // What a lookup that found nothing leaves in a cell: no name and no status to write to a customer.
 bool IsFormulaError(absl::string_view cell) {
@@ -100,7 +125,7 @@ class RowBuilder {
       case Kind::kOptIn:
         return TakeOptIn(column.purpose, cell);
       case Kind::kField:
-        return TakeField(column.field, cell);
+        return TakeField(column, cell);
     }
     return {};
   }
@@ -144,33 +169,45 @@ class RowBuilder {
     return fault;
   }
 
-  Fault TakeField(const fields::Field& field, absl::string_view cell) {
+  Fault TakeField(const ImportColumn& column, absl::string_view cell) {
+    const fields::Field& field = column.field;
     if (field.owner == fields::Owner::kShipment && field.name != "tracking_number" &&
         !cell.empty()) {
       has_shipment_values_ = true;
     }
-    if (const TextTarget* target = FindTextTarget(field.name)) return TakeText(*target, cell);
-    if (field.name == "phone") return TakePhone(cell);
-    if (field.name == "tracking_number") return TakeTrackingNumber(cell);
-    if (field.name == "driver_phone") return TakeDriverPhone(cell);
-    if (field.name == "vip") {
-      return cell.empty() ? Fault{} : TakeYesNo(cell, row_->contact.vip);
+    if (column.target == nullptr) {
+      return {"UNKNOWN_FIELD", absl::StrCat("the import does not know the field ", field.name)};
     }
-    if (field.name == "cod_paid") {
-      if (!cell.empty()) return TakeYesNo(cell, row_->shipment.cod_paid);
-      row_->shipment.cod_paid = false;
-      return {};
+    switch (column.target->kind) {
+      case CellTarget::Kind::kText:
+        return TakeText(*column.target, cell);
+      case CellTarget::Kind::kPhone:
+        return TakePhone(cell);
+      case CellTarget::Kind::kTrackingNumber:
+        return TakeTrackingNumber(cell);
+      case CellTarget::Kind::kDriverPhone:
+        return TakeDriverPhone(cell);
+      case CellTarget::Kind::kVip:
+        return cell.empty() ? Fault{} : TakeYesNo(cell, row_->contact.vip);
+      case CellTarget::Kind::kCodPaid:
+        if (!cell.empty()) return TakeYesNo(cell, row_->shipment.cod_paid);
+        row_->shipment.cod_paid = false;
+        return {};
+      case CellTarget::Kind::kCodAmount:
+        return TakeAmount(cell);
+      case CellTarget::Kind::kUpdatedAt:
+        return TakeTime(cell);
+      case CellTarget::Kind::kTimeZone:
+        return TakeZone(cell);
+      case CellTarget::Kind::kSatisfaction:
+        return TakeScore(cell);
     }
-    if (field.name == "cod_amount") return TakeAmount(cell);
-    if (field.name == "updated_at") return TakeTime(cell);
-    if (field.name == "time_zone") return TakeZone(cell);
-    if (field.name == "satisfaction") return TakeScore(cell);
-    return {"UNKNOWN_FIELD", absl::StrCat("the import does not know the field ", field.name)};
+    return {};
   }
 
   // An empty cell says nothing about a contact, whose data gathers over many files; about a
   // shipment it does (a delay that is over has no reason any more).
-  Fault TakeText(const TextTarget& target, absl::string_view cell) {
+  Fault TakeText(const CellTarget& target, absl::string_view cell) {
     if (target.contact != nullptr && !cell.empty()) {
       row_->contact.*target.contact = std::string(cell);
     }
@@ -260,7 +297,6 @@ bool NamesStatus(const ImportColumns& columns) {
 
 std::optional<RowProblem> ReadImportRow(const CsvRecord& record, const ImportColumns& columns,
                                         absl::TimeZone zone, ImportRow* row) {
-  *row = ImportRow();
   auto problem = [&](absl::string_view column, Fault fault) {
     return RowProblem{record.number, std::string(column), std::move(fault.reason),
                       std::move(fault.message)};

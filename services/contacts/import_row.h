@@ -39,7 +39,7 @@ struct RowProblem {
   std::string message;  // never holds the cell's text
 };
 
-// nullopt and *row filled, or the first problem from the left.
+// nullopt and *row, which was empty, filled; or the first problem from the left.
 std::optional<RowProblem> ReadImportRow(const CsvRecord& record, const ImportColumns& columns,
                                         absl::TimeZone zone, ImportRow* row);
 

@@ -67,7 +67,7 @@ absl::Status Importer::Finish() {
   }
   if (read_ < before_.rows) return FileChanged();
   KABAR_RETURN_IF_ERROR(Flush());
-  KABAR_RETURN_IF_ERROR(AwaitChunk());
+  KABAR_RETURN_IF_ERROR(AwaitChunks(0));
   if (!report_.refused_csv.empty()) report_.refused_csv.insert(0, header_csv_);
   report_.windows_1252_rows = text_.windows_1252_records();
   return absl::OkStatus();
@@ -90,12 +90,12 @@ absl::Status Importer::Add(CsvRecord record) {
   }
   if (chunk_read_++ == 0) chunk_.behind = report_.rows;
   ++report_.rows;
-  ImportRow row;
+  ImportRow& row = chunk_.rows.emplace_back();
   if (std::optional<RowProblem> problem = ReadImportRow(record, *columns_, options_.zone, &row)) {
+    chunk_.rows.pop_back();
     Refuse(record, *std::move(problem));
   } else {
     ++report_.accepted;
-    chunk_.rows.push_back(std::move(row));
   }
   return static_cast<std::size_t>(chunk_read_) >= options_.chunk_rows ? Flush() : absl::OkStatus();
 }
@@ -154,30 +154,42 @@ std::string Importer::Digest() const {
 
 absl::Status Importer::Flush() {
   if (chunk_read_ == 0) return absl::OkStatus();
-  KABAR_RETURN_IF_ERROR(AwaitChunk());
-  writing_ = std::move(chunk_);
-  writing_.until = static_cast<const ImportProgress&>(report_);
-  writing_.until.digest = Digest();
+  KABAR_RETURN_IF_ERROR(AwaitChunks(options_.chunks_at_once - 1));
+  auto writing = std::make_unique<Writing>();
+  writing->chunk = std::move(chunk_);
+  FileChunk& chunk = writing->chunk;
+  chunk.until = static_cast<const ImportProgress&>(report_);
+  chunk.until.digest = Digest();
   chunk_ = FileChunk();
   chunk_.rows.reserve(options_.chunk_rows);
+  chunk_.ahead = chunk.place;
+  chunk_.ahead_behind = chunk.behind;
   chunk_read_ = 0;
-  written_ = std::async(std::launch::async, [this] { return write_(writing_); });
+  writing->written = std::async(std::launch::async, [this, &chunk] {
+    absl::StatusOr<ChunkCounts> counts = write_(chunk);
+    chunk.place->SetOver(counts.ok());
+    return counts;
+  });
+  writing_.push_back(std::move(writing));
   return absl::OkStatus();
 }
 
-absl::Status Importer::AwaitChunk() {
-  if (!written_.valid()) return absl::OkStatus();
-  const absl::StatusOr<ChunkCounts> counts = written_.get();
-  if (!counts.ok()) {
-    return base::Annotate(counts.status(),
-                          absl::StrCat("the import stopped behind row ", writing_.behind,
-                                       " of the data; ", options_.advice));
+absl::Status Importer::AwaitChunks(std::size_t most) {
+  while (writing_.size() > most) {
+    const std::unique_ptr<Writing> first = std::move(writing_.front());
+    writing_.pop_front();
+    const absl::StatusOr<ChunkCounts> counts = first->written.get();
+    if (!counts.ok()) {
+      return base::Annotate(counts.status(),
+                            absl::StrCat("the import stopped behind row ", first->chunk.behind,
+                                         " of the data; ", options_.advice));
+    }
+    ChunkCounts& all = report_.counts;
+    all.contacts_created += counts->contacts_created;
+    all.contacts_updated += counts->contacts_updated;
+    all.shipments_created += counts->shipments_created;
+    all.shipments_updated += counts->shipments_updated;
   }
-  ChunkCounts& all = report_.counts;
-  all.contacts_created += counts->contacts_created;
-  all.contacts_updated += counts->contacts_updated;
-  all.shipments_created += counts->shipments_created;
-  all.shipments_updated += counts->shipments_updated;
   return absl::OkStatus();
 }
 

@@ -1,7 +1,9 @@
 // A file from its bytes to the report: reads (CSV or .xlsx, UTF-8 or Windows-1252, found by
-// itself), checks, hands rows on in chunks and keeps the account. While a chunk is written the next
-// one is read; chunks are written one after the other, in the file's order, since later rows win.
-// Memory: two chunks, one record and the report's bounded parts, whatever the file's size.
+// itself), checks, hands rows on in chunks and keeps the account. While chunks are written the next
+// one is read. `write` is called for one chunk after the other, or for `chunks_at_once`, and then
+// it sees to it (by FileChunk::ahead) that they count in the file's order, since later rows win.
+// Memory: a chunk more than that, one record and the report's bounded parts, whatever the file's
+// size.
 //
 //   Importer importer(options, [&](FileChunk& chunk) { return store...; });
 //   for (piece) importer.Feed(piece);        // or importer.Add(record) for what is no file
@@ -11,19 +13,20 @@
 // taken until then, and the same file, whose rows until there are read, compared by their digest
 // and left out.
 //
-// Thread safety: one thread; `write` is called on another, one call at a time, and never after the
-// importer's end. Blocks: as `write` does. Errors: those of the file as a whole
-// (import_columns.h, csv_reader.h, xlsx_reader.h, FILE_EMPTY, IMPORT_FILE_CHANGED) and those of
-// `write`; bad rows are no errors but stand in the report, whose figures always add up: rows =
-// accepted + refused.
+// Thread safety: one thread; `write` is called on others, and never after the importer's end.
+// Blocks: as `write` does. Errors: those of the file as a whole (import_columns.h, csv_reader.h,
+// xlsx_reader.h, FILE_EMPTY, IMPORT_FILE_CHANGED) and those of `write`; bad rows are no errors but
+// stand in the report, whose figures always add up: rows = accepted + refused.
 #ifndef KABAR_SERVICES_CONTACTS_IMPORTER_H_
 #define KABAR_SERVICES_CONTACTS_IMPORTER_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <future>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +36,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "libs/base/sha256.h"
+#include "services/contacts/chunk_place.h"
 #include "services/contacts/csv_reader.h"
 #include "services/contacts/import_columns.h"
 #include "services/contacts/import_row.h"
@@ -48,6 +52,7 @@ struct ImportOptions {
   std::string sheet = {};                     // of a workbook; empty: its first one
   absl::TimeZone zone = absl::UTCTimeZone();  // of times without one
   std::size_t chunk_rows = 2000;
+  std::size_t chunks_at_once = 1;  // that are being written
   std::size_t max_problems = 1000;
   std::size_t max_refused_bytes = 3 * 1024 * 1024;
   bool keep_refused_cells = false;
@@ -84,7 +89,10 @@ struct FileChunk {
   std::vector<ImportRow> rows = {};  // the accepted ones
   RefusedRows refused = {};          // of the others
   int64_t behind = 0;                // rows of the file before it
-  ImportProgress until = {};         // the file to the chunk's end; `counts` without the chunk's
+  ImportProgress until = {};         // the file to the chunk's end, but for `counts`
+  std::shared_ptr<ChunkPlace> place = std::make_shared<ChunkPlace>();
+  std::shared_ptr<const ChunkPlace> ahead = {};  // of the chunk before; none: it is the first one
+  int64_t ahead_behind = 0;                      // that one's `behind`
 };
 
 struct ImportSoFar {
@@ -121,8 +129,8 @@ class Importer {
   absl::Status OnHeader(const CsvRecord& record);
   void Refuse(const CsvRecord& record, RowProblem problem);
   absl::Status Flush();
-  // Waits for the chunk under way, if there is one, and counts it.
-  absl::Status AwaitChunk();
+  // Waits until at most so many chunks are being written, and counts the others.
+  absl::Status AwaitChunks(std::size_t most);
   std::string Digest() const;
 
   ImportOptions options_;
@@ -140,9 +148,11 @@ class Importer {
   int64_t chunk_read_ = 0;
   ImportReport report_;
   std::string header_csv_;
-  // The chunk under way; the future last, so that it ends first.
-  FileChunk writing_;
-  std::future<absl::StatusOr<ChunkCounts>> written_;
+  struct Writing {
+    FileChunk chunk;
+    std::future<absl::StatusOr<ChunkCounts>> written;  // last, so that it ends first
+  };
+  std::deque<std::unique_ptr<Writing>> writing_;  // in the file's order; last too
 };
 
 }  // namespace kabar::contacts

@@ -2,25 +2,25 @@
 // new goes by COPY straight into its table, what is known by COPY into a session table and one
 // UPDATE, which leaves alone what the file says nothing new about.
 #include <algorithm>
-#include <deque>
 #include <limits>
 #include <optional>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "libs/base/ids.h"
 #include "libs/base/status.h"
 #include "nlohmann/json.hpp"
+#include "services/contacts/pg_store_import_sort.h"
 #include "services/contacts/pg_store_unit.h"
 
 namespace kabar::contacts {
 namespace {
 
 // Other imports of the outlet wait for the chunk, so that none of them adds the same people. Only
-// API calls can, a few at a time.
+// API calls can, a few at a time. A chunk beside the one ahead of it comes to this lock only behind
+// it (kBehind); an import of another process may come between and then waits for the rows that it
+// shares with them, or is tried again.
 //
 // A chunk's commit does not wait for the disk; the import's end does, and all before it with it.
 // What a crash of PostgreSQL takes away is the end of the import, which goes on behind what is
@@ -32,19 +32,18 @@ namespace {
 // large table alone invites it to begin there.
 constexpr pg::Query kBegin{
     "contacts.import_begin",
-    "SELECT pg_advisory_xact_lock(hashtextextended('contacts.import ' || $1, 0)), now(), "
+    "SELECT CASE WHEN NOT $3::boolean THEN pg_advisory_xact_lock(hashtextextended("
+    "'contacts.import ' || $1, 0)) END, now(), "
+    "CASE WHEN $2 <> '' THEN pg_advisory_xact_lock(hashtextextended("
+    "'contacts.chunk ' || $1 || ' ' || $2, 0)) END, "
     "set_config('synchronous_commit', 'off', true), "
     "set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"};
-
-// Whose phones these are stays so until the chunk is written: it shares the people (HoldPeople).
-constexpr char kKnownContacts[] =
-    "SELECT p.phone, i.contact_id, i.merged_from FROM unnest($2::text[]) AS p(phone) "
-    "CROSS JOIN LATERAL (SELECT i.contact_id, i.merged_from FROM contact_identities i "
-    "WHERE i.outlet_id = $1::text AND i.kind = 'phone' AND i.value = p.phone OFFSET 0) AS i";
-constexpr char kKnownShipments[] =
-    "SELECT p.number FROM unnest($2::text[]) AS p(number) "
-    "CROSS JOIN LATERAL (SELECT 1 FROM shipments s WHERE s.outlet_id = $1::text "
-    "AND s.tracking_number = p.number OFFSET 0) AS s";
+// PostgreSQL knows who waits for whom: should the chunk ahead wait for this one (an API call may
+// stand between them), it ends one of them, which is tried again.
+constexpr pg::Query kBehind{
+    "contacts.import_behind",
+    "SELECT pg_advisory_xact_lock(hashtextextended('contacts.chunk ' || $1 || ' ' || $2, 0)), "
+    "pg_advisory_xact_lock(hashtextextended('contacts.import ' || $1, 0))"};
 
 // Kept by the session and emptied by every commit: no new catalogue rows for every chunk.
 constexpr char kTables[] =
@@ -152,27 +151,6 @@ constexpr char kOptIns[] =
 constexpr int kRoundsInVain = 10;
 constexpr absl::string_view kUniqueViolation = "23505";
 
-struct Person {
-  std::string id;
-  const ContactUpsert* said = nullptr;
-};
-struct Parcel {
-  std::string contact_id;
-  std::string merged_from;
-  const ShipmentUpsert* said = nullptr;
-};
-
-// Of a chunk: what is in the store already, and what is not. Points into the chunk.
-struct Sorted {
-  absl::flat_hash_map<absl::string_view, std::string> contact_ids;  // by phone
-  absl::flat_hash_map<absl::string_view, std::string> merged_from;  // of phones that came with one
-  std::vector<Person> new_people;
-  std::vector<Person> known_people;
-  std::vector<Parcel> new_parcels;
-  std::vector<Parcel> known_parcels;
-  std::deque<ContactUpsert> merged;  // of contacts that the chunk names by several phones
-};
-
 std::string AttributesJson(const std::map<std::string, std::string>& attributes) {
   if (attributes.empty()) return "{}";
   return nlohmann::json(attributes).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -244,65 +222,6 @@ void CopyShipments(pg::Transaction& tx, absl::string_view table, const std::stri
             });
 }
 
-// Value by value as in the file: what its later row says wins, whatever phone it names him by.
-void SortPeople(pg::Transaction& tx, const std::string& outlet, const ImportChunk& chunk,
-                Sorted& out) {
-  pg::ArrayBuilder phones;
-  for (const ContactUpsert& contact : chunk.contacts) phones.Add(contact.phone);
-  absl::flat_hash_map<std::string, std::string> known, merged;
-  for (const pqxx::row& row : tx.ExecDynamic("contacts.import_known_contacts", kKnownContacts,
-                                             {outlet, std::move(phones).Finish()})) {
-    known.emplace(pg::TextField(row[0]), pg::TextField(row[1]));
-    if (std::string from = pg::TextField(row[2]); !from.empty()) {
-      merged.emplace(pg::TextField(row[0]), std::move(from));
-    }
-  }
-  absl::flat_hash_map<std::string, std::size_t> places;  // in known_people, by contact
-  for (const ContactUpsert& contact : chunk.contacts) {
-    const auto found = known.find(contact.phone);
-    std::string& id = out.contact_ids[contact.phone];
-    if (found == known.end()) {
-      id = base::NewOrderedId("con");
-      out.new_people.push_back({id, &contact});
-      continue;
-    }
-    id = found->second;
-    if (const auto from = merged.find(contact.phone); from != merged.end()) {
-      out.merged_from[contact.phone] = from->second;
-    }
-    const auto [place, first] = places.emplace(id, out.known_people.size());
-    if (first) {
-      out.known_people.push_back({id, &contact});
-      continue;
-    }
-    Person& person = out.known_people[place->second];
-    const ContactUpsert& before = *person.said;
-    const bool later = contact.last_row > before.last_row;
-    ContactUpsert& both = out.merged.emplace_back(later ? before : contact);
-    MergeContact(both.patch, later ? contact.patch : before.patch);
-    both.last_row = std::max(contact.last_row, before.last_row);
-    person.said = &both;
-  }
-}
-
-void SortParcels(pg::Transaction& tx, const std::string& outlet, const ImportChunk& chunk,
-                 Sorted& out) {
-  if (chunk.shipments.empty()) return;
-  pg::ArrayBuilder numbers;
-  for (const ShipmentUpsert& shipment : chunk.shipments) numbers.Add(shipment.tracking_number);
-  absl::flat_hash_set<std::string> known;
-  for (const pqxx::row& row : tx.ExecDynamic("contacts.import_known_shipments", kKnownShipments,
-                                             {outlet, std::move(numbers).Finish()})) {
-    known.insert(pg::TextField(row[0]));
-  }
-  for (const ShipmentUpsert& shipment : chunk.shipments) {
-    auto& there = known.contains(shipment.tracking_number) ? out.known_parcels : out.new_parcels;
-    const auto from = out.merged_from.find(shipment.phone);
-    there.push_back({out.contact_ids.at(shipment.phone),
-                     from == out.merged_from.end() ? std::string() : from->second, &shipment});
-  }
-}
-
 // Who opted out and has one more BSUID now: whoever suppresses by address must hear of it.
 std::vector<std::string> ClaimBsuids(pg::Transaction& tx, const std::string& outlet,
                                      const ImportChunk& chunk, const Sorted& sorted) {
@@ -352,15 +271,26 @@ void AddOptIns(pg::Transaction& tx, const std::string& outlet, const ImportChunk
 
 }  // namespace
 
-absl::StatusOr<ChunkCounts> PgUnit::Import(const ImportChunk& chunk) {
-  const absl::Time now = pg::TimeField(tx_.ExecOne(kBegin, outlet_)[1]);
+absl::StatusOr<ChunkCounts> PgUnit::Import(const ImportChunk& chunk, const ChunkOrder& order) {
+  bool beside = !order.name_ahead.empty();
+  const absl::Time now = pg::TimeField(tx_.ExecOne(kBegin, outlet_, order.name, beside)[1]);
   HoldPeople(/*alone=*/false);
+  const auto fall_in_behind = [&] {
+    if (beside) tx_.Exec(kBehind, outlet_, order.name_ahead);
+    beside = false;
+  };
   Sorted sorted;
   std::size_t to_add = std::numeric_limits<std::size_t>::max();
   for (int in_vain = 0;;) {
-    sorted = Sorted();
-    SortPeople(tx_, outlet_, chunk, sorted);
-    SortParcels(tx_, outlet_, chunk, sorted);
+    sorted = SortChunk(tx_, outlet_, chunk);
+    if (order.place != nullptr) {
+      const std::vector<std::string> known = sorted.KnownPeople();
+      if (beside && order.place_ahead->IsAbout(known)) {
+        fall_in_behind();
+        continue;
+      }
+      order.place->SetUnderWay(known);
+    }
     const absl::Status added = tx_.Savepoint([&]() -> absl::Status {
       CopyPhones(tx_, outlet_, sorted.new_people);
       CopyContacts(tx_, "contacts", outlet_, sorted.new_people);
@@ -386,6 +316,7 @@ absl::StatusOr<ChunkCounts> PgUnit::Import(const ImportChunk& chunk) {
   for (const ContactUpsert& contact : chunk.contacts) phones.Add(contact.phone);
   RecallOptOutsOfPhones(std::move(phones).Finish());
   AddOptIns(tx_, outlet_, chunk);
+  fall_in_behind();
   return ChunkCounts{.contacts_created = static_cast<int64_t>(sorted.new_people.size()),
                      .contacts_updated = static_cast<int64_t>(sorted.known_people.size()),
                      .shipments_created = static_cast<int64_t>(sorted.new_parcels.size()),

@@ -31,14 +31,15 @@ constexpr pg::Query kRefused{"contacts.import_refused",
                              "SELECT rows, columns, reasons, messages, csv, csv_truncated "
                              "FROM import_refused WHERE outlet_id = $1 AND import_id = $2 "
                              "ORDER BY until"};
-// Whoever holds it no more changes nothing; why, kWhyNot tells.
+// Whoever holds it no more changes nothing, nor does a chunk whose rows do not come next; why,
+// WhyNotMine tells.
 constexpr pg::Query kNote{
     "contacts.note_chunk",
     "UPDATE imports SET rows = $4, accepted = $5, refused = $6, "
     "contacts_created = contacts_created + $7, contacts_updated = contacts_updated + $8, "
     "shipments_created = shipments_created + $9, shipments_updated = shipments_updated + $10, "
     "digest = $11, updated_at = now() "
-    "WHERE outlet_id = $1 AND id = $2 AND holder = $3 AND state = 'RUNNING'"};
+    "WHERE outlet_id = $1 AND id = $2 AND holder = $3 AND state = 'RUNNING' AND rows = $12"};
 constexpr pg::Query kInsertRefused{
     "contacts.insert_import_refused",
     "INSERT INTO import_refused (outlet_id, import_id, until, rows, columns, reasons, messages, "
@@ -55,7 +56,7 @@ constexpr pg::Query kDropRefused{
     "contacts.drop_import_refused",
     "DELETE FROM import_refused WHERE outlet_id = $1 AND import_id = $2"};
 constexpr pg::Query kState{"contacts.import_state",
-                           "SELECT state FROM imports WHERE outlet_id = $1 AND id = $2"};
+                           "SELECT state, holder FROM imports WHERE outlet_id = $1 AND id = $2"};
 constexpr pg::Query kGet{"contacts.get_import", "SELECT " KABAR_IMPORT_COLUMNS
                                                 "FROM imports WHERE outlet_id = $1 AND id = $2"};
 constexpr pg::Query kFind{"contacts.find_import",
@@ -170,11 +171,16 @@ absl::StatusOr<ImportTurn> PgUnit::BeginImport(const std::string& request_id,
   return turn;
 }
 
-absl::Status PgUnit::WhyNotMine(const std::string& import_id) {
-  const std::optional<pqxx::row> state = tx_.ExecMaybe(kState, outlet_, import_id);
-  if (state && StateOf(pg::TextField((*state)[0])) == ImportState::kCancelled) {
+absl::Status PgUnit::WhyNotMine(const ImportTurn& turn) {
+  const std::optional<pqxx::row> row = tx_.ExecMaybe(kState, outlet_, turn.id);
+  const ImportState state = row ? StateOf(pg::TextField((*row)[0])) : ImportState::kCancelled;
+  if (row && state == ImportState::kCancelled) {
     return base::Error(absl::StatusCode::kCancelled, "IMPORT_CANCELLED",
                        "the import was cancelled; rows taken before stay");
+  }
+  if (state == ImportState::kRunning && (*row)[1].as<int64_t>() == turn.holder) {
+    return base::Error(absl::StatusCode::kAborted, "IMPORT_CHUNK_EARLY",
+                       "the rows before these have not been written");
   }
   return base::Error(absl::StatusCode::kAborted, "IMPORT_TAKEN_OVER",
                      "another stream with the same request id goes on with this import");
@@ -185,8 +191,9 @@ absl::Status PgUnit::NoteChunk(const ImportTurn& turn, const FileChunk& chunk,
   const pqxx::result noted =
       tx_.Exec(kNote, outlet_, turn.id, turn.holder, chunk.until.rows, chunk.until.accepted,
                chunk.until.refused, counts.contacts_created, counts.contacts_updated,
-               counts.shipments_created, counts.shipments_updated, pg::Bytes(chunk.until.digest));
-  if (noted.affected_rows() != 1) return WhyNotMine(turn.id);
+               counts.shipments_created, counts.shipments_updated, pg::Bytes(chunk.until.digest),
+               chunk.behind);
+  if (noted.affected_rows() != 1) return WhyNotMine(turn);
   const RefusedRows& refused = chunk.refused;
   if (refused.problems.empty() && refused.csv.empty() && !refused.csv_truncated) {
     return absl::OkStatus();
@@ -207,7 +214,7 @@ absl::Status PgUnit::NoteChunk(const ImportTurn& turn, const FileChunk& chunk,
 absl::Status PgUnit::EndImport(const ImportTurn& turn, ImportState state,
                                const std::string& error) {
   const pqxx::result ended = tx_.Exec(kEnd, outlet_, turn.id, turn.holder, NameOf(state), error);
-  if (ended.affected_rows() != 1) return WhyNotMine(turn.id);
+  if (ended.affected_rows() != 1) return WhyNotMine(turn);
   // Only one that can be gone on with needs them.
   if (state != ImportState::kStopped) tx_.Exec(kDropRefused, outlet_, turn.id);
   return absl::OkStatus();

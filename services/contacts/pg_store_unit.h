@@ -98,7 +98,7 @@ class PgUnit : public Store::Unit {
                                                         int limit) override;
 
   // pg_store_import.cc
-  absl::StatusOr<ChunkCounts> Import(const ImportChunk& chunk) override;
+  absl::StatusOr<ChunkCounts> Import(const ImportChunk& chunk, const ChunkOrder& order) override;
 
   // pg_store_imports.cc
   absl::StatusOr<ImportTurn> BeginImport(const std::string& request_id,
@@ -189,7 +189,7 @@ class PgUnit : public Store::Unit {
   absl::Status MoveIdentity(IdentityKind kind, const std::string& before, const std::string& after,
                             const std::string& contact_id);
   // Why a turn changed nothing.
-  absl::Status WhyNotMine(const std::string& import_id);
+  absl::Status WhyNotMine(const ImportTurn& turn);
   absl::StatusOr<SegmentSize> CountContacts(const SegmentFilter& filter);
   void Release(IdentityKind kind, const std::string& value, const std::string& contact_id);
   static absl::Status IdentityTaken(IdentityKind kind, const Owner& owner);

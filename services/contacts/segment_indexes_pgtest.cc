@@ -64,6 +64,25 @@ TEST_CASE("Segments: VIP and tags are answered by an index", "[segments]") {
   CHECK_THAT(c.Plan("tags != vip"), !Contains("contacts_tags"));
 }
 
+TEST_CASE("Segments: a status in ASCII is compared by its own alphabet, another by the world's",
+          "[segments]") {
+  StoreFixture f;
+  const Contact ani = f.Add(kA, "+6281234567890", "Ani");
+  f.Ship(kA, "R1", ani.id, "DELAYED");
+  f.Ship(kA, "R2", f.Add(kA, "+6281234567891", "Budi").id, "Reçu");
+  f.Ship(kA, "R3", f.Add(kA, "+6281234567892", "Cici").id, "");
+  CHECK(f.Names(kA, "shipment.status = delayed") == "Ani");
+  CHECK(f.Names(kA, "shipment.status = \"Delayed\"") == "Ani");
+  CHECK(f.Names(kA, "shipment.status != delayed") == "Budi Cici");
+  CHECK(f.Names(kA, "shipment.status = \"REÇU\"") == "Budi");
+  CHECK(f.Names(kA, "shipment.status != \"reçu\"") == "Ani Cici");
+  CHECK(f.Names(kA, "shipment.status = \"\"") == "Cici");
+  CHECK(f.Names(kA, "shipment.status = \"del*\"") == "Ani");
+  Crowd c;
+  CHECK_THAT(c.Plan("shipment.status = \"status 7\""), Contains("lower((status)::text)"));
+  CHECK_THAT(c.Plan("shipment.status = \"reçu\""), !Contains("lower((status)::text)"));
+}
+
 TEST_CASE("Segments: how frequent a city, a service, a status, a name is, PostgreSQL knows",
           "[segments]") {
   Crowd c;

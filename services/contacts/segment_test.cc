@@ -29,7 +29,8 @@ TEST_CASE("SegmentLanguage: the example of the manual compiles to parameters", "
   REQUIRE(sql.ok());
   CHECK(
       *sql ==
-      "((lower(s.status) = lower($2::text)) AND (lower(c.city) = lower($3::text)) AND "
+      "((lower(s.status COLLATE \"C\") = lower($2::text COLLATE \"C\")) AND (lower(c.city) = "
+      "lower($3::text)) AND "
       "((SELECT count(*) FROM shipments n WHERE n.outlet_id = c.outlet_id AND n.contact_id = c.id "
       "AND n.created_at > now() - interval '30 days') > $4::numeric))");
   CHECK(params.values() == std::vector<std::string>{"In Transit", "Jakarta", "5"});
@@ -101,7 +102,7 @@ TEST_CASE("SegmentLanguage: a named segment stands there in brackets", "[segment
         "((lower(c.city) = lower($2::text)) AND (((c.vip IS TRUE) OR "
         "((c.tags <> '{}' AND tag_keys(c.outlet_id, c.tags) @> "
         "tag_keys($1::text, ARRAY[$3::text])))) AND "
-        "(lower(s.status) = lower($4::text))) AND TRUE)");
+        "(lower(s.status COLLATE \"C\") = lower($4::text COLLATE \"C\"))) AND TRUE)");
   CHECK(filter->clauses() ==
         std::vector<std::string>{"city = \"x\"", "segment(\"both\")", "segment(\"all\")"});
 }

@@ -193,6 +193,7 @@ absl::StatusOr<std::unique_ptr<Importer>> SourcePuller::Begin(const DueSource& d
                                                               ImportTurn* turn) {
   ImportOptions options;
   options.zone = options_.zone;
+  options.chunks_at_once = kChunksAtOnce;
   options.keep_refused_cells = true;
   options.max_problems = kMaxRefused;
   options.advice = "rows taken stay, the source is pulled again from its first page";

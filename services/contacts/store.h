@@ -29,6 +29,7 @@
 #include "libs/audit/audit.h"
 #include "libs/rpc/idempotency.h"
 #include "services/contacts/attribute_type.h"
+#include "services/contacts/chunk_place.h"
 #include "services/contacts/contact.h"
 #include "services/contacts/fact.h"
 #include "services/contacts/import_chunk.h"
@@ -179,15 +180,18 @@ class Store {
                                                                   const std::string& after_id,
                                                                   int limit) = 0;
 
-    virtual absl::StatusOr<ChunkCounts> Import(const ImportChunk& chunk) = 0;
+    // With a chunk ahead of it (`order`) it writes beside that one and returns when that is over.
+    virtual absl::StatusOr<ChunkCounts> Import(const ImportChunk& chunk,
+                                               const ChunkOrder& order = {}) = 0;
 
     // A new import, or the one that broke off under this request id (import_state.h). `options`: a
     // digest of what it was asked. FAILED_PRECONDITION (IMPORT_CANCELLED, IMPORT_COMPLETED),
     // INVALID_ARGUMENT (REQUEST_ID_REUSED: other options).
     virtual absl::StatusOr<ImportTurn> BeginImport(const std::string& request_id,
                                                    const std::string& options) = 0;
-    // In the transaction that writes the chunk. CANCELLED (IMPORT_CANCELLED), ABORTED
-    // (IMPORT_TAKEN_OVER): it must not be written.
+    // In the transaction that writes the chunk, behind Import. CANCELLED (IMPORT_CANCELLED),
+    // ABORTED (IMPORT_TAKEN_OVER; IMPORT_CHUNK_EARLY: the rows before it are not in the store): it
+    // must not be written.
     virtual absl::Status NoteChunk(const ImportTurn& turn, const FileChunk& chunk,
                                    const ChunkCounts& counts) = 0;
     // Errors as of NoteChunk.
