@@ -9,9 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "libs/base/status.h"
-#include "libs/whatsapp/error_policy.h"
-#include "libs/whatsapp/graph_error.h"
 #include "libs/whatsapp/json_reader.h"
+#include "libs/whatsapp/management_answer.h"
 
 namespace kabar::whatsapp {
 namespace {
@@ -19,7 +18,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int kPage = 100;
-constexpr int kTokenRefused = 190;
 
 std::string Upper(std::string text) {
   absl::AsciiStrToUpper(&text);
@@ -75,52 +73,6 @@ std::optional<AccountTemplate> ReadTemplate(const JsonElement& element) {
     if (component.get(one) == simdjson::SUCCESS) ReadComponent(one, &out);
   }
   return out;
-}
-
-// Access tokens are long runs of letters and digits that begin with EAA.
-std::string WithoutTokens(absl::string_view words) {
-  constexpr absl::string_view kBegin = "EAA";
-  constexpr std::size_t kShortest = 16;
-  std::string clean;
-  while (true) {
-    const std::size_t at = words.find(kBegin);
-    if (at == absl::string_view::npos) return absl::StrCat(clean, words);
-    std::size_t end = at;
-    while (end < words.size() && absl::ascii_isalnum(static_cast<unsigned char>(words[end]))) {
-      ++end;
-    }
-    const bool token = end - at >= kShortest;
-    absl::StrAppend(&clean, words.substr(0, token ? at : end), token ? "(a token)" : "");
-    words.remove_prefix(end);
-  }
-}
-
-// The document of a 200, or what the provider says instead.
-absl::StatusOr<JsonObject> Answer(int http_status, absl::string_view body,
-                                  const ErrorPolicy& policy) {
-  JsonObject root;
-  const bool json = ThreadParser().parse(body.data(), body.size()).get(root) == simdjson::SUCCESS;
-  if (json && http_status >= 200 && http_status < 300) return root;
-  const std::optional<GraphError> error =
-      json ? ReadGraphError(root, http_status) : std::optional<GraphError>();
-  if (!error.has_value()) {
-    return base::Error(absl::StatusCode::kUnavailable, "PROVIDER_UNREADABLE",
-                       absl::StrCat("WhatsApp answered HTTP ", http_status,
-                                    " with something that is not understood: try again later"));
-  }
-  // What it says of an access token quotes it.
-  const std::string words =
-      error->code == kTokenRefused
-          ? absl::StrCat("WhatsApp does not accept the number's access token (code ", error->code,
-                         "): give the sender a valid one")
-          : absl::StrCat("WhatsApp refused (code ", error->code,
-                         "): ", WithoutTokens(error->message), error->details.empty() ? "" : ": ",
-                         WithoutTokens(error->details));
-  if (http_status >= 500 ||
-      policy.For(error->code, http_status).action == ErrorAction::kRetryBackoffSlowSender) {
-    return base::Error(absl::StatusCode::kUnavailable, "PROVIDER_BUSY", words);
-  }
-  return base::Error(absl::StatusCode::kFailedPrecondition, "PROVIDER_REFUSED", words);
 }
 
 absl::Status MissingSample(absl::string_view of, std::size_t needed, std::size_t given) {
@@ -208,7 +160,7 @@ std::string TemplatesTarget(absl::string_view account, absl::string_view after) 
 
 absl::StatusOr<AccountTemplatePage> ParseTemplatePage(int http_status, absl::string_view body,
                                                       const ErrorPolicy& policy) {
-  KABAR_ASSIGN_OR_RETURN(const JsonObject root, Answer(http_status, body, policy));
+  KABAR_ASSIGN_OR_RETURN(const JsonObject root, ReadAnswer(http_status, body, policy));
   JsonArray data;
   if (!Find(root, "data", &data)) {
     return base::Error(absl::StatusCode::kUnavailable, "PROVIDER_UNREADABLE",
@@ -235,7 +187,7 @@ absl::StatusOr<AccountTemplatePage> ParseTemplatePage(int http_status, absl::str
 
 absl::StatusOr<AccountTemplate> ParseTemplateCreated(int http_status, absl::string_view body,
                                                      const ErrorPolicy& policy) {
-  KABAR_ASSIGN_OR_RETURN(const JsonObject root, Answer(http_status, body, policy));
+  KABAR_ASSIGN_OR_RETURN(const JsonObject root, ReadAnswer(http_status, body, policy));
   return AccountTemplate{.id = TextOf(root, "id"),
                          .status = Upper(TextOf(root, "status")),
                          .category = Upper(TextOf(root, "category"))};

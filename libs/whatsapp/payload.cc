@@ -122,7 +122,8 @@ void AppendParameter(const TemplateParameter& parameter, std::string* out) {
       break;
   }
   absl::StrAppend(out, "{\"type\":\"", kind, "\",\"", kind, "\":{");
-  AppendFirstMember("link", parameter.link, out);
+  const bool uploaded = !parameter.id.empty();
+  AppendFirstMember(uploaded ? "id" : "link", uploaded ? parameter.id : parameter.link, out);
   if (parameter.kind == TemplateParameter::Kind::kDocument) {
     AppendMember("filename", parameter.filename, out);
   }

@@ -68,7 +68,8 @@ struct TemplateParameter {
   Kind kind = Kind::kText;
   std::string name = {};      // of a named parameter; empty: they go by their order
   std::string text = {};      // kText
-  std::string link = {};      // media
+  std::string id = {};        // media: of an uploaded one; or
+  std::string link = {};      // https://...
   std::string filename = {};  // kDocument, optional
   Location location = {};     // kLocation
 };

@@ -128,6 +128,12 @@ TEST_CASE("BuildSendBody: templates", "[whatsapp]") {
       std::string(kHead) +
           R"("type":"template","template":{"name":"pagi","language":{"code":"id"},"components":[)"
           R"({"type":"body","parameters":[{"type":"text","text":"Ani"},{"type":"text","text":"\"2\""}]}]}})");
+  CHECK(Body(Template{.name = "pagi",
+                      .language = "id",
+                      .header = {{.kind = TemplateParameter::Kind::kImage, .id = "77"}}}) ==
+        std::string(kHead) +
+            R"("type":"template","template":{"name":"pagi","language":{"code":"id"},"components":[)"
+            R"({"type":"header","parameters":[{"type":"image","image":{"id":"77"}}]}]}})");
   const Template full{
       .name = "tagihan",
       .language = "en_US",
@@ -220,6 +226,10 @@ TEST_CASE("ValidateContent: templates", "[whatsapp]") {
   Template content = WithParameter("x");
   content.header = {{.text = Times("x", 61)}};
   CHECK_THAT(ValidateContent(content), ReasonIs("PARAMETER_TOO_LONG"));
+  content.header = {{.kind = TemplateParameter::Kind::kImage}};
+  CHECK_THAT(ValidateContent(content), ReasonIs("MEDIA_SOURCE"));
+  content.header = {{.kind = TemplateParameter::Kind::kImage, .id = "5", .link = "https://x"}};
+  CHECK_THAT(ValidateContent(content), ReasonIs("MEDIA_SOURCE"));
   content.header = {{.kind = TemplateParameter::Kind::kImage, .link = "ftp://x"}};
   CHECK_THAT(ValidateContent(content), ReasonIs("MEDIA_SOURCE"));
   content = WithParameter("x");

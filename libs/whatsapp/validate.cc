@@ -80,7 +80,10 @@ absl::Status CheckParameter(const TemplateParameter& parameter, absl::string_vie
     }
     return Check(parameter.location);
   }
-  if (!IsLink(parameter.link)) {
+  if (parameter.id.empty() == parameter.link.empty()) {
+    return Fault("MEDIA_SOURCE", field, "needs either an id or a link, not both");
+  }
+  if (!parameter.link.empty() && !IsLink(parameter.link)) {
     return Fault("MEDIA_SOURCE", field, "needs a link beginning with https://");
   }
   return absl::OkStatus();

@@ -94,6 +94,9 @@ void Control::Handle(const RequestInfo& info, const HttpRequest& request) {
     body = Summary();
   } else if (get && path == "/_sim/max_in_window") {
     body = MaxInWindow(request.query);
+  } else if (get && path == "/_sim/media") {
+    body = UploadedMedia();
+    type = kJsonLines;
   } else if (get && path == "/_sim/quiet") {
     body = Quiet();
   } else if (get) {
@@ -243,6 +246,21 @@ std::string Control::MaxInWindow(absl::string_view query) const {
   return absl::StrCat("{\"max\":", most, ",\"requests\":", requests, ",\"window_us\":", window_us,
                       ",\"at_us\":", at_us, ",\"first_us\":", first_us, ",\"last_us\":", last_us,
                       "}");
+}
+
+std::string Control::UploadedMedia() const {
+  std::string lines;
+  for (const auto& [id, medium] : world_->media.all()) {
+    const Json line = {{"id", id},
+                       {"phone_number_id", world_->accounts.number(medium.number).setup.id},
+                       {"mime_type", medium.mime_type},
+                       {"filename", medium.filename},
+                       {"sha256", medium.sha256},
+                       {"file_size", medium.bytes},
+                       {"sends", medium.sends}};
+    absl::StrAppend(&lines, DumpJson(line), "\n");
+  }
+  return lines;
 }
 
 std::string Control::Quiet() const {

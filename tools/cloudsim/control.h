@@ -26,6 +26,7 @@ class Control {
   std::string RefusedLines(absl::string_view query) const;
   std::string Summary() const;
   std::string MaxInWindow(absl::string_view query) const;
+  std::string UploadedMedia() const;
   std::string Quiet() const;
   absl::Status Scenario(absl::string_view body);
   absl::Status SetUp(absl::string_view body);

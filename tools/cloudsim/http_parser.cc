@@ -59,6 +59,7 @@ HttpParser::Result HttpParser::Parse(char* data, size_t size, HttpRequest* reque
   request->path = path_.In(data);
   request->query = query_.In(data);
   request->authorization = authorization_.In(data);
+  request->content_type = content_type_.In(data);
   request->body = absl::string_view(data + head_end_, body_end - head_end_);
   request->keep_alive = keep_alive_;
   *consumed = end;
@@ -117,6 +118,9 @@ bool HttpParser::ParseField(const char* data, absl::string_view line) {
   if (found == nullptr || found == line.data()) return false;
   const absl::string_view name(line.data(), static_cast<size_t>(found - line.data()));
   const absl::string_view value = Trim(line.substr(name.size() + 1));
+  const auto spot = [&] {
+    return Span{static_cast<uint32_t>(value.data() - data), static_cast<uint32_t>(value.size())};
+  };
   // The length of the name sorts out all but the few fields that matter.
   switch (name.size()) {
     case 6:
@@ -130,10 +134,12 @@ bool HttpParser::ParseField(const char* data, absl::string_view line) {
         if (absl::EqualsIgnoreCase(value, "keep-alive")) keep_alive_ = true;
       }
       break;
+    case 12:
+      if (absl::EqualsIgnoreCase(name, "content-type")) content_type_ = spot();
+      break;
     case 13:
       if (absl::EqualsIgnoreCase(name, "authorization")) {
-        authorization_ =
-            Span{static_cast<uint32_t>(value.data() - data), static_cast<uint32_t>(value.size())};
+        authorization_ = spot();
       }
       break;
     case 14:

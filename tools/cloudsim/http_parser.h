@@ -19,6 +19,7 @@ struct HttpRequest {
   absl::string_view path;   // without the query
   absl::string_view query;  // without '?'
   absl::string_view authorization;
+  absl::string_view content_type;
   absl::string_view body;
   bool keep_alive = true;
 };
@@ -64,7 +65,7 @@ class HttpParser {
   size_t chunk_read_ = 0;   // next undecoded byte of a chunked body
   size_t chunk_write_ = 0;  // end of the decoded body
   size_t missing_ = 0;
-  Span method_, path_, query_, authorization_;
+  Span method_, path_, query_, authorization_, content_type_;
   int bad_status_ = 400;
   bool chunked_ = false;
   bool has_length_ = false;

@@ -97,9 +97,9 @@ Management::Reply Management::Route(const HttpRequest& request, absl::string_vie
   }
   const bool get = request.method == "GET";
   if (const PhoneNumber* const number = world_->accounts.FindNumber(id)) {
-    if (!get || !edge.empty() || !Accounts::Allowed(*rights, number->account)) {
-      return NoSuchObject(id, request.method);
-    }
+    if (!Accounts::Allowed(*rights, number->account)) return NoSuchObject(id, request.method);
+    if (request.method == "POST" && edge == "media") return Upload(*number, request);
+    if (!get || !edge.empty()) return NoSuchObject(id, request.method);
     return {200, DumpJson(Narrow(NumberJson(*number), request.query))};
   }
   if (Account* const account = world_->accounts.FindAccount(id)) {
@@ -113,12 +113,43 @@ Management::Reply Management::Route(const HttpRequest& request, absl::string_vie
     }
     return NoSuchObject(id, request.method);
   }
+  if (const Medium* const medium = world_->media.Find(id, NowUs())) {
+    const uint32_t account = world_->accounts.number(medium->number).account;
+    if (!edge.empty() || !Accounts::Allowed(*rights, account)) {
+      return NoSuchObject(id, request.method);
+    }
+    return OneMedium(request, id, *medium);
+  }
   uint32_t owner = 0;
   const Template* const found = world_->accounts.FindTemplateById(id, &owner);
   if (found == nullptr || !get || !edge.empty() || !Accounts::Allowed(*rights, owner)) {
     return NoSuchObject(id, request.method);
   }
   return {200, DumpJson(Narrow(TemplateJson(*found), request.query))};
+}
+
+Management::Reply Management::Upload(const PhoneNumber& number, const HttpRequest& request) {
+  std::string id;
+  GraphError error;
+  if (!world_->media.Upload(number.index, request.content_type, request.body, NowUs(), &id,
+                            &error)) {
+    return Error(error);
+  }
+  return {200, DumpJson({{"id", id}})};
+}
+
+Management::Reply Management::OneMedium(const HttpRequest& request, absl::string_view id,
+                                        const Medium& medium) {
+  if (request.method == "DELETE") {
+    world_->media.Delete(id);
+    return {200, DumpJson({{"success", true}})};
+  }
+  if (request.method != "GET") return NoSuchObject(id, request.method);
+  return {200, DumpJson({{"messaging_product", "whatsapp"},
+                         {"id", std::string(id)},
+                         {"mime_type", medium.mime_type},
+                         {"sha256", medium.sha256},
+                         {"file_size", medium.bytes}})};
 }
 
 Management::Reply Management::ListNumbers(const Account& account, absl::string_view query) {

@@ -7,6 +7,8 @@
 //   POST   /{version}/{account}/message_templates
 //   DELETE /{version}/{account}/message_templates   name, hsm_id
 //   GET    /{version}/{template}
+//   POST   /{version}/{number}/media                multipart: messaging_product, type, file
+//   GET    /{version}/{medium}, DELETE /{version}/{medium}
 // Not thread-safe (the loop's thread), never blocks. Errors: Graph errors to the caller.
 #pragma once
 
@@ -36,6 +38,8 @@ class Management {
   Reply Route(const HttpRequest& request, absl::string_view id, absl::string_view edge);
   Reply Error(const GraphError& error);
   Reply NoSuchObject(absl::string_view id, absl::string_view method);
+  Reply Upload(const PhoneNumber& number, const HttpRequest& request);
+  Reply OneMedium(const HttpRequest& request, absl::string_view id, const Medium& medium);
   Reply ListNumbers(const Account& account, absl::string_view query);
   Reply ListTemplates(const Account& account, absl::string_view query);
   Reply CreateTemplate(Account* account, absl::string_view body);

@@ -107,8 +107,13 @@ bool ReadInteractiveHeader(const JsonObject& header, Outgoing* message, GraphErr
                    "must be text, image, video or document.");
   }
   JsonObject medium;
-  if (!GetObject(header, std::string_view(type.data(), type.size()), &medium) ||
-      (!GetText(medium, "link", &text) && !GetText(medium, "id", &text))) {
+  if (!GetObject(header, std::string_view(type.data(), type.size()), &medium)) {
+    return Missing(error, absl::StrCat("interactive['header']['", type, "']"));
+  }
+  if (GetText(medium, "id", &text)) {
+    message->media_id = text;
+    message->media_kind = type;
+  } else if (!GetText(medium, "link", &text)) {
     return Missing(error, absl::StrCat("interactive['header']['", type, "']"));
   }
   message->header = absl::StrCat("[", type, "]", text);
@@ -202,6 +207,10 @@ bool ReadMedia(const JsonObject& part, absl::string_view kind, Outgoing* message
   const bool has_link = GetText(part, "link", &link) && !link.empty();
   if (!has_id && !has_link) return Missing(error, absl::StrCat(kind, "['id'] or link"));
   if (has_id && has_link) return Invalid(error, kind, "may have an id or a link, not both.");
+  if (has_id) {
+    message->media_id = id;
+    message->media_kind = kind;
+  }
   if (has_link && !absl::StartsWith(link, "http://") && !absl::StartsWith(link, "https://")) {
     return Invalid(error, absl::StrCat(kind, "['link']"), "must be an HTTP or HTTPS address.");
   }

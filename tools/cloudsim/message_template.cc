@@ -24,9 +24,10 @@ bool ReadParameter(const JsonObject& from, TemplateParameter* parameter, GraphEr
       if (value.get(text) == simdjson::SUCCESS) parameter->name = View(text);
     } else if (key == "image" || key == "document" || key == "video") {
       JsonObject medium;
+      const bool is_medium = value.get(medium) == simdjson::SUCCESS;
+      parameter->uploaded = is_medium && GetText(medium, "id", &parameter->text);
       parameter->has_text =
-          value.get(medium) == simdjson::SUCCESS &&
-          (GetText(medium, "link", &parameter->text) || GetText(medium, "id", &parameter->text));
+          parameter->uploaded || (is_medium && GetText(medium, "link", &parameter->text));
     } else if (key == "location") {
       JsonObject place;
       parameter->has_text = value.get(place) == simdjson::SUCCESS && HasPlace(place) &&
@@ -75,7 +76,13 @@ bool ReadComponent(const JsonObject& component, Outgoing* message, GraphError* e
     return ReadParameters(component, &message->arguments.body, error);
   }
   if (absl::EqualsIgnoreCase(type, "header")) {
-    return ReadParameters(component, &message->arguments.header, error);
+    if (!ReadParameters(component, &message->arguments.header, error)) return false;
+    for (const TemplateParameter& parameter : message->arguments.header) {
+      if (!parameter.uploaded) continue;
+      message->media_id = parameter.text;
+      message->media_kind = parameter.type;
+    }
+    return true;
   }
   if (!absl::EqualsIgnoreCase(type, "button")) {
     return Invalid(error, "template['components']['type']", "must be header, body or button.");

@@ -27,7 +27,9 @@ struct Outgoing {
   absl::string_view user_id;
   absl::string_view callback;
   absl::string_view context_id;
-  absl::string_view body;  // not for templates: those are expanded by the caller
+  absl::string_view media_id;    // of an uploaded medium, wherever it stands
+  absl::string_view media_kind;  // "image"
+  absl::string_view body;        // not for templates: those are expanded by the caller
   absl::string_view template_name;
   absl::string_view template_language;
   TemplateArguments arguments;

@@ -29,6 +29,7 @@ class SendHandler {
     uint32_t recipient = Recipients::kNobody;
     PairState* pair = nullptr;
     const Template* used_template = nullptr;
+    Medium* medium = nullptr;  // an uploaded one
     int32_t template_index = -1;
     bool window_open = false;
     FaultKind fault = FaultKind::kNone;
@@ -39,6 +40,7 @@ class SendHandler {
   bool ResolveRecipient(GraphError* error);
   // False: the request has been dealt with.
   bool PlayFault();
+  bool CheckMedium(GraphError* error);
   bool CheckTemplate(GraphError* error);
   bool CheckCustomer(GraphError* error);
   bool CheckLimits(GraphError* error);

@@ -55,6 +55,7 @@ struct TemplateParameter {
   absl::string_view name;  // named parameters only
   absl::string_view text;
   bool has_text = false;
+  bool uploaded = false;  // text is the id of an uploaded medium
 };
 
 struct TemplateArguments {

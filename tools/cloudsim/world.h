@@ -14,6 +14,7 @@
 #include "tools/cloudsim/faults.h"
 #include "tools/cloudsim/http_loop.h"
 #include "tools/cloudsim/limits.h"
+#include "tools/cloudsim/media.h"
 #include "tools/cloudsim/recipients.h"
 #include "tools/cloudsim/record.h"
 #include "tools/cloudsim/scenario.h"
@@ -39,6 +40,7 @@ struct World {
   Accounts accounts;
   Recipients recipients;
   Limits limits;
+  Media media;
   Faults faults;
   Record record;
   Webhooks webhooks;
