@@ -1,5 +1,5 @@
-// The management API of WhatsApp business accounts: their message templates. A few calls an hour,
-// each on a connection of its own, apart from the workers' connections.
+// The management API of WhatsApp business accounts: their message templates and media. A few calls
+// an hour, each on a connection of its own, apart from the workers' connections.
 //
 // Thread safety: immutable, any thread. Blocks: each call until its answer or the deadline. Errors:
 // UNAVAILABLE (no answer, or trouble of WhatsApp's that may pass), DEADLINE_EXCEEDED,
@@ -12,6 +12,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "libs/whatsapp/account_template.h"
+#include "services/dispatcher/media_store.h"
+#include "services/dispatcher/send_job.h"
 
 namespace kabar::dispatcher {
 
@@ -31,6 +33,10 @@ class Accounts {
                                                            const std::string& token,
                                                            std::string body,
                                                            absl::Time deadline) const;
+
+  // A medium for a number: its id.
+  absl::StatusOr<std::string> UploadMedium(const SenderCredentials& sender,
+                                           const WantedUpload& medium, absl::Time deadline) const;
 
  private:
   const std::string url_;

@@ -21,6 +21,7 @@
 #include "absl/time/time.h"
 #include "libs/audit/audit.h"
 #include "libs/base/rate.h"
+#include "services/dispatcher/media_store.h"
 #include "services/dispatcher/message.h"
 #include "services/dispatcher/message_filter.h"
 #include "services/dispatcher/store.h"
@@ -196,10 +197,8 @@ struct LedgerFigures {
   std::vector<std::pair<std::string, std::int64_t>> consumers_behind = {};
 };
 
-class AdminStore {
+class AdminStore : public MediaStore {
  public:
-  virtual ~AdminStore() = default;
-
   // -- portfolios and senders ---------------------------------------------------------------------
   virtual absl::StatusOr<Portfolio> CreatePortfolio(const Portfolio& portfolio,
                                                     const RequestKey& request,
@@ -298,11 +297,12 @@ class AdminStore {
                                                 const std::string& lane_id,
                                                 const std::vector<NewMessage>& messages,
                                                 absl::Time deadline) = 0;
-  // Of each message, as it is now: what suppresses it, and whether its recipient's window is open.
-  // Writes nothing.
+  // Of each message, as it is now: what suppresses it, whether its recipient's window is open, and
+  // of what type the medium is that it names. Writes nothing.
   struct Foresight {
     std::string suppression = {};  // the reason; empty: none
     bool window_open = false;
+    std::string mime_type = {};  // empty: it names none, or none that is there
   };
   virtual absl::StatusOr<std::vector<Foresight>> Foresee(const std::string& outlet,
                                                          const std::string& sender_id,

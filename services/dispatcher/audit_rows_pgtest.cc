@@ -66,6 +66,30 @@ std::map<std::string, std::function<absl::Status(Api&)>> Calls() {
          request.mutable_sender()->set_access_token("SECRET-1");
          return f.Call(&Stub::CreateSender, request, "owner-a").status();
        }},
+      {"UploadMedia",
+       [](Api& f) {
+         grpc::ClientContext context;
+         rpc::testing::As(context, "operator-a");
+         v1::Medium kept;
+         const auto writer = f.stub->UploadMedia(&context, &kept);
+         v1::UploadMediaRequest part;
+         part.mutable_info()->set_name("promo");
+         part.mutable_info()->set_mime_type("image/png");
+         writer->Write(part);
+         part.set_data("x");
+         writer->Write(part);
+         writer->WritesDone();
+         return rpc::ToAbsl(writer->Finish());
+       }},
+      {"DeleteMedia",
+       [](Api& f) {
+         f.Sql(
+             "INSERT INTO media (outlet_id, name, mime_type, sha256, size, bytes)"
+             " VALUES ('toko-a', 'promo', 'image/png', '', 0, '')");
+         v1::DeleteMediaRequest request;
+         request.set_name("promo");
+         return f.Call(&Stub::DeleteMedia, request, "operator-a").status();
+       }},
       {"DropDeadLetter",
        [](Api& f) {
          f.Sql(

@@ -12,8 +12,10 @@ namespace kabar::dispatcher {
 namespace {
 
 // nullopt: the header is no medium.
-std::optional<whatsapp::Media> HeaderMedia(const Parts& parts) {
-  whatsapp::Media media{.link = parts.media_link};
+std::optional<whatsapp::Media> HeaderMedia(const StartedMessage& message) {
+  const Parts& parts = message.parts;
+  whatsapp::Media media{.id = message.media_id,
+                        .link = message.media_id.empty() ? parts.media_link : ""};
   switch (parts.header_kind) {
     case HeaderKind::kImage:
       media.kind = whatsapp::Media::Kind::kImage;
@@ -49,9 +51,12 @@ whatsapp::Location LocationOf(const Parts& parts) {
   return location;
 }
 
-whatsapp::TemplateParameter HeaderParameter(const Parts& parts) {
+whatsapp::TemplateParameter HeaderParameter(const StartedMessage& message) {
+  const Parts& parts = message.parts;
   using Kind = whatsapp::TemplateParameter::Kind;
-  whatsapp::TemplateParameter header{.link = parts.media_link, .filename = parts.filename};
+  whatsapp::TemplateParameter header{.id = message.media_id,
+                                     .link = message.media_id.empty() ? parts.media_link : "",
+                                     .filename = parts.filename};
   switch (parts.header_kind) {
     case HeaderKind::kImage:
       header.kind = Kind::kImage;
@@ -89,7 +94,7 @@ bool NeedsForm(const StartedMessage& message) {
 
 whatsapp::Content FreeContent(const StartedMessage& message) {
   const Parts& parts = message.parts;
-  std::optional<whatsapp::Media> media = HeaderMedia(parts);
+  std::optional<whatsapp::Media> media = HeaderMedia(message);
   if (parts.buttons.empty()) {
     if (!media.has_value()) return whatsapp::Text{.body = WholeText(message)};
     media->caption = WholeText(message);
@@ -117,7 +122,7 @@ whatsapp::Content FreeContent(const StartedMessage& message) {
 whatsapp::Template FormContent(const StartedMessage& message) {
   const ProviderForm& form = message.form;
   whatsapp::Template content{.name = form.name, .language = form.language};
-  if (form.with_header) content.header.push_back(HeaderParameter(message.parts));
+  if (form.with_header) content.header.push_back(HeaderParameter(message));
   for (const std::string& text : form.header_parameters) {
     whatsapp::TemplateParameter parameter;
     parameter.text = text;

@@ -8,6 +8,8 @@
 // those of libs/rpc/guard.h, of admin_store.h, and INVALID_ARGUMENT with field violations.
 #pragma once
 
+#include <atomic>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "kabar/dispatcher/v1/dispatcher.grpc.pb.h"
@@ -126,6 +128,15 @@ class Handler : public v1::DispatcherService::Service {
                                      const v1::SubmitAccountTemplateRequest* request,
                                      v1::SubmitAccountTemplateResponse* response) override;
 
+  // handler_media.cc
+  grpc::Status UploadMedia(grpc::ServerContext* context,
+                           grpc::ServerReader<v1::UploadMediaRequest>* reader,
+                           v1::Medium* response) override;
+  grpc::Status ListMedia(grpc::ServerContext* context, const v1::ListMediaRequest* request,
+                         v1::ListMediaResponse* response) override;
+  grpc::Status DeleteMedia(grpc::ServerContext* context, const v1::DeleteMediaRequest* request,
+                           v1::DeleteMediaResponse* response) override;
+
   // handler.cc
   grpc::Status Enqueue(grpc::ServerContext* context, const v1::EnqueueRequest* request,
                        v1::EnqueueResponse* response) override;
@@ -182,6 +193,7 @@ class Handler : public v1::DispatcherService::Service {
   const Accounts& accounts_;
   base::Clock& clock_;
   rpc::Guard& guard_;
+  std::atomic<int> uploads_{0};  // of media, at work
 };
 
 class EventsHandler : public events::v1::EventsService::Service {

@@ -6,6 +6,7 @@
 #include "libs/rpc/guard.h"
 #include "services/dispatcher/convert.h"
 #include "services/dispatcher/handler.h"
+#include "services/dispatcher/media.h"
 #include "services/dispatcher/send_job.h"
 
 namespace kabar::dispatcher {
@@ -28,6 +29,15 @@ v1::ForeseenMessage Judge(const NewMessage& message, const AdminStore::Foresight
     end(MessageState::kSuppressed, known.suppression);
     return told;
   }
+  const std::string medium = MediumOf(message.parts);
+  if (!medium.empty() && known.mime_type.empty()) {
+    end(MessageState::kFailed, "MEDIUM_NOT_UPLOADED");
+    return told;
+  }
+  if (!medium.empty() && !FitsHeader(known.mime_type, message.parts.header_kind)) {
+    end(MessageState::kFailed, "MEDIUM_OF_OTHER_KIND");
+    return told;
+  }
   bool free_text = false;
   const auto body = BuildBody({.id = message.id,
                                .attempt = 1,
@@ -36,7 +46,8 @@ v1::ForeseenMessage Judge(const NewMessage& message, const AdminStore::Foresight
                                .text = message.text,
                                .form = message.form,
                                .parts = message.parts,
-                               .window_open = known.window_open},
+                               .window_open = known.window_open,
+                               .media_id = medium},
                               &free_text);
   end(body.ok() ? MessageState::kSent : MessageState::kFailed, base::GetReason(body.status()));
   return told;

@@ -23,6 +23,8 @@
 #include "services/dispatcher/handler.h"
 #include "services/dispatcher/keeper.h"
 #include "services/dispatcher/keeper_lock.h"
+#include "services/dispatcher/keeper_loop.h"
+#include "services/dispatcher/media_uploader.h"
 #include "services/dispatcher/migrations.h"
 #include "services/dispatcher/pg_store.h"
 #include "services/dispatcher/redis_queue.h"
@@ -117,8 +119,17 @@ struct WorkerRole {
                    whatsapp::Client::OnSent done) {
               client.Send(std::move(request), std::move(gate), std::move(done));
             },
-            core.policy, base::SystemClock()) {
+            core.policy, base::SystemClock()),
+        accounts(core.config.provider_url, core.config.provider_version, core.policy),
+        uploader(
+            core.store, [this](const std::string& sender) { return tokens.Get(sender); },
+            [this](const SenderCredentials& sender, const WantedUpload& medium,
+                   absl::Time deadline) { return accounts.UploadMedium(sender, medium, deadline); },
+            base::SystemClock()),
+        uploads("media", absl::Seconds(1), base::SystemClock(),
+                [this] { return uploader.RunOnce(); }) {
     worker.Start();
+    uploads.Start();
   }
 
   void Stop() {
@@ -137,6 +148,9 @@ struct WorkerRole {
   whatsapp::Client client;
   SenderTokens tokens;
   Worker worker;
+  Accounts accounts;
+  MediaUploader uploader;
+  KeeperLoop uploads;  // of media
 };
 
 absl::StatusOr<std::unique_ptr<WorkerRole>> StartWorker(Core& core) {

@@ -132,7 +132,8 @@ struct StartedMessage {
   std::string text = {};
   ProviderForm form = {};
   Parts parts = {};
-  bool window_open = false;  // the customer wrote to this number within the last 24 h
+  bool window_open = false;   // the customer wrote to this number within the last 24 h
+  std::string media_id = {};  // of the medium that its header names, at WhatsApp; empty: none
 };
 
 // What a refusal asks for beyond its message.
@@ -176,6 +177,7 @@ struct Outcome {
   bool retry = false;            // kFailed: QUEUED again at `not_before`, while tries are left
   bool render_again = false;     // then not before it has a new text
   OutcomeAction action = OutcomeAction::kNone;
+  std::string lost_media_id = {};  // WhatsApp does not know it any more: to be uploaded anew
   absl::Time not_before = absl::InfinitePast();
   absl::Time started_at = absl::InfinitePast();  // when the bytes were written; past: never
 };

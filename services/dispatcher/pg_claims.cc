@@ -22,28 +22,43 @@ namespace {
   "(NOT r.queue_told OR COALESCE(r.queue_told_at > clock_timestamp() - interval '6 seconds'," \
   " false))"
 
+#define KABAR_NO_MEDIUM "MEDIUM_NOT_UPLOADED"
+
 // Rows are locked in the order of their ids, judged by their newest version, and only then changed.
 // What is known of the attempt before goes to `attempts`, since the row tells of the latest only.
 // Their lane is looked at afterwards, or the planner might read the whole lane to find them.
-// verdict: 1 stays QUEUED (not due), 0 stays QUEUED (stale), 2 SENDING, 10 SUPPRESSED. The window
-// is held to be closed a minute early, so that it does not close on the way. A person of two ids is
-// judged by both, whichever the message names: what was written for the one while the other was
-// being linked to it holds too. While the queue may still hold him as two he waits a moment.
+// verdict: 1 stays QUEUED (not due, or without its medium), 0 stays QUEUED (stale), 2 SENDING, 10
+// SUPPRESSED. The window is held to be closed a minute early, so that it does not close on the way.
+// One whose medium has no id that is good for this number (29 of 30 days) waits for it, looked at
+// less often the longer it does (each look takes a slot from the others), 24 hours at most: then it
+// is 6, FAILED. A person of two ids is judged by both, whichever the message names:
+// what was written for the one while the other was being linked to it holds too. While the queue
+// may still hold him as two he waits a moment.
 constexpr pg::Query kStart{
     "dispatcher.start_attempts",
     "WITH locked AS MATERIALIZED ("
     "  SELECT m.id, m.lane_id, m.recipient_id, m.not_before, m.rendered_at, m.attempt,"
-    "    m.attempt_state, m.provider_id, m.reason, m.started_at FROM messages m"
+    "    m.attempt_state, m.provider_id, m.reason, m.started_at, m.medium, m.created_at"
+    "  FROM messages m"
     "  WHERE m.day = $1::date AND m.id = ANY($2::text[]) AND m.state = 1"
     "  ORDER BY m.id FOR UPDATE OF m"
     "), judged AS MATERIALIZED ("
-    "  SELECT k.id, COALESCE(p.id, k.recipient_id) AS recipient_id, x.reason, k.attempt,"
-    "    CASE WHEN p.untold THEN clock_timestamp() + interval '1 second' ELSE k.not_before END"
-    "      AS not_before, k.attempt_state, k.provider_id, k.reason AS attempt_reason, k.started_at,"
+    "  SELECT k.id, COALESCE(p.id, k.recipient_id) AS recipient_id, k.attempt,"
+    "    CASE WHEN x.reason IS NOT NULL THEN x.reason"
+    "         WHEN k.medium <> '' AND d.provider_id IS NULL THEN '" KABAR_NO_MEDIUM
+    "' END AS reason,"
+    "    CASE WHEN p.untold THEN clock_timestamp() + interval '1 second'"
+    "         WHEN k.not_before IS NULL OR k.not_before <= clock_timestamp()"
+    "           THEN clock_timestamp() + GREATEST(interval '3 seconds', LEAST(interval '1 minute',"
+    "             (clock_timestamp() - k.created_at) / 2)) ELSE k.not_before END AS not_before,"
+    "    k.attempt_state, k.provider_id, k.reason AS attempt_reason, k.started_at,"
+    "    d.provider_id AS media_id,"
     "    CASE WHEN x.reason IS NOT NULL THEN 10"
     "         WHEN k.rendered_at IS NULL"
     "           OR k.rendered_at < clock_timestamp() - $6::bigint * interval '1 second' THEN 0"
     "         WHEN p.untold OR k.not_before > clock_timestamp() THEN 1"
+    "         WHEN k.medium <> '' AND d.provider_id IS NULL THEN"
+    "           CASE WHEN k.created_at < clock_timestamp() - interval '24 hours' THEN 6 ELSE 1 END"
     "         ELSE 2 END AS verdict,"
     "    COALESCE(w.last_inbound_at > clock_timestamp() - interval '23 hours 59 minutes', false)"
     "      AS window_open"
@@ -62,6 +77,8 @@ constexpr pg::Query kStart{
     "  LEFT JOIN LATERAL ("
     "    SELECT max(v.last_inbound_at) AS last_inbound_at FROM windows v WHERE v.sender_id = $4"
     "      AND v.recipient_id = ANY(ARRAY[k.recipient_id, p.id, p.given_up_id])) w ON true"
+    "  LEFT JOIN media_uploads d ON k.medium <> '' AND d.sender_id = $4 AND d.name = k.medium"
+    "    AND d.provider_id <> '' AND d.uploaded_at > clock_timestamp() - interval '29 days'"
     "  WHERE k.lane_id = $3"
     "), kept AS ("
     "  INSERT INTO attempts (day, message_id, attempt, state, provider_id, reason, started_at)"
@@ -77,13 +94,21 @@ constexpr pg::Query kStart{
     "    started_at = CASE WHEN j.verdict = 2 THEN NULL ELSE m.started_at END,"
     "    revision = m.revision + 1, claimed_at = clock_timestamp(), not_before = NULL,"
     "    updated_at = now()"
-    "  FROM judged j WHERE m.day = $1::date AND m.id = j.id AND j.verdict IN (2, 10)"
+    "  FROM judged j WHERE m.day = $1::date AND m.id = j.id AND j.verdict IN (2, 6, 10)"
     "  RETURNING m.id, m.recipient_id, j.verdict, m.attempt, m.revision, m.contact_id, m.subject,"
     "    m.ordinal, m.phone, m.bsuid, m.body, m.form_name, m.form_language, m.form_parameters,"
-    "    j.window_open, m.reason, m.reached, m.parts"
+    "    j.window_open, m.reason, m.reached, m.parts, j.media_id"
     ") SELECT c.*, NULL::timestamptz FROM changed c"
     " UNION ALL SELECT j.id, j.recipient_id, 1, 0, 0, '', '', 0, '', '', '', '', '', '{}', false,"
-    "    '', 0, '', j.not_before FROM judged j WHERE j.verdict = 1"};
+    "    COALESCE(j.reason, ''), 0, '', NULL, j.not_before FROM judged j"
+    "    WHERE j.verdict = 1"};
+
+// So that people see for what they wait. What was tried before tells its attempt's reason.
+constexpr pg::Query kNoteWaiting{
+    "dispatcher.note_waiting",
+    "UPDATE messages SET reason = '" KABAR_NO_MEDIUM
+    "' WHERE day = $1::date"
+    " AND id = ANY($2::text[]) AND state = 1 AND attempt = 0 AND reason = ''"};
 
 // Built-in defect: whatever state they are in.
 const pg::Query& StartQuery() {
@@ -146,6 +171,7 @@ void TakeStarted(const pqxx::row& row, Claimed& claimed) {
                   .parameters = pg::TextArrayField(row[13])};
   message.window_open = row[14].as<bool>();
   DecodeParts(pg::BytesField(row[17]), &message.parts, &message.form);
+  message.media_id = row[18].is_null() ? "" : pg::TextField(row[18]);
   claimed.ids.Add(message.id);
   claimed.attempts.Add(message.attempt);
   if (!message.window_open) claimed.outside_window.Add(message.recipient_id);
@@ -171,6 +197,7 @@ void StartDay(pg::Transaction& tx, const Lane& lane, const std::string& day,
               StartResult& result) {
   const pqxx::result rows = tx.Exec(StartQuery(), day, pg::TextArray(ids), lane.id, lane.sender_id,
                                     lane.purpose, absl::ToInt64Seconds(lane.fresh_for));
+  std::vector<std::string> waiting;  // for their medium
   for (const pqxx::row& row : rows) {
     switch (static_cast<MessageState>(row[2].as<int>())) {
       case MessageState::kSending:
@@ -178,14 +205,17 @@ void StartDay(pg::Transaction& tx, const Lane& lane, const std::string& day,
         AddEvent(lane, row, events);
         break;
       case MessageState::kSuppressed:
+      case MessageState::kFailed:
         AddEvent(lane, row, events);
         break;
       default:
+        if (!pg::TextField(row[15]).empty()) waiting.push_back(pg::TextField(row[0]));
         result.not_due.push_back({.message_id = pg::TextField(row[0]),
                                   .recipient_id = row[1].as<std::int64_t>(),
-                                  .not_before = pg::TimeField(row[18])});
+                                  .not_before = pg::TimeField(row[19])});
     }
   }
+  if (!waiting.empty()) tx.Exec(kNoteWaiting, day, pg::TextArray(waiting));
 }
 
 }  // namespace

@@ -1,11 +1,14 @@
 // Enqueue: the batch into the ledger, under the lane's lock.
 #include <pqxx/result>
+#include <set>
 #include <unordered_map>
 
 #include "libs/base/message_id.h"
 #include "libs/base/status.h"
 #include "libs/pg/transaction.h"
 #include "services/dispatcher/ledger_events.h"
+#include "services/dispatcher/media.h"
+#include "services/dispatcher/pg_media.h"
 #include "services/dispatcher/pg_recipients.h"
 #include "services/dispatcher/pg_rows.h"
 #include "services/dispatcher/pg_store.h"
@@ -30,9 +33,9 @@ constexpr pg::Query kEnqueue{
     "  SELECT i.*, nextval('message_seq') AS seq"
     "  FROM unnest($6::text[], $7::bigint[], $8::text[], $9::text[], $10::bigint[], $11::text[],"
     "    $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::timestamptz[],"
-    "    $18::smallint[], $19::text[], $20::bytea[])"
+    "    $18::smallint[], $19::text[], $20::bytea[], $21::text[])"
     "  AS i(id, ordinal, contact_id, subject, recipient_id, phone, bsuid, body, form_name,"
-    "    form_language, form_parameters, rendered_at, refusal, reason, parts)"
+    "    form_language, form_parameters, rendered_at, refusal, reason, parts, medium)"
     "), judged AS MATERIALIZED ("
     "  SELECT i.*, x.reason AS suppression FROM input i"
     "  LEFT JOIN LATERAL (SELECT s.reason FROM suppressions s"
@@ -41,10 +44,10 @@ constexpr pg::Query kEnqueue{
     "), written AS ("
     "  INSERT INTO messages AS m (day, id, seq, outlet_id, lane_id, ordinal, contact_id, subject,"
     "    recipient_id, phone, bsuid, body, form_name, form_language, form_parameters, parts,"
-    "    rendered_at, state, reason)"
+    "    medium, rendered_at, state, reason)"
     "  SELECT $1::date, j.id, j.seq, $2, $3, j.ordinal, j.contact_id, j.subject, j.recipient_id,"
     "    j.phone, j.bsuid, j.body, j.form_name, j.form_language, j.form_parameters::text[],"
-    "    j.parts, j.rendered_at,"
+    "    j.parts, j.medium, j.rendered_at,"
     "    CASE WHEN $4::smallint <> 1 THEN $4::smallint WHEN j.refusal <> 0 THEN j.refusal"
     "         WHEN j.suppression IS NOT NULL THEN 10 ELSE 1 END,"
     "    CASE WHEN $4::smallint <> 1 THEN '' WHEN j.refusal <> 0 THEN j.reason"
@@ -54,7 +57,7 @@ constexpr pg::Query kEnqueue{
     "    phone = excluded.phone, bsuid = excluded.bsuid, body = excluded.body,"
     "    form_name = excluded.form_name, form_language = excluded.form_language,"
     "    form_parameters = excluded.form_parameters, parts = excluded.parts,"
-    "    rendered_at = excluded.rendered_at,"
+    "    medium = excluded.medium, rendered_at = excluded.rendered_at,"
     "    renders = m.renders + 1, state = excluded.state, reason = excluded.reason,"
     "    revision = m.revision + CASE WHEN excluded.state = 1 THEN 0 ELSE 1 END,"
     "    updated_at = now()"
@@ -68,7 +71,8 @@ constexpr pg::Query kEnqueue{
 
 struct Columns {
   pg::ArrayBuilder id, ordinal, contact_id, subject, recipient_id, phone, bsuid, body, form_name,
-      form_language, form_parameters, rendered_at, refusal, reason, parts;
+      form_language, form_parameters, rendered_at, refusal, reason, parts, medium;
+  std::set<std::string> media;
 };
 
 Columns MakeColumns(const std::vector<NewMessage>& messages,
@@ -91,6 +95,9 @@ Columns MakeColumns(const std::vector<NewMessage>& messages,
     c.refusal.Add(static_cast<int>(m.refusal));
     c.reason.Add(m.reason);
     c.parts.AddBytes(EncodeParts(m.parts, m.form));
+    const std::string medium = MediumOf(m.parts);
+    c.medium.Add(medium);
+    if (!medium.empty() && m.refusal == MessageState::kNone) c.media.insert(medium);
   }
   return c;
 }
@@ -100,14 +107,17 @@ pqxx::result Write(pg::Transaction& tx, const std::string& day, const LaneRow& l
                    const std::vector<std::int64_t>& recipients) {
   Columns c = MakeColumns(messages, recipients);
   const MessageState state = QueuedIn(lane.lane.state, lane.past_end);
-  return tx.Exec(
+  const pqxx::result written = tx.Exec(
       kEnqueue, day, lane.lane.outlet_id, lane.lane.id, static_cast<int>(state), lane.lane.purpose,
       std::move(c.id).Finish(), std::move(c.ordinal).Finish(), std::move(c.contact_id).Finish(),
       std::move(c.subject).Finish(), std::move(c.recipient_id).Finish(),
       std::move(c.phone).Finish(), std::move(c.bsuid).Finish(), std::move(c.body).Finish(),
       std::move(c.form_name).Finish(), std::move(c.form_language).Finish(),
       std::move(c.form_parameters).Finish(), std::move(c.rendered_at).Finish(),
-      std::move(c.refusal).Finish(), std::move(c.reason).Finish(), std::move(c.parts).Finish());
+      std::move(c.refusal).Finish(), std::move(c.reason).Finish(), std::move(c.parts).Finish(),
+      std::move(c.medium).Finish());
+  WantMedia(tx, lane.lane.outlet_id, lane.lane.sender_id, c.media);
+  return written;
 }
 
 void TakeRow(const pqxx::row& row, const Lane& lane, const NewMessage& message,

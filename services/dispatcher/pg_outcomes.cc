@@ -9,6 +9,7 @@
 #include "libs/pg/transaction.h"
 #include "services/dispatcher/pg_failures.h"
 #include "services/dispatcher/pg_ledger_batch.h"
+#include "services/dispatcher/pg_media.h"
 #include "services/dispatcher/pg_store.h"
 
 namespace kabar::dispatcher {
@@ -117,6 +118,9 @@ absl::StatusOr<std::vector<Store::Requeued>> PgStore::RecordOutcomes(
                                          : row->claimed_at.value_or(absl::Now());
           ActOnFailure(tx, batch.FindLane(row->lane->lane.id)->lane, row->recipient_id,
                        outcome.action, outcome.reason, started, events);
+          if (!outcome.lost_media_id.empty()) {
+            ForgetMediumId(tx, row->lane->lane.sender_id, outcome.lost_media_id);
+          }
         }
         requeued = batch.requeued();
         return events.Append(tx);

@@ -164,6 +164,18 @@ class PgStore : public Store, public AdminStore {
                                                  const std::string& purpose,
                                                  const std::vector<NewMessage>& messages,
                                                  absl::Time deadline) override;
+  absl::StatusOr<Medium> PutMedium(const Medium& medium, const std::string& bytes,
+                                   const RequestKey& request, absl::Time deadline) override;
+  absl::StatusOr<std::vector<Medium>> ListMedia(const std::string& outlet, const std::string& after,
+                                                int limit, absl::Time deadline) override;
+  absl::Status DeleteMedium(const std::string& outlet, const std::string& name,
+                            const RequestKey& request, absl::Time deadline) override;
+  absl::StatusOr<std::optional<WantedUpload>> TakeWantedUpload(absl::Duration lease,
+                                                               absl::Time deadline) override;
+  absl::Status NoteUploaded(const WantedUpload& upload, const std::string& provider_id,
+                            absl::Time deadline) override;
+  absl::Status NoteUploadFailed(const WantedUpload& upload, const std::string& error,
+                                absl::Duration wait, absl::Time deadline) override;
   absl::StatusOr<std::vector<StaleMessage>> ListStale(const std::string& outlet,
                                                       const std::string& lane_id,
                                                       const LanePlace& after, int limit,

@@ -8,6 +8,7 @@
 #include "absl/strings/strip.h"
 #include "libs/base/message_id.h"
 #include "libs/base/status.h"
+#include "libs/whatsapp/media.h"
 #include "libs/whatsapp/payload.h"
 #include "services/dispatcher/content.h"
 #include "services/dispatcher/failure.h"
@@ -19,6 +20,7 @@ using whatsapp::ErrorAction;
 using whatsapp::SendOutcome;
 
 constexpr int kTooManyRequests = 429;
+constexpr absl::Duration kMediumWait = absl::Seconds(3);
 
 // A refusal proves that the provider did not take the attempt: what is tried again and costs no try
 // goes back as if it had not been sent.
@@ -91,6 +93,15 @@ Reaction React(const SendJob& job, const SendOutcome& result, const whatsapp::Er
     case SendOutcome::Kind::kRejected: {
       const whatsapp::ErrorDecision decision = policy.For(result.error.code, result.http_status);
       outcome.reason = absl::StrCat("GRAPH_", result.error.code);
+      if (!job.media_id.empty() && whatsapp::IsUnknownMedium(result.error)) {
+        // Ended, or deleted there: the message waits for a new one.
+        outcome.state = AttemptState::kFailed;
+        outcome.retry = true;
+        outcome.not_before = now + kMediumWait;
+        outcome.lost_media_id = job.media_id;
+        reaction.word = SenderWord::kWell;
+        return reaction;
+      }
       Refused(job, decision, now, &outcome);
       reaction.action = decision.action;
       reaction.alert = decision.alert;

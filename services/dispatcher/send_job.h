@@ -37,6 +37,7 @@ struct SendJob {
   bool free_text = false;  // sent as free text, inside the window
   bool has_form = false;   // a provider template could go instead
   bool of_campaign = true;
+  std::string media_id;  // that it goes with
   ClaimedEntry slot;
   std::int64_t start_until_us = 0;  // BOOTTIME: compare-and-set sent + hold
   std::optional<absl::Time> end_time;

@@ -211,6 +211,7 @@ void Worker::State::Prepare(const std::string& portfolio, const Claim& claim,
   job->recipient_id = message.recipient_id;
   job->has_form = !message.form.empty();
   job->of_campaign = started.of_campaign;
+  job->media_id = message.media_id;
   job->slot = slot;
   job->start_until_us = cas_sent_us + absl::ToInt64Microseconds(options.hold);
   job->end_time = started.end_time;

@@ -53,6 +53,7 @@ Commands EventCommands();
 Commands AutomationCommands();
 Commands PortfolioCommands();
 Commands SenderCommands();
+Commands MediaCommands();
 Commands MessageCommands();
 Commands DeadLetterCommands();
 Commands LaneCommands();

@@ -30,6 +30,7 @@ const Commands& AllCommands() {
                                   AutomationCommands,
                                   PortfolioCommands,
                                   SenderCommands,
+                                  MediaCommands,
                                   MessageCommands,
                                   DeadLetterCommands,
                                   LaneCommands,
