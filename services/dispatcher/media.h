@@ -13,7 +13,8 @@ namespace kabar::dispatcher {
 // Small letters, digits, '-', '_' and '.', at most 64.
 bool IsMediumName(absl::string_view name);
 
-// The medium that the header names; empty: none, or an address.
+// The medium that the header names; empty: none, or an address. What is no name is one that no
+// medium has.
 std::string MediumOf(const Parts& parts);
 
 // True if a medium of this type can be this header. A document may be anything.

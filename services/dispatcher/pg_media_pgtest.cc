@@ -114,6 +114,18 @@ TEST_CASE("Media: a message waits for its medium, and no other for it", "[dispat
   CHECK(f.State(1) == MessageState::kSent);
 }
 
+TEST_CASE("Media: what is no name is one that is not there", "[dispatcher]") {
+  WithMedia f;
+  std::vector<NewMessage> messages;
+  for (const std::string& name : {std::string(5000, 'a'), std::string("a\0b", 3), std::string()}) {
+    messages.push_back(f.Picture(static_cast<int>(messages.size()) + 1));
+    messages.back().parts.media_link = "medium:" + name;
+  }
+  f.Enqueue(messages);
+  CHECK(f.Start(f.Ids(1, 3)).started.empty());
+  CHECK(f.Get(3).reason == "MEDIUM_NOT_UPLOADED");
+}
+
 TEST_CASE("Media: who waits for a day for a medium that never comes has failed", "[dispatcher]") {
   WithMedia f;
   f.Enqueue({f.Picture(1)});
