@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <utility>
@@ -382,18 +383,26 @@ void HandOver::Enqueue(const std::string& outlet, const Items& items) {
 
 void HandOver::EnqueueBatch(const Lane& lane, const Items& items) {
   InBatches<Items>(items, kMaxEnqueue, "enqueue", [&](const Items& batch) -> absl::Status {
-    const absl::Status status = peers_.Enqueue(lane.outlet_id, lane.sender_id, OutgoingOf(batch));
-    if (absl::IsNotFound(status)) {
+    const absl::StatusOr<std::int64_t> unchanged =
+        peers_.Enqueue(lane.outlet_id, lane.sender_id, OutgoingOf(batch));
+    if (absl::IsNotFound(unchanged.status())) {
       // The ledger does not know the lane any more (restored from a backup): made anew next time.
       const std::lock_guard lock(mutex_);
       open_lanes_.erase({lane.outlet_id, lane.sender_id});
       return absl::UnavailableError("the lane is gone");
     }
-    if (!status.ok()) return status;
+    if (!unchanged.ok()) return unchanged.status();
     for (Item* item : batch) {
+      bool refused = item->refused();
+      if (refused && *unchanged > 0) {
+        // Handed over before, by an Enqueue whose answer was lost: what came of it counts.
+        const absl::StatusOr<bool> taken = peers_.WasTaken(lane.outlet_id, item->message_id);
+        if (!taken.ok()) return taken.status();
+        refused = !*taken;
+      }
       item->Finish(
-          {.kind = item->refused() ? StepResult::Kind::kRefused : StepResult::Kind::kHandedOver,
-           .reason = item->content.failure});
+          refused ? StepResult{.kind = StepResult::Kind::kRefused, .reason = item->content.failure}
+                  : StepResult{.kind = StepResult::Kind::kHandedOver});
     }
     return absl::OkStatus();
   });

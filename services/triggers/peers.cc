@@ -277,14 +277,28 @@ absl::Status Peers::CreateLane(const std::string& outlet, const std::string& sen
                       &made);
 }
 
-absl::Status Peers::Enqueue(const std::string& outlet, const std::string& sender_id,
-                            absl::Span<const Outgoing> messages) {
+absl::StatusOr<std::int64_t> Peers::Enqueue(const std::string& outlet, const std::string& sender_id,
+                                            absl::Span<const Outgoing> messages) {
   dispatcher::v1::EnqueueRequest request;
   request.set_lane_id(LaneIdOf(outlet, sender_id));
   for (const Outgoing& message : messages) SetOutgoing(message, request.add_messages());
   dispatcher::v1::EnqueueResponse answer;
-  return state_->Call(*state_->dispatcher, &DispatcherService::Stub::Enqueue, outlet, request,
-                      &answer);
+  KABAR_RETURN_IF_ERROR(state_->Call(*state_->dispatcher, &DispatcherService::Stub::Enqueue, outlet,
+                                     request, &answer));
+  return answer.unchanged();
+}
+
+absl::StatusOr<bool> Peers::WasTaken(const std::string& outlet, const std::string& message_id) {
+  dispatcher::v1::GetMessageRequest request;
+  request.set_id(message_id);
+  dispatcher::v1::Message found;
+  const absl::Status status = state_->Call(
+      *state_->dispatcher, &DispatcherService::Stub::GetMessage, outlet, request, &found);
+  if (absl::IsNotFound(status)) return false;
+  KABAR_RETURN_IF_ERROR(status);
+  const bool refused =
+      found.state() == events::v1::FAILED || found.state() == events::v1::SUPPRESSED;
+  return !refused || found.attempt() > 0;
 }
 
 absl::StatusOr<std::vector<bool>> Peers::NeedTemplates(const std::string& outlet,

@@ -5,6 +5,7 @@
 #ifndef KABAR_SERVICES_TRIGGERS_PEERS_H_
 #define KABAR_SERVICES_TRIGGERS_PEERS_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -109,9 +110,13 @@ class Peers {
 
   // The lane of automatic messages of a sender; idempotent.
   absl::Status CreateLane(const std::string& outlet, const std::string& sender_id);
-  // At most kMaxEnqueue, of one day. Idempotent by the messages' ids.
-  absl::Status Enqueue(const std::string& outlet, const std::string& sender_id,
-                       absl::Span<const Outgoing> messages);
+  // At most kMaxEnqueue, of one day. Idempotent by the messages' ids. How many were left as they
+  // are: in the ledger before, and not waiting any more.
+  absl::StatusOr<std::int64_t> Enqueue(const std::string& outlet, const std::string& sender_id,
+                                       absl::Span<const Outgoing> messages);
+  // Whether the ledger has taken the message to be sent, whatever has become of it since; false: it
+  // has refused it, or does not know it.
+  absl::StatusOr<bool> WasTaken(const std::string& outlet, const std::string& message_id);
   // Of each message: whether it cannot go without a provider template, because its recipient's
   // window is closed. At most kMaxEnqueue.
   absl::StatusOr<std::vector<bool>> NeedTemplates(const std::string& outlet,

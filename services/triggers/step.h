@@ -62,7 +62,8 @@ struct StepWork {
   bool automation_active = true;  // enabled and not deleted
   std::string reason = {};        // why it was not handed over the last time
 
-  // It waits for its provider template, and so is not in the ledger.
+  // It waits for its provider template, and so is not in the ledger, unless the answer to an
+  // Enqueue was lost before.
   bool held() const;
 };
 

@@ -78,6 +78,33 @@ TEST_CASE_METHOD(Fixture,
   CHECK(Message(Step(kA, "e1").message_id).message.refusal().state() == events::v1::SUPPRESSED);
 }
 
+TEST_CASE_METHOD(Fixture, "steps: one that was sent is handed over, though its answer was lost",
+                 "[triggers][pg]") {
+  const bool disabled = GENERATE(false, true);
+  CAPTURE(disabled);
+  fakes.dispatcher.faults.Fail(absl::UnavailableError("cut off"), 1, /*after_work=*/true);
+  Publish(kA, Paid("e1", "+6281200000001", "Budi"));
+  CHECK(Run() == 1);
+  REQUIRE(Step(kA, "e1").state == StepState::kWaiting);
+  fakes.dispatcher.MarkSent(fakes.dispatcher.messages().begin()->first);
+  // Its form is paused before the step is tried again, so it is held.
+  fakes.templates.SetTrouble(kPaused);
+  clock.Advance(absl::Minutes(5));
+  CHECK(Run() == 1);
+  REQUIRE(Step(kA, "e1").reason == kPaused);
+  if (disabled) {
+    REQUIRE_THAT(Do(kA, [&](Store::Unit& unit) { return unit.Delete("aut_1", clock.Now()); }),
+                 testing::IsOk());
+    clock.Advance(absl::Minutes(5));
+  } else {
+    clock.Advance(kHeldFor);
+  }
+  CHECK(Run() == 1);
+  CHECK(Step(kA, "e1").state == StepState::kHandedOver);
+  CHECK(Step(kA, "e1").reason.empty());
+  CHECK(fakes.dispatcher.messages().size() == 1);
+}
+
 TEST_CASE_METHOD(Fixture, "steps: another category does not stop an order's messages",
                  "[triggers][pg]") {
   fakes.templates.SetTrouble("PROVIDER_TEMPLATE_RECATEGORISED");

@@ -275,6 +275,7 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
     dispatcher::v1::OutgoingMessage message;
     int enqueues = 0;
     bool stale = false;
+    bool sent = false;
   };
 
   Faults faults;  // of Enqueue
@@ -317,6 +318,10 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
   void MakeStale(const std::string& id) {
     const std::lock_guard lock(mutex_);
     messages_.at(id).stale = true;
+  }
+  void MarkSent(const std::string& id) {
+    const std::lock_guard lock(mutex_);
+    messages_.at(id).sent = true;
   }
   // One that no step knows.
   void AddStranger(const std::string& outlet, const std::string& lane, const std::string& id) {
@@ -370,10 +375,29 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
       }
       for (const auto& message : request->messages()) {
         Stored& stored = messages_[message.id()];
-        stored = {call.outlet, request->lane_id(), message, stored.enqueues + 1, false};
+        if (stored.sent) {
+          response->set_unchanged(response->unchanged() + 1);
+          continue;
+        }
+        stored = {call.outlet, request->lane_id(), message, stored.enqueues + 1, false, false};
         response->set_added(response->added() + 1);
       }
       return faults.After();
+    });
+  }
+
+  grpc::Status GetMessage(grpc::ServerContext* context,
+                          const dispatcher::v1::GetMessageRequest* request,
+                          dispatcher::v1::Message* response) override {
+    return rpc::Serve(context, guard_, rpc::Access::kRead, [&](const rpc::Call&) {
+      const std::lock_guard lock(mutex_);
+      const auto found = messages_.find(request->id());
+      if (found == messages_.end()) return NotFound("MESSAGE_NOT_FOUND");
+      const auto& refusal = found->second.message.refusal();
+      response->set_state(found->second.sent                      ? events::v1::SENT
+                          : refusal.state() == events::v1::FAILED ? events::v1::FAILED
+                                                                  : events::v1::QUEUED);
+      return absl::OkStatus();
     });
   }
 
