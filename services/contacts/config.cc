@@ -26,6 +26,10 @@ Config ParseConfigOrExit(int argc, const char* const* argv) {
               "the dispatcher, whose inbound messages are read")
       .Required();
   parser
+      .String("triggers-address", &config.triggers_address,
+              "triggers, whose reports of orders are read")
+      .Required();
+  parser
       .String("time-zone", &config.time_zone,
               "zone of times in files, filters and messages: WIB, WITA, WIT or an IANA name")
       .Check([](absl::string_view value) { return base::LoadZone(value).status(); });

@@ -20,6 +20,7 @@ struct Config {
   std::string key_file = {};
   std::string service_key = {};
   std::string dispatcher_address = "127.0.0.1:7003";
+  std::string triggers_address = "127.0.0.1:7005";
   std::string time_zone = "Asia/Jakarta";
   std::vector<std::string> source_hosts = {};
   std::string source_secrets = {};

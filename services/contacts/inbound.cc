@@ -47,18 +47,18 @@ bool ChangedNumber(const events::v1::InboundReceived& inbound) {
 
 }  // namespace
 
-absl::Time TimeOf(const events::v1::Event& event) {
-  return absl::FromUnixSeconds(event.time().seconds()) + absl::Nanoseconds(event.time().nanos());
+absl::Time TimeOf(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
 }
 
 namespace {
 
 // When he wrote it; not later than it was taken, should the provider's clock run ahead.
 absl::Time WrittenAt(const events::v1::Event& event) {
-  const absl::Time taken = TimeOf(event);
+  const absl::Time taken = TimeOf(event.time());
   const auto& wrote = event.inbound_received().write_time();
   if (wrote.seconds() == 0) return taken;
-  return std::min(taken, absl::FromUnixSeconds(wrote.seconds()) + absl::Nanoseconds(wrote.nanos()));
+  return std::min(taken, TimeOf(wrote));
 }
 
 }  // namespace

@@ -12,13 +12,16 @@
 #include "absl/time/time.h"
 #include "services/contacts/store.h"
 
+namespace google::protobuf {
+class Timestamp;
+}
 namespace kabar::events::v1 {
 class Event;
 }
 
 namespace kabar::contacts {
 
-absl::Time TimeOf(const events::v1::Event& event);
+absl::Time TimeOf(const google::protobuf::Timestamp& time);
 
 // A message's failure by which the provider says that the customer wants no marketing (131050).
 bool RefusesMarketing(const events::v1::Event& event);

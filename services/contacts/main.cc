@@ -59,14 +59,16 @@ int Main(const Config& config) {
   const SegmentLanguage language(*zone);
   events::Publisher publisher(pool);
   events::Reader reader(pool, {.required = {"dispatcher"}});
-  const auto sink = store.MakeDispatcherSink();
+  const auto dispatcher_sink = store.MakeDispatcherSink();
+  const auto triggers_sink = store.MakeTriggersSink();
   const rpc::Caller caller(config.service_key);
-  events::Consumer inbound(
-      {.source = "dispatcher", .consumer = "contacts"}, rpc::MakeChannel(config.dispatcher_address),
-      [&](grpc::ClientContext& context) {
-        caller.Prepare(context, {.timeout = absl::InfiniteDuration()});
-      },
-      *sink);
+  const auto prepare = [&](grpc::ClientContext& context) {
+    caller.Prepare(context, {.timeout = absl::InfiniteDuration()});
+  };
+  events::Consumer inbound({.source = "dispatcher", .consumer = "contacts"},
+                           rpc::MakeChannel(config.dispatcher_address), prepare, *dispatcher_sink);
+  events::Consumer orders({.source = "triggers", .consumer = "contacts"},
+                          rpc::MakeChannel(config.triggers_address), prepare, *triggers_sink);
   RequestSweep sweep(store, config.audience_retention, base::SystemClock());
   rpc::Guard guard({.service = "contacts"}, **keys);
   Handler handler(store, language, *zone, base::SystemClock(), guard);
@@ -91,12 +93,14 @@ int Main(const Config& config) {
   runner.Register(&events_handler);
   runner.Register(&audit_handler);
   runner.OnStop("inbound messages", [&] { inbound.Stop(); });
+  runner.OnStop("orders", [&] { orders.Stop(); });
   runner.OnStop("source puller", [&] { puller.Stop(); });
   runner.OnStop("request sweep", [&] { sweep.Stop(); });
   if (const absl::Status started = runner.Start(); !started.ok()) return Fail("listen", started);
   publisher.Start();
   reader.Start();
   inbound.Start();
+  orders.Start();
   puller.Start();
   log::Info("serving", {{"listen", runner.address()}});
   runner.WaitForSignal();

@@ -12,6 +12,7 @@
 #include "services/contacts/pg_store_retention.h"
 #include "services/contacts/pg_store_timeline.h"
 #include "services/contacts/pg_store_unit.h"
+#include "services/contacts/reported_order.h"
 
 namespace kabar::contacts {
 namespace {
@@ -83,13 +84,29 @@ std::unique_ptr<events::Sink> PgStore::MakeDispatcherSink() {
               KABAR_RETURN_IF_ERROR(ApplyInbound(unit, event));
             } else if (RefusesMarketing(event)) {
               KABAR_RETURN_IF_ERROR(
-                  unit.RefuseMarketing(event.message_changed().contact_id(), TimeOf(event)));
+                  unit.RefuseMarketing(event.message_changed().contact_id(), TimeOf(event.time())));
             }
           }
         }
         messages.Flush(tx);  // after the merges, whose survivors they belong to
         for (const events::v1::Event* event : erased) {
           ForgetTimelineOf(tx, event->outlet_id(), event->contact_erased());
+        }
+        return events::AppendToOutbox(tx, caused);
+      });
+}
+
+std::unique_ptr<events::Sink> PgStore::MakeTriggersSink() {
+  return events::MakePgSink(
+      pool_, "triggers",
+      [this](pg::Transaction& tx, absl::Span<const events::v1::NumberedBatch* const> batches) {
+        events::v1::EventBatch caused;
+        for (const events::v1::NumberedBatch* batch : batches) {
+          for (const events::v1::Event& event : batch->batch().events()) {
+            if (!event.has_order_reported()) continue;
+            PgUnit unit(tx, event.outlet_id(), zone_, &caused);
+            KABAR_RETURN_IF_ERROR(ApplyOrder(unit, event));
+          }
         }
         return events::AppendToOutbox(tx, caused);
       });

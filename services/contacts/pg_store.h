@@ -41,6 +41,8 @@ class PgStore : public Store {
   // Applies the dispatcher's events (inbound.h); its position moves in the transaction of the
   // effects. The store outlives it.
   std::unique_ptr<events::Sink> MakeDispatcherSink();
+  // Applies those of triggers (reported_order.h) in the same way.
+  std::unique_ptr<events::Sink> MakeTriggersSink();
 
  private:
   pg::Pool& pool_;

@@ -120,6 +120,19 @@ void CheckVariables(const std::vector<Variable>& variables, absl::Status* faults
   }
 }
 
+void CheckOrder(BusinessEvent* event, absl::Status* faults) {
+  event->order_id = base::CollapseSpaces(event->order_id);
+  CheckId(event->order_id, "event.order_id", false, faults);
+  if (event->amount < 0) {
+    base::AddFieldViolation(*faults, "event.amount", "must not be negative: rupiah, or 0");
+  }
+  if (event->type == EventType::kContactCreated &&
+      (!event->order_id.empty() || event->amount != 0)) {
+    base::AddFieldViolation(*faults, "event.order_id",
+                            "is of an order, and a CONTACT_CREATED is about none");
+  }
+}
+
 }  // namespace
 
 bool IsEventType(EventType type) {
@@ -137,12 +150,20 @@ absl::Status NormalizeEvent(BusinessEvent* event, absl::Time now) {
   CheckTime(*event, now, &faults);
   CheckWho(event, &faults);
   CheckVariables(event->variables, &faults);
+  CheckOrder(event, &faults);
   return faults;
 }
 
 std::string VariableName(absl::string_view written) {
   const std::optional<fields::Field> field = fields::Canonical(written);
   return std::string(field ? field->name : written);
+}
+
+std::string OrderOf(const BusinessEvent& event) {
+  if (!event.order_id.empty()) return event.order_id;
+  const bool sales_code =
+      event.type == EventType::kOrderCreated || event.type == EventType::kOrderReceived;
+  return sales_code ? base::CollapseSpaces(SubjectOf(event.variables)) : "";
 }
 
 std::string SubjectOf(const std::vector<Variable>& variables) {

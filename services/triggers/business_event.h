@@ -45,6 +45,8 @@ struct BusinessEvent {
   std::string phone = {};
   std::string name = {};
   std::vector<Variable> variables = {};  // by name
+  std::string order_id = {};             // "": OrderOf
+  std::int64_t amount = 0;               // of the order, rupiah; 0: not said
 
   bool operator==(const BusinessEvent&) const = default;
 };
@@ -58,6 +60,10 @@ absl::Status NormalizeEvent(BusinessEvent* event, absl::Time now);
 
 // The canonical name where the suite knows the field ("nama" -> "name"), else the name as it is.
 std::string VariableName(absl::string_view written);
+
+// The order that the event is about: its order_id, or the documentnumber where it is the sales code,
+// or "".
+std::string OrderOf(const BusinessEvent& event);
 
 // The order or shipment that a message of the event is about: its documentnumber, or "".
 std::string SubjectOf(const std::vector<Variable>& variables);

@@ -4,7 +4,6 @@
 #include <cstdint>
 
 namespace kabar::triggers {
-namespace {
 
 void Set(absl::Time time, google::protobuf::Timestamp* proto) {
   const std::int64_t micros = absl::ToUnixMicros(time);
@@ -12,6 +11,8 @@ void Set(absl::Time time, google::protobuf::Timestamp* proto) {
   proto->set_seconds(seconds);
   proto->set_nanos(static_cast<std::int32_t>(micros - seconds * 1'000'000) * 1000);
 }
+
+namespace {
 
 // Microseconds, as the database keeps them: what is read later equals what came.
 absl::Time TimeOf(const google::protobuf::Timestamp& proto) {
@@ -25,7 +26,9 @@ BusinessEvent FromProto(const v1::BusinessEvent& from) {
                    .type = static_cast<EventType>(from.type()),
                    .contact_id = from.contact_id(),
                    .phone = from.phone(),
-                   .name = from.name()};
+                   .name = from.name(),
+                   .order_id = from.order_id(),
+                   .amount = from.amount()};
   if (from.has_time()) to.time = TimeOf(from.time());
   for (const auto& [name, value] : from.variables()) to.variables.push_back({name, value});
   std::sort(to.variables.begin(), to.variables.end(),

@@ -5,6 +5,7 @@
 #ifndef KABAR_SERVICES_TRIGGERS_CONVERT_H_
 #define KABAR_SERVICES_TRIGGERS_CONVERT_H_
 
+#include "absl/time/time.h"
 #include "kabar/triggers/v1/triggers.pb.h"
 #include "services/triggers/answer.h"
 #include "services/triggers/automation.h"
@@ -12,6 +13,9 @@
 #include "services/triggers/step.h"
 
 namespace kabar::triggers {
+
+// Microseconds, as the database keeps them.
+void Set(absl::Time time, google::protobuf::Timestamp* proto);
 
 BusinessEvent FromProto(const v1::BusinessEvent& from);
 Automation FromProto(const v1::Automation& from);

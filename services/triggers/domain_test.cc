@@ -65,6 +65,14 @@ TEST_CASE("NormalizeEvent: names each fault", "[triggers]") {
   CHECK_THAT(with([](BusinessEvent& e) { e.time = absl::FromUnixSeconds(0); }),
              HasFieldViolation("event.time"));
   CHECK_THAT(with([](BusinessEvent& e) { e.time = kNow + absl::Hours(24); }), IsOk());
+  CHECK_THAT(with([](BusinessEvent& e) { e.amount = -1; }), HasFieldViolation("event.amount"));
+  CHECK_THAT(with([](BusinessEvent& e) { e.order_id = std::string(129, 'x'); }),
+             HasFieldViolation("event.order_id"));
+  CHECK_THAT(with([](BusinessEvent& e) {
+               e.type = EventType::kContactCreated;
+               e.order_id = "SO-1";
+             }),
+             HasFieldViolation("event.order_id"));
   const absl::Status all = Normalize({});
   CHECK_THAT(all, HasFieldViolation("event.id"));
   CHECK_THAT(all, HasFieldViolation("event.type"));
@@ -98,6 +106,18 @@ TEST_CASE("NormalizeEvent: variables are few, small and distinct", "[triggers]")
   many.resize(20);
   for (Variable& variable : many) variable.value = std::string(2000, 'x');
   CHECK_THAT(with(many), HasFieldViolation("event.variables"));
+}
+
+TEST_CASE("OrderOf: its number, or the sales code where the document is one", "[triggers]") {
+  const auto document = [](EventType type) {
+    return OrderOf({.type = type, .variables = {{"documentnumber", " SO  1 "}}});
+  };
+  CHECK(document(EventType::kOrderCreated) == "SO 1");
+  CHECK(document(EventType::kOrderReceived) == "SO 1");
+  CHECK(document(EventType::kOrderPaid).empty());
+  CHECK(document(EventType::kOrderDelivery).empty());
+  CHECK(document(EventType::kContactCreated).empty());
+  CHECK(OrderOf({.type = EventType::kOrderPaid, .order_id = "SO-2"}) == "SO-2");
 }
 
 TEST_CASE("SubjectOf: the document, however it is called", "[triggers]") {

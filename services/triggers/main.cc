@@ -74,7 +74,7 @@ int Main(const Config& config) {
       },
       sink);
   events::Publisher publisher(pool);
-  events::Reader reader(pool, {.required = {"analytics"}});
+  events::Reader reader(pool, {.required = {"analytics", "contacts"}});
 
   rpc::Guard guard({.service = "triggers"}, **keys);
   Handler handler(store, peers, clock, guard, [&] { steps.Wake(); });

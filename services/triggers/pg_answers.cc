@@ -8,6 +8,7 @@
 #include "libs/base/text.h"
 #include "libs/events/outbox.h"
 #include "libs/pg/transaction.h"
+#include "services/triggers/convert.h"
 #include "services/triggers/pg_erasure.h"
 #include "services/triggers/pg_store.h"
 
@@ -132,9 +133,7 @@ PendingAnswer PendingOf(const pqxx::row& row) {
 void AddEvent(const pqxx::row& row, absl::Time now, events::v1::EventBatch* batch) {
   events::v1::Event* event = batch->add_events();
   event->set_outlet_id(pg::TextField(row[0]));
-  const std::int64_t micros = absl::ToUnixMicros(now);
-  event->mutable_time()->set_seconds(micros / 1'000'000);
-  event->mutable_time()->set_nanos(static_cast<std::int32_t>(micros % 1'000'000) * 1000);
+  Set(now, event->mutable_time());
   events::v1::AnswerRecorded* recorded = event->mutable_answer_recorded();
   recorded->set_inbound_id(pg::TextField(row[1]));
   recorded->set_message_id(pg::TextField(row[2]));

@@ -11,8 +11,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "kabar/events/v1/events.pb.h"
-#include "libs/events/publisher.h"
-#include "libs/events/reader.h"
 #include "libs/testing/fake_clock.h"
 #include "services/triggers/testing/database.h"
 #include "services/triggers/testing/dispatcher_events.h"
@@ -44,19 +42,6 @@ struct Fixture : testing::Database {
     auto taken = store.TakePendingAnswers(now, now + absl::Seconds(15), 100, Soon());
     REQUIRE_THAT(taken, IsOk());
     return *std::move(taken);
-  }
-  // What other services read of our outbox.
-  std::vector<events::v1::Event> Published() {
-    events::Publisher publisher(pool);
-    REQUIRE_THAT(publisher.PublishOnce(Soon()), IsOk());
-    events::Reader reader(pool, {});
-    events::v1::ReadEventsResponse response;
-    REQUIRE_THAT(reader.Read(1, Soon(), &response), IsOk());
-    std::vector<events::v1::Event> all;
-    for (const auto& batch : response.batches()) {
-      all.insert(all.end(), batch.batch().events().begin(), batch.batch().events().end());
-    }
-    return all;
   }
 };
 

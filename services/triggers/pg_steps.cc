@@ -1,8 +1,12 @@
 // Events, their steps, and the lanes of their messages.
+#include <algorithm>
 #include <utility>
 
+#include "kabar/events/v1/events.pb.h"
 #include "libs/base/status.h"
+#include "libs/events/outbox.h"
 #include "libs/pg/transaction.h"
+#include "services/triggers/convert.h"
 #include "services/triggers/pg_store.h"
 
 namespace kabar::triggers {
@@ -142,6 +146,27 @@ void InsertSteps(pg::Transaction& tx, const std::string& outlet, const std::stri
           std::move(automation_ids).Finish(), std::move(due).Finish());
 }
 
+// Tells of the event's order, if it is about one.
+absl::Status ReportOrder(pg::Transaction& tx, const std::string& outlet, const BusinessEvent& event,
+                         absl::Time now) {
+  const std::string order_id = OrderOf(event);
+  if (order_id.empty()) return absl::OkStatus();
+  events::v1::EventBatch batch;
+  events::v1::Event& report = *batch.add_events();
+  report.set_outlet_id(outlet);
+  Set(now, report.mutable_time());
+  events::v1::OrderReported& order = *report.mutable_order_reported();
+  order.set_contact_id(event.contact_id);
+  order.set_phone(event.phone);
+  order.set_name(event.name);
+  order.set_order_id(order_id);
+  order.set_open(event.type != EventType::kOrderReceived);
+  order.set_amount(event.amount);
+  // A time to come is for the messages: what is told, is so now.
+  Set(std::min(now, event.time.value_or(now)), order.mutable_report_time());
+  return events::AppendToOutbox(tx, batch);
+}
+
 }  // namespace
 
 absl::StatusOr<Published> PgStore::Publish(const std::string& outlet, const BusinessEvent& event,
@@ -166,7 +191,7 @@ absl::StatusOr<Published> PgStore::Publish(const std::string& outlet, const Busi
           return absl::OkStatus();
         }
         if (!automations.empty()) InsertSteps(tx, outlet, event.id, from, automations);
-        return absl::OkStatus();
+        return ReportOrder(tx, outlet, event, now);
       }));
   return published;
 }

@@ -40,6 +40,10 @@ struct Fixture : testing::Database {
   }
 };
 
+absl::Time TimeOf(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
+}
+
 const StepResult kHandedOver{.kind = StepResult::Kind::kHandedOver};
 const StepResult kRetry{.kind = StepResult::Kind::kRetry, .reason = "UNAVAILABLE"};
 
@@ -89,6 +93,44 @@ TEST_CASE_METHOD(Fixture, "Publish: the same id again changes nothing and says s
   CHECK(Take(At(9), "lea_1")[0].phone == "+6281234567890");
   // Another outlet's ids are its own.
   CHECK_FALSE(store.Publish(kB, Event("e1"), At(0), Soon())->duplicate);
+}
+
+TEST_CASE_METHOD(Fixture, "Publish: reports the event's order once, as it stands then",
+                 "[triggers][pg]") {
+  BusinessEvent created = Event("e1");
+  created.type = EventType::kOrderCreated;
+  created.variables = {{"documentnumber", "SO-7"}};
+  created.amount = 250'000;
+  created.time = At(-60);
+  BusinessEvent paid = Event("e2");  // its documentnumber is an invoice's
+  paid.variables = {{"documentnumber", "INV-7"}};
+  BusinessEvent named = Event("e3");
+  named.order_id = "SO-8";
+  named.contact_id = "con_1";
+  BusinessEvent received = created;
+  received.id = "e4";
+  received.type = EventType::kOrderReceived;
+  received.time = At(3600);  // its messages are to go in an hour
+  for (const BusinessEvent& event : {created, created, paid, named, received}) {
+    REQUIRE_THAT(store.Publish(kA, event, At(0), Soon()), IsOk());
+  }
+  const std::vector<events::v1::Event> told = Published();
+  REQUIRE(told.size() == 3);
+  CHECK(told[0].outlet_id() == kA);
+  CHECK(TimeOf(told[0].time()) == At(0));
+  const events::v1::OrderReported& first = told[0].order_reported();
+  CHECK(first.order_id() == "SO-7");
+  CHECK(first.phone() == "+6281234567890");
+  CHECK(first.name() == "Budi");
+  CHECK(first.open());
+  CHECK(first.amount() == 250'000);
+  CHECK(TimeOf(first.report_time()) == At(-60));
+  CHECK(told[1].order_reported().order_id() == "SO-8");
+  CHECK(told[1].order_reported().contact_id() == "con_1");
+  const events::v1::OrderReported& last = told[2].order_reported();
+  CHECK(last.order_id() == "SO-7");
+  CHECK_FALSE(last.open());
+  CHECK(TimeOf(last.report_time()) == At(0));
 }
 
 TEST_CASE_METHOD(Fixture, "Publish: twins at the same time become one", "[triggers][pg]") {

@@ -65,6 +65,30 @@ class Triggers(StageTest):
         steps = self.a.triggers.ListDueSteps(self.pb.ListDueStepsRequest(event_id="evt-paid-1")).steps
         self.assertEqual([self.pb.DueStep.State.Name(s.state) for s in steps], ["HANDED_OVER"])
 
+    def test_orders_stand_with_their_contact_though_no_automation_asks_for_them(self):
+        phone = People(1).phones[0]
+
+        def publish(event_type, **order):
+            self.a.triggers.PublishEvent(self.pb.PublishEventRequest(event=self.pb.BusinessEvent(
+                id=self.stage.unique("evt"), type=event_type, phone=phone, name="Budi Santoso", **order)))
+
+        publish(self.pb.ORDER_CREATED, variables={"documentnumber": "SO-71"}, amount=250_000)
+        publish(self.pb.ORDER_PAID, order_id="SO-71")
+        publish(self.pb.ORDER_RECEIVED, variables={"documentnumber": "SO-71"})
+        publish(self.pb.ORDER_CREATED, order_id="SO-72", amount=90_000)
+        pb = self.a.pb.contacts
+        both = 'orders.sum(amount, 30d) = 340000 AND orders.count((open = true)) = 1'
+
+        def buyers():
+            listed = self.a.contacts.ListContacts(pb.ListContactsRequest(filter=both, page_size=10))
+            return [c for c in listed.contacts if c.phone == phone]
+
+        buyer = eventually("both orders stand with him", buyers)[0]
+        self.assertEqual(buyer.name, "Budi Santoso")
+        facts = self.a.contacts.ListFacts(pb.ListFactsRequest(contact_id=buyer.id)).facts
+        self.assertEqual([(f.reference, f.amount, pb.Fact.State.Name(f.state)) for f in facts],
+                         [("SO-71", 250_000, "CLOSED"), ("SO-72", 90_000, "OPEN")])
+
     def test_nothing_is_lost_or_doubled_when_triggers_and_its_peers_are_killed(self):
         people = People(40)
         self.automation(self.pb.ORDER_CREATED, delay=2)

@@ -27,6 +27,9 @@ absl::StatusOr<int> Publish(Session& session, const Arguments& arguments) {
   event->set_contact_id(arguments.Get("contact"));
   event->set_phone(arguments.Get("phone"));
   event->set_name(arguments.Get("name"));
+  event->set_order_id(arguments.Get("order"));
+  KABAR_ASSIGN_OR_RETURN(const int64_t amount, arguments.Integer("amount", 0));
+  event->set_amount(amount);
   event->mutable_variables()->insert(variables.begin(), variables.end());
   Api<TriggersService> api(session, Area::kTriggers);
   KABAR_ASSIGN_OR_RETURN(const triggers::v1::PublishEventResponse response,
@@ -68,6 +71,15 @@ Commands EventCommands() {
              .help = "or his phone; a new contact if it is unknown",
              .field = "event.phone"},
             {.name = "name", .value = "NAME", .help = "of a new contact", .field = "event.name"},
+            {.name = "order",
+             .value = "ID",
+             .help = "the order's number: it is kept with the contact (default: the documentnumber "
+                     "where it is the sales code)",
+             .field = "event.order_id"},
+            {.name = "amount",
+             .value = "RUPIAH",
+             .help = "what the order is worth",
+             .field = "event.amount"},
             {.name = "var",
              .value = "NAME=VALUE",
              .help = "a variable of the message, e.g. productname=Sepatu",

@@ -92,7 +92,7 @@ class Stack:
                    f"--scenario={self.path('scenario.json')}", *sim_flags], restart=False)
         addresses = [f"--{s}-address={self.address(s)}" for s in settings_file.SERVICES]
         needs = {
-            "contacts": ["dispatcher"], "templates": ["dispatcher"], "dispatcher": ["contacts"],
+            "contacts": ["dispatcher", "triggers"], "templates": ["dispatcher"], "dispatcher": ["contacts"],
             "campaigns": ["contacts", "templates", "dispatcher"],
             "triggers": ["contacts", "templates", "dispatcher"],
             "analytics": ["dispatcher", "triggers"],

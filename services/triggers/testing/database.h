@@ -6,9 +6,13 @@
 
 #include <catch2/catch.hpp>
 #include <string>
+#include <vector>
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "kabar/events/v1/events.pb.h"
+#include "libs/events/publisher.h"
+#include "libs/events/reader.h"
 #include "libs/pg/pool.h"
 #include "libs/testing/private_postgres.h"
 #include "libs/testing/status_matchers.h"
@@ -56,6 +60,19 @@ struct Database {
                            .create_time = At(0),
                            .update_time = At(0)};
     REQUIRE_THAT(Do(outlet, [&](Store::Unit& unit) { return unit.Insert(added); }), IsOk());
+  }
+  // What other services read of our outbox.
+  std::vector<events::v1::Event> Published() {
+    events::Publisher publisher(pool);
+    REQUIRE_THAT(publisher.PublishOnce(Soon()), IsOk());
+    events::Reader reader(pool, {});
+    events::v1::ReadEventsResponse response;
+    REQUIRE_THAT(reader.Read(1, Soon(), &response), IsOk());
+    std::vector<events::v1::Event> all;
+    for (const auto& batch : response.batches()) {
+      all.insert(all.end(), batch.batch().events().begin(), batch.batch().events().end());
+    }
+    return all;
   }
   BusinessEvent Event(const std::string& id) {
     return {.id = id, .type = EventType::kOrderPaid, .phone = "+6281234567890", .name = "Budi"};
