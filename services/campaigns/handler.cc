@@ -107,7 +107,7 @@ template <typename Request>
 grpc::Status Handler::Verb(
     grpc::ServerContext* context, const char* method, const Request* request,
     v1::Campaign* response,
-    absl::FunctionRef<absl::Status(Store::Unit&, Campaign&, absl::Time)> change) {
+    absl::FunctionRef<absl::Status(Store::Unit&, Campaign&, absl::Time, audit::Entry&)> change) {
   return rpc::Serve(
       context, guard_, rpc::Access::kWrite,
       [&](const rpc::Call& call) -> absl::Status {
@@ -115,12 +115,14 @@ grpc::Status Handler::Verb(
           const absl::Time now = clock_.Now();
           KABAR_ASSIGN_OR_RETURN(Campaign campaign, unit.Lock(request->id()));
           const Campaign before = campaign;
-          KABAR_RETURN_IF_ERROR(change(unit, campaign, now));
+          audit::Entry besides;
+          KABAR_RETURN_IF_ERROR(change(unit, campaign, now, besides));
           std::optional<absl::Time> due;
           if (!campaign.ended() && campaign.state != State::kDraft) due = now;
           KABAR_RETURN_IF_ERROR(unit.Save(campaign, due));
-          unit.Audit(audit::ActorOf(call, request->request_id()),
-                     EntryOf(method, before, campaign));
+          audit::Entry entry = EntryOf(method, before, campaign);
+          entry.after.insert(entry.after.end(), besides.after.begin(), besides.after.end());
+          unit.Audit(audit::ActorOf(call, request->request_id()), entry);
           ToProto(campaign, response);
           return absl::OkStatus();
         });
@@ -245,36 +247,38 @@ grpc::Status Handler::UpdateCampaign(grpc::ServerContext* context,
 grpc::Status Handler::ScheduleCampaign(grpc::ServerContext* context,
                                        const v1::ScheduleCampaignRequest* request,
                                        v1::Campaign* response) {
-  return Verb(context, "ScheduleCampaign", request, response,
-              [&](Store::Unit& unit, Campaign& campaign, absl::Time now) -> absl::Status {
-                if (!campaign.recurs() || campaign.state != State::kDraft) {
-                  return Schedule(campaign, now);
-                }
-                KABAR_RETURN_IF_ERROR(Check(campaign, now));
-                return FindNext(unit, campaign, now);
-              });
+  return Verb(
+      context, "ScheduleCampaign", request, response,
+      [&](Store::Unit& unit, Campaign& campaign, absl::Time now, audit::Entry&) -> absl::Status {
+        if (!campaign.recurs() || campaign.state != State::kDraft) {
+          return Schedule(campaign, now);
+        }
+        KABAR_RETURN_IF_ERROR(Check(campaign, now));
+        return FindNext(unit, campaign, now);
+      });
 }
 
 grpc::Status Handler::StartCampaign(grpc::ServerContext* context,
                                     const v1::StartCampaignRequest* request,
                                     v1::Campaign* response) {
-  return Verb(
-      context, "StartCampaign", request, response,
-      [](Store::Unit&, Campaign& campaign, absl::Time now) { return Start(campaign, now); });
+  return Verb(context, "StartCampaign", request, response,
+              [](Store::Unit&, Campaign& campaign, absl::Time now, audit::Entry&) {
+                return Start(campaign, now);
+              });
 }
 
 grpc::Status Handler::PauseCampaign(grpc::ServerContext* context,
                                     const v1::PauseCampaignRequest* request,
                                     v1::Campaign* response) {
   return Verb(context, "PauseCampaign", request, response,
-              [&](Store::Unit&, Campaign& campaign, absl::Time now) -> absl::Status {
+              [&](Store::Unit&, Campaign& campaign, absl::Time now, audit::Entry&) -> absl::Status {
                 if (campaign.recurs()) return PauseSchedule(campaign, now);
                 KABAR_RETURN_IF_ERROR(Pause(campaign, "", now));
                 return Excuse(peers_.PauseLane(campaign));
               });
 }
 
-absl::StatusOr<bool> Handler::SettleTroubles(Campaign& campaign, bool accept) {
+absl::StatusOr<bool> Handler::SettleTroubles(Campaign& campaign, bool accept, audit::Entry& entry) {
   const bool stopped_for_it = absl::StartsWith(campaign.state_reason, kTroubleReasons);
   KABAR_ASSIGN_OR_RETURN(const PinnedTemplate pinned,
                          peers_.GetTemplate(campaign, campaign.template_version));
@@ -284,6 +288,8 @@ absl::StatusOr<bool> Handler::SettleTroubles(Campaign& campaign, bool accept) {
   for (const auto& [key, provider] : pinned.providers) {
     if (provider.trouble != kRecategorised) continue;
     KABAR_RETURN_IF_ERROR(peers_.AgreeToCategory(campaign, key.first, key.second));
+    entry.after.emplace_back(absl::StrCat("agreed_category of ", key.first, "/", key.second),
+                             provider.category);
   }
   campaign.accepted_troubles = AllAccepted(pinned);
   return true;
@@ -293,14 +299,15 @@ grpc::Status Handler::ResumeCampaign(grpc::ServerContext* context,
                                      const v1::ResumeCampaignRequest* request,
                                      v1::Campaign* response) {
   return Verb(context, "ResumeCampaign", request, response,
-              [&](Store::Unit& unit, Campaign& campaign, absl::Time now) -> absl::Status {
+              [&](Store::Unit& unit, Campaign& campaign, absl::Time now,
+                  audit::Entry& entry) -> absl::Status {
                 if (campaign.recurs() && campaign.state == State::kPaused) {
                   return FindNext(unit, campaign, now);
                 }
                 bool render_again = false;
                 if (campaign.state == State::kPaused) {
-                  KABAR_ASSIGN_OR_RETURN(render_again,
-                                         SettleTroubles(campaign, request->accept_troubles()));
+                  KABAR_ASSIGN_OR_RETURN(
+                      render_again, SettleTroubles(campaign, request->accept_troubles(), entry));
                 }
                 KABAR_RETURN_IF_ERROR(Resume(campaign, now));
                 return Excuse(peers_.ResumeLane(campaign, render_again));
@@ -311,7 +318,7 @@ grpc::Status Handler::CancelCampaign(grpc::ServerContext* context,
                                      const v1::CancelCampaignRequest* request,
                                      v1::Campaign* response) {
   return Verb(context, "CancelCampaign", request, response,
-              [&](Store::Unit&, Campaign& campaign, absl::Time now) -> absl::Status {
+              [&](Store::Unit&, Campaign& campaign, absl::Time now, audit::Entry&) -> absl::Status {
                 KABAR_RETURN_IF_ERROR(Cancel(campaign, now));
                 if (campaign.run_id.empty()) return absl::OkStatus();
                 KABAR_RETURN_IF_ERROR(Excuse(peers_.CancelLane(campaign)));

@@ -99,11 +99,13 @@ class Handler : public v1::CampaignsService::Service {
   template <typename Request, typename Response>
   absl::Status Mutate(const rpc::Call& call, absl::string_view method, const Request& request,
                       Response* response, absl::FunctionRef<absl::Status(Store::Unit&)> work);
-  // A verb: locks the campaign, `change`s it, saves it with its next step due now, answers it.
+  // A verb: locks the campaign, `change`s it, saves it with its next step due now, answers it. What
+  // `change` did besides, it adds to the row of the audit log.
   template <typename Request>
-  grpc::Status Verb(grpc::ServerContext* context, const char* method, const Request* request,
-                    v1::Campaign* response,
-                    absl::FunctionRef<absl::Status(Store::Unit&, Campaign&, absl::Time)> change);
+  grpc::Status Verb(
+      grpc::ServerContext* context, const char* method, const Request* request,
+      v1::Campaign* response,
+      absl::FunctionRef<absl::Status(Store::Unit&, Campaign&, absl::Time, audit::Entry&)> change);
 
   // Goes through the audience of a campaign as it would run.
   absl::Status Foresee(const rpc::Call& call, const v1::PreflightCampaignRequest& request,
@@ -111,7 +113,7 @@ class Handler : public v1::CampaignsService::Service {
   absl::Status ChangeRate(const Campaign& campaign);
   // Before a resume: what is known against its provider templates is accepted, or refused. True:
   // what waits in its lane must be rendered anew for it.
-  absl::StatusOr<bool> SettleTroubles(Campaign& campaign, bool accept);
+  absl::StatusOr<bool> SettleTroubles(Campaign& campaign, bool accept, audit::Entry& entry);
 
   Store& store_;
   Peers& peers_;

@@ -32,6 +32,8 @@ Campaign CampaignOf(const pqxx::row& row);
 // pg_schedules.cc
 // False if the occurrence has its run already.
 bool InsertRun(pg::Transaction& tx, const Campaign& run);
+std::string AcceptedByLastRun(pg::Transaction& tx, const std::string& outlet,
+                              const std::string& parent_id);
 Holidays HolidaysFrom(pg::Transaction& tx, const std::string& outlet, absl::CivilDay first);
 std::int64_t PutHolidays(pg::Transaction& tx, const std::string& outlet,
                          const std::vector<Holiday>& holidays, absl::Time now);

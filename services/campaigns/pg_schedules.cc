@@ -16,6 +16,10 @@ constexpr pg::Query kInsertRun{
     "start_at, end_at, created_at, updated_at, max_data_age_hours, parent_id, occurrence_at) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
     "$18, $19, $20, $21) ON CONFLICT (parent_id, occurrence_at) WHERE parent_id <> '' DO NOTHING"};
+constexpr pg::Query kAcceptedBefore{
+    "campaigns.accepted_before",
+    "SELECT accepted_troubles FROM campaigns WHERE outlet_id = $1 AND parent_id = $2 "
+    "AND parent_id <> '' ORDER BY occurrence_at DESC LIMIT 1"};
 constexpr pg::Query kListRuns{"campaigns.list_runs",
                               "SELECT " KABAR_CAMPAIGN_COLUMNS
                               " FROM campaigns WHERE outlet_id = $1 AND parent_id = $2 "
@@ -53,6 +57,12 @@ bool InsertRun(pg::Transaction& tx, const Campaign& c) {
                  c.end_text, c.unknown_policy, static_cast<int>(c.state), c.start_at, c.end_at,
                  c.created_at, c.max_data_age_hours, c.parent_id, c.occurrence_at)
              .affected_rows() > 0;
+}
+
+std::string AcceptedByLastRun(pg::Transaction& tx, const std::string& outlet,
+                              const std::string& parent_id) {
+  const auto row = tx.ExecMaybe(kAcceptedBefore, outlet, parent_id);
+  return row ? pg::TextField((*row)[0]) : "";
 }
 
 Holidays HolidaysFrom(pg::Transaction& tx, const std::string& outlet, absl::CivilDay first) {

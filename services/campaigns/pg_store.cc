@@ -138,6 +138,9 @@ class PgUnit : public Store::Unit {
     KABAR_RETURN_IF_ERROR(Save(run, due));
     return true;
   }
+  absl::StatusOr<std::string> AcceptedByLastRun(const std::string& parent_id) override {
+    return campaigns::AcceptedByLastRun(tx_, outlet_, parent_id);
+  }
   absl::StatusOr<Holidays> ListHolidays(absl::CivilDay first) override {
     return HolidaysFrom(tx_, outlet_, first);
   }

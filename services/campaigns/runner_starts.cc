@@ -40,6 +40,8 @@ absl::Status Runner::Recur(const Campaign& taken) {
       if (wanted) {
         KABAR_ASSIGN_OR_RETURN(Campaign run, RunOf(c, after, now));
         run.id = base::NewId("cmp");
+        // What a person accepted yesterday and is still so needs nobody every morning.
+        KABAR_ASSIGN_OR_RETURN(run.accepted_troubles, unit.AcceptedByLastRun(c.id));
         std::optional<absl::Time> due;
         if (!run.ended()) due = now;
         KABAR_ASSIGN_OR_RETURN(const bool made, unit.InsertRun(run, due));

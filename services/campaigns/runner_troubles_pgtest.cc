@@ -206,6 +206,8 @@ TEST_CASE("ResumeCampaign: whoever accepts another category agrees to it, and al
   CHECK_THAT(f.ResumeIt(), ReasonIs(kMoved));
   REQUIRE_THAT(f.ResumeIt(/*accept=*/true), IsOk());
   CHECK(f.templates.agreed == std::vector<std::string>{"antar"});
+  CHECK(f.Sql("SELECT became ->> 'agreed_category of antar/id' FROM audit_log "
+              "WHERE action = 'ResumeCampaign'") == "MARKETING");
   CHECK(f.Get().accepted_troubles.empty());
   CHECK(f.dispatcher.rendered_again);
   f.templates.rendered_trouble = kMoved;  // another process of templates, for three seconds

@@ -246,6 +246,35 @@ TEST_CASE("schedule: paused it starts nothing, and what runs goes on", "[schedul
   CHECK(f.Get().state() == v1::CANCELLED);
 }
 
+TEST_CASE("schedule: what a person accepted for one run holds for the next, while it is so",
+          "[schedule]") {
+  Recurring f;
+  f.contacts.audience = 1000;
+  f.templates.form = "antar";
+  f.templates.trouble = "PROVIDER_TEMPLATE_PAUSED";
+  f.Schedule();
+  f.GoTo("2093-11-23 08:00 WIB");
+  f.GoTo("2093-11-23 08:01 WIB");
+  REQUIRE(f.Runs()[0].state() == v1::PAUSED);
+  v1::ResumeCampaignRequest accept;
+  accept.set_id(f.Runs()[0].id());
+  accept.set_accept_troubles(true);
+  REQUIRE_THAT(f.Call(&Stub::ResumeCampaign, accept), IsOk());
+  f.GoTo("2093-11-24 08:00 WIB");
+  f.GoTo("2093-11-24 08:01 WIB");
+  CHECK(f.Runs()[0].state() == v1::RUNNING);
+  SECTION("over, and here again another day") {
+    f.templates.trouble.clear();
+    f.GoTo("2093-11-25 08:00 WIB");
+    f.GoTo("2093-11-25 08:01 WIB");
+    f.templates.trouble = "PROVIDER_TEMPLATE_PAUSED";
+  }
+  SECTION("another one") { f.templates.trouble = "PROVIDER_TEMPLATE_REJECTED"; }
+  f.GoTo("2093-11-26 08:00 WIB");
+  f.GoTo("2093-11-26 08:01 WIB");
+  CHECK(f.Runs()[0].state() == v1::PAUSED);
+}
+
 TEST_CASE("schedule: holidays are passed over, also those that come to light late", "[schedule]") {
   Recurring f;
   REQUIRE_THAT(f.Holidays({"2093-11-23", "2093-12-25"}), IsOk());

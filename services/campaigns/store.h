@@ -51,6 +51,8 @@ class Store {
     virtual absl::StatusOr<std::vector<std::string>> ListTestNumbers() = 0;
     // A run of a schedule, and when its first step is due; false if that occurrence has one.
     virtual absl::StatusOr<bool> InsertRun(const Campaign& run, std::optional<absl::Time> due) = 0;
+    // The troubles that a schedule's newest run goes on in spite of.
+    virtual absl::StatusOr<std::string> AcceptedByLastRun(const std::string& parent_id) = 0;
     // From `first` on, as far as any schedule looks.
     virtual absl::StatusOr<Holidays> ListHolidays(absl::CivilDay first) = 0;
     // In place of those of the same years; schedules are looked at anew at once. How many there are

@@ -43,7 +43,8 @@ constexpr pg::Query kAll{"templates.all_providers", KABAR_PROVIDER_COLUMNS
 constexpr pg::Query kPut{"templates.put_provider", KABAR_PUT_PROVIDER
                          "category = excluded.category, status = excluded.status, reason = '', "
                          "agreed_category = excluded.agreed_category"};
-// News that came after the provider was asked are newer than its answer.
+// News that came after the provider was asked are newer than its answer, and so is the answer to
+// whoever asked later.
 constexpr pg::Query kPutSynced{
     "templates.put_synced_provider", KABAR_PUT_PROVIDER
     "category = CASE WHEN p.told_at > excluded.synced_at THEN p.category "
@@ -53,7 +54,8 @@ constexpr pg::Query kPutSynced{
     "p.status = excluded.status THEN p.reason ELSE excluded.reason END, "
     "quality = excluded.quality, account_id = excluded.account_id, "
     "synced_at = excluded.synced_at "
-    "WHERE p.account_id IN ('', excluded.account_id) OR p.status = 'DELETED'"};
+    "WHERE COALESCE(p.synced_at <= excluded.synced_at, true) "
+    "AND (p.account_id IN ('', excluded.account_id) OR p.status = 'DELETED')"};
 constexpr pg::Query kAgree{
     "templates.agree_to_category",
     "UPDATE provider_templates SET agreed_category = category, updated_at = $4 "
@@ -70,11 +72,13 @@ constexpr pg::Query kGone{
     "templates.providers_gone",
     "UPDATE provider_templates p SET status = 'DELETED', reason = '', updated_at = $5 "
     "WHERE p.outlet_id = $1 AND p.account_id = $2 AND p.status <> 'DELETED' "
-    "AND COALESCE(p.told_at <= $5, true) AND NOT EXISTS (SELECT 1 FROM "
+    "AND COALESCE(p.told_at <= $5, true) AND COALESCE(p.synced_at <= $5, true) AND NOT EXISTS "
+    "(SELECT 1 FROM "
     "unnest($3::text[], $4::text[]) AS t(name, language) "
     "WHERE t.name = p.name AND t.language = p.language)"};
 constexpr pg::Query kSynced{"templates.providers_synced",
-                            "UPDATE provider_templates SET synced_at = $3 "
+                            "UPDATE provider_templates SET synced_at = "
+                            "greatest(synced_at, $3::timestamptz) "
                             "WHERE outlet_id = $1 AND account_id = $2"};
 constexpr pg::Query kNews{
     "templates.provider_news",

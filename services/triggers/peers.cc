@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -28,7 +29,10 @@ using templates::v1::TemplatesService;
 
 constexpr absl::Duration kCallTimeout = absl::Seconds(5);
 constexpr char kPurpose[] = "DELIVERY_UPDATES";
-constexpr char kNeedsTemplate[] = "WINDOW_CLOSED_NO_TEMPLATE";  // the dispatcher's word
+// The dispatcher's words for: only a template goes, because the window is closed or because the
+// free text is too long for what it goes with.
+constexpr absl::string_view kNeedTemplate[] = {"WINDOW_CLOSED_NO_TEMPLATE", "TEXT_TOO_LONG",
+                                               "CAPTION_TOO_LONG"};
 // Of what follows a finished change: its caller still waits.
 constexpr absl::Duration kTidyTimeout = absl::Seconds(1);
 
@@ -315,7 +319,10 @@ absl::StatusOr<std::vector<bool>> Peers::NeedTemplates(const std::string& outlet
     return absl::InternalError("the dispatcher judged another number of messages than was asked");
   }
   std::vector<bool> needed;
-  for (const auto& told : answer.messages()) needed.push_back(told.reason() == kNeedsTemplate);
+  for (const auto& told : answer.messages()) {
+    needed.push_back(std::find(std::begin(kNeedTemplate), std::end(kNeedTemplate), told.reason()) !=
+                     std::end(kNeedTemplate));
+  }
   return needed;
 }
 

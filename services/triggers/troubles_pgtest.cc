@@ -105,6 +105,22 @@ TEST_CASE_METHOD(Fixture, "steps: one that was sent is handed over, though its a
   CHECK(fakes.dispatcher.messages().size() == 1);
 }
 
+TEST_CASE_METHOD(Fixture, "steps: a text that only goes with its provider template waits for it",
+                 "[triggers][pg]") {
+  fakes.templates.SetTrouble(kPaused);
+  fakes.dispatcher.OpenWindow("+6281200000001");
+  fakes.dispatcher.MakeTooLong("+6281200000001");
+  Publish(kA, Paid("e1", "+6281200000001", "Budi"));
+  CHECK(Run() == 1);
+  CHECK(Step(kA, "e1").state == StepState::kWaiting);
+  CHECK(Step(kA, "e1").reason == kPaused);
+  CHECK(fakes.dispatcher.messages().empty());
+  fakes.templates.SetTrouble("");
+  clock.Advance(absl::Minutes(5));
+  CHECK(Run() == 1);
+  CHECK(Message(Step(kA, "e1").message_id).message.provider_form().name() == "form");
+}
+
 TEST_CASE_METHOD(Fixture, "steps: another category does not stop an order's messages",
                  "[triggers][pg]") {
   fakes.templates.SetTrouble("PROVIDER_TEMPLATE_RECATEGORISED");

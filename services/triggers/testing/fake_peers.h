@@ -285,6 +285,11 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
     const std::lock_guard lock(mutex_);
     windows_.insert(phone);
   }
+  // What goes with his text leaves no room for all of it.
+  void MakeTooLong(const std::string& phone) {
+    const std::lock_guard lock(mutex_);
+    too_long_.insert(phone);
+  }
   grpc::Status ForeseeMessages(grpc::ServerContext* context,
                                const dispatcher::v1::ForeseeMessagesRequest* request,
                                dispatcher::v1::ForeseeMessagesResponse* response) override {
@@ -296,9 +301,10 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
       for (const auto& message : request->messages()) {
         auto* told = response->add_messages();
         told->set_window_open(windows_.contains(message.phone()));
-        const bool goes = told->window_open() || !message.provider_form().name().empty();
-        told->set_state(goes ? events::v1::SENT : events::v1::FAILED);
-        if (!goes) told->set_reason("WINDOW_CLOSED_NO_TEMPLATE");
+        const bool has_form = !message.provider_form().name().empty();
+        if (!told->window_open()) told->set_reason(has_form ? "" : "WINDOW_CLOSED_NO_TEMPLATE");
+        if (!has_form && too_long_.contains(message.phone())) told->set_reason("TEXT_TOO_LONG");
+        told->set_state(told->reason().empty() ? events::v1::SENT : events::v1::FAILED);
       }
       return absl::OkStatus();
     });
@@ -430,7 +436,8 @@ class FakeDispatcher : public dispatcher::v1::DispatcherService::Service {
   rpc::Guard& guard_;
   std::mutex mutex_;
   std::set<std::pair<std::string, std::string>> senders_;
-  std::set<std::string> windows_;  // phones
+  std::set<std::string> windows_;
+  std::set<std::string> too_long_;  // phones
   std::map<std::string, dispatcher::v1::Lane> lanes_;
   std::map<std::string, Stored> messages_;
 };
