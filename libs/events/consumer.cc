@@ -108,6 +108,9 @@ absl::Status Consumer::State::ApplyAll(const v1::ReadEventsResponse& response,
                                        const std::stop_token& stop) {
   std::vector<const v1::NumberedBatch*> batches;
   int64_t expected = position + 1;
+  if (options.from_oldest && position == 0 && response.batches_size() > 0) {
+    expected = response.batches(0).number();
+  }
   for (const v1::NumberedBatch& batch : response.batches()) {
     if (batch.number() != expected) {
       return base::Error(absl::StatusCode::kDataLoss, "EVENTS_GAP",
@@ -134,7 +137,7 @@ absl::Status Consumer::State::FollowOnce(const std::stop_token& stop, bool& prog
   prepare(context);
   v1::ReadEventsRequest request;
   request.set_consumer(options.consumer);
-  request.set_from_number(stored + 1);
+  request.set_from_number(options.from_oldest && stored == 0 ? 0 : stored + 1);
   Watch watch(context, options.silence, stop);
   watch.Begin();
   const std::unique_ptr<grpc::ClientReader<v1::ReadEventsResponse>> reader =

@@ -53,14 +53,18 @@ class Sink {
 // A sink out of one function that writes the effects; position and transaction are taken care of.
 using ApplyFunction =
     std::function<absl::Status(pg::Transaction&, absl::Span<const v1::NumberedBatch* const>)>;
-std::unique_ptr<Sink> MakePgSink(pg::Pool& pool, std::string source, ApplyFunction apply);
+std::unique_ptr<Sink> MakePgSink(pg::Pool& pool, std::string source, ApplyFunction apply,
+                                 bool from_oldest = false);
 
 class Consumer {
  public:
   struct Options {
     std::string source;         // "dispatcher": for logs and metrics
     std::string consumer = "";  // "analytics": the name it registers under
-    int max_batches = 100;      // handed to the sink at once when behind
+    // At first from the oldest event that the source has left, not from the first of all: for a
+    // consumer that was added when others had read some already. The sink must do the same.
+    bool from_oldest = false;
+    int max_batches = 100;  // handed to the sink at once when behind
     absl::Duration apply_timeout = absl::Seconds(30);
     absl::Duration silence = absl::Seconds(10);
     absl::Duration min_backoff = absl::Milliseconds(50);

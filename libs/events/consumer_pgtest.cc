@@ -83,17 +83,19 @@ struct Sunk {
     db.Sql("CREATE TABLE IF NOT EXISTS source.effects (text text, number bigint)");
   }
 
-  std::unique_ptr<Sink> MakeSink() {
-    return MakePgSink(db.pool(), "source",
-                      [this](pg::Transaction& tx,
-                             absl::Span<const v1::NumberedBatch* const> batches) -> absl::Status {
-                        for (const v1::NumberedBatch* batch : batches) {
-                          tx.Exec(kCount, TextOf(*batch), batch->number());
-                        }
-                        largest = std::max<int64_t>(largest, static_cast<int64_t>(batches.size()));
-                        if (refuse > 0 && --refuse >= 0) return absl::InternalError("refused");
-                        return absl::OkStatus();
-                      });
+  std::unique_ptr<Sink> MakeSink(bool from_oldest = false) {
+    return MakePgSink(
+        db.pool(), "source",
+        [this](pg::Transaction& tx,
+               absl::Span<const v1::NumberedBatch* const> batches) -> absl::Status {
+          for (const v1::NumberedBatch* batch : batches) {
+            tx.Exec(kCount, TextOf(*batch), batch->number());
+          }
+          largest = std::max<int64_t>(largest, static_cast<int64_t>(batches.size()));
+          if (refuse > 0 && --refuse >= 0) return absl::InternalError("refused");
+          return absl::OkStatus();
+        },
+        from_oldest);
   }
 
   // "rows distinct highest"
@@ -260,6 +262,43 @@ TEST_CASE("Consumer: numbers that do not follow are never applied", "[events]") 
   REQUIRE(Eventually([&] { return server.calls() >= 3; }));
   consumer.Stop();
   CHECK(memory.position == 0);
+}
+
+TEST_CASE("Consumer: one that came later begins with the oldest that is left, then none is passed",
+          "[events]") {
+  OutboxDatabase db;
+  Sunk sunk(db);
+  Source source(db);
+  for (int i = 0; i < 30; ++i) REQUIRE_THAT(db.Append("old"), IsOk());
+  REQUIRE(Eventually([&] { return db.Sql("SELECT count(number) FROM source.outbox") == "30"; }));
+  db.Sql("DELETE FROM source.outbox WHERE number <= 25");
+  db.Sql("UPDATE source.event_trimming SET trimmed_number = 25");
+  const auto strict = sunk.MakeSink();
+  Consumer::Options options = Quick();
+  options.consumer = "late";
+  {
+    Consumer refused(options, source.server.Channel(), kNoCredentials, *strict);
+    refused.Start();
+    REQUIRE(Eventually([&] { return source.server.calls() >= 2; }));
+    CHECK(refused.position() == 0);
+  }
+  options.from_oldest = true;
+  const auto sink = sunk.MakeSink(/*from_oldest=*/true);
+  Consumer consumer(options, source.server.Channel(), kNoCredentials, *sink);
+  consumer.Start();
+  REQUIRE(Eventually([&] { return consumer.position() == 30; }));
+  CHECK(sunk.Effects() == "5 5 30");
+  REQUIRE_THAT(db.Append("new"), IsOk());
+  REQUIRE(Eventually([&] { return consumer.position() == 31; }));
+  consumer.Stop();
+  // From now on it follows like any other.
+  const auto gap = [&] {
+    v1::NumberedBatch batch;
+    batch.set_number(33);
+    const std::vector<const v1::NumberedBatch*> batches = {&batch};
+    return sink->Apply(batches, In());
+  };
+  CHECK_THAT(gap(), ReasonIs("EVENT_POSITION_MOVED"));
 }
 
 TEST_CASE("Consumer: a stream without a sign of life is cut and opened anew", "[events]") {

@@ -11,8 +11,11 @@ namespace {
 
 class PgSink : public Sink {
  public:
-  PgSink(pg::Pool& pool, std::string source, ApplyFunction apply)
-      : pool_(pool), source_(std::move(source)), apply_(std::move(apply)) {}
+  PgSink(pg::Pool& pool, std::string source, ApplyFunction apply, bool from_oldest)
+      : pool_(pool),
+        source_(std::move(source)),
+        apply_(std::move(apply)),
+        from_oldest_(from_oldest) {}
 
   absl::StatusOr<int64_t> Position(absl::Time deadline) override {
     int64_t position = 0;
@@ -42,6 +45,7 @@ class PgSink : public Sink {
                      [&](pg::Transaction& tx) -> absl::Status {
                        // First the position: its row's lock keeps other replicas out, and a
                        // batch that is applied already costs nothing but this.
+                       if (from_oldest_) BeginPositionAt(tx, source_, first - 1);
                        KABAR_RETURN_IF_ERROR(StorePosition(tx, source_, first, last));
                        base::FailPoint("position-stored");
                        return apply_(tx, batches);
@@ -54,12 +58,14 @@ class PgSink : public Sink {
   pg::Pool& pool_;
   const std::string source_;
   const ApplyFunction apply_;
+  const bool from_oldest_;
 };
 
 }  // namespace
 
-std::unique_ptr<Sink> MakePgSink(pg::Pool& pool, std::string source, ApplyFunction apply) {
-  return std::make_unique<PgSink>(pool, std::move(source), std::move(apply));
+std::unique_ptr<Sink> MakePgSink(pg::Pool& pool, std::string source, ApplyFunction apply,
+                                 bool from_oldest) {
+  return std::make_unique<PgSink>(pool, std::move(source), std::move(apply), from_oldest);
 }
 
 }  // namespace kabar::events

@@ -12,6 +12,8 @@ constexpr pg::Query kLoad{"events.load_position",
 constexpr pg::Query kBegin{"events.begin_position",
                            "INSERT INTO event_positions (source, number) VALUES ($1, 0) "
                            "ON CONFLICT (source) DO NOTHING"};
+constexpr pg::Query kBeginAt{"events.begin_position_at",
+                             "UPDATE event_positions SET number = $2 WHERE source = $1"};
 constexpr pg::Query kStore{"events.store_position",
                            "UPDATE event_positions SET number = $3, updated_at = now() "
                            "WHERE source = $1 AND number = $2 - 1"};
@@ -25,6 +27,10 @@ int64_t LoadPosition(pg::Transaction& tx, absl::string_view source) {
     row = tx.ExecOne(kLoad, source);
   }
   return (*row)[0].as<int64_t>();
+}
+
+void BeginPositionAt(pg::Transaction& tx, absl::string_view source, int64_t number) {
+  if (LoadPosition(tx, source) == 0) tx.Exec(kBeginAt, source, number);
 }
 
 absl::Status StorePosition(pg::Transaction& tx, absl::string_view source, int64_t first,

@@ -22,6 +22,9 @@ namespace kabar::events {
 // The last number applied; 0 at first.
 int64_t LoadPosition(pg::Transaction& tx, absl::string_view source);
 
+// Where nothing was applied yet, those up to `number` count as applied.
+void BeginPositionAt(pg::Transaction& tx, absl::string_view source, int64_t number);
+
 // From the number before `first` to `last`: batches first..last are applied in this transaction.
 absl::Status StorePosition(pg::Transaction& tx, absl::string_view source, int64_t first,
                            int64_t last);

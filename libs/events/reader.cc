@@ -102,7 +102,8 @@ struct Reader::State {
       : pool(p), options(std::move(o)), news(p.options(), {NumberedChannel(p.options().schema)}) {}
 
   absl::Time QueryDeadline() const { return absl::Now() + pool.options().default_timeout; }
-  absl::Status Register(const std::string& consumer, int64_t from);
+  // `*from` 0 becomes the oldest number that is left.
+  absl::Status Register(const std::string& consumer, int64_t* from);
   bool IsFull(const std::vector<WireBatch>& page) const {
     int64_t bytes = 0;
     for (const WireBatch& batch : page) bytes += batch.size();
@@ -124,11 +125,14 @@ Reader::Reader(pg::Pool& pool, Options options)
 
 Reader::~Reader() { Stop(); }
 
-absl::Status Reader::State::Register(const std::string& consumer, int64_t from) {
+absl::Status Reader::State::Register(const std::string& consumer, int64_t* from) {
+  const int64_t asked = *from;
   return pg::Transact(pool, "RegisterConsumer", QueryDeadline(),
                       [&](pg::Transaction& tx) -> absl::Status {
-                        KABAR_RETURN_IF_ERROR(CheckFrom(from, tx.ExecOne(kBounds)));
-                        tx.Exec(kRegister, consumer, from - 1);
+                        const pqxx::row bounds = tx.ExecOne(kBounds);
+                        *from = asked == 0 ? bounds[1].as<int64_t>() + 1 : asked;
+                        KABAR_RETURN_IF_ERROR(CheckFrom(*from, bounds));
+                        tx.Exec(kRegister, consumer, *from - 1);
                         return absl::OkStatus();
                       });
 }
@@ -198,11 +202,11 @@ absl::Status Reader::Stream(const v1::ReadEventsRequest& request, std::stop_toke
   if (request.consumer().empty()) {
     return base::InvalidField("consumer", "name the reader, e.g. \"analytics\"");
   }
-  if (request.from_number() < 1) return base::InvalidField("from_number", "numbers begin with 1");
-  KABAR_RETURN_IF_ERROR(state_->Register(request.consumer(), request.from_number()));
+  int64_t from = request.from_number();
+  if (from < 0) return base::InvalidField("from_number", "numbers begin with 1");
+  KABAR_RETURN_IF_ERROR(state_->Register(request.consumer(), &from));
   const absl::Time end = absl::Now() + state_->options.max_stream;
   absl::Time next_sign = absl::InfinitePast();  // the first tells the consumer that it is connected
-  int64_t from = request.from_number();
   uint64_t session = 0;
   std::vector<WireBatch> page;
   v1::ReadEventsResponse response;

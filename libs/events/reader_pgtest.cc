@@ -215,7 +215,7 @@ TEST_CASE("Stream: refuses requests that cannot be meant", "[events]") {
   Publish(db, 2);
   Reader reader(db.pool(), {.max_stream = absl::ZeroDuration()});
   CHECK_THAT(StreamOf(reader, Request("", 1)), StatusIs(absl::StatusCode::kInvalidArgument));
-  CHECK_THAT(StreamOf(reader, Request("a", 0)), StatusIs(absl::StatusCode::kInvalidArgument));
+  CHECK_THAT(StreamOf(reader, Request("a", -1)), StatusIs(absl::StatusCode::kInvalidArgument));
   CHECK_THAT(StreamOf(reader, Request("a", 3)), IsOk());
   CHECK_THAT(StreamOf(reader, Request("a", 4)), ReasonIs("EVENTS_FROM_THE_FUTURE"));
 }

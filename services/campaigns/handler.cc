@@ -274,6 +274,7 @@ grpc::Status Handler::PauseCampaign(grpc::ServerContext* context,
               [&](Store::Unit&, Campaign& campaign, absl::Time now, audit::Entry&) -> absl::Status {
                 if (campaign.recurs()) return PauseSchedule(campaign, now);
                 KABAR_RETURN_IF_ERROR(Pause(campaign, "", now));
+                campaign.accepted_troubles.clear();  // whoever resumes it is asked again
                 return Excuse(peers_.PauseLane(campaign));
               });
 }
@@ -320,6 +321,7 @@ grpc::Status Handler::CancelCampaign(grpc::ServerContext* context,
   return Verb(context, "CancelCampaign", request, response,
               [&](Store::Unit&, Campaign& campaign, absl::Time now, audit::Entry&) -> absl::Status {
                 KABAR_RETURN_IF_ERROR(Cancel(campaign, now));
+                campaign.accepted_troubles.clear();  // nor does the next run inherit it
                 if (campaign.run_id.empty()) return absl::OkStatus();
                 KABAR_RETURN_IF_ERROR(Excuse(peers_.CancelLane(campaign)));
                 // The runner may have died before it noted its last batch. If the lane cannot be

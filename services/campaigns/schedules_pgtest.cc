@@ -270,6 +270,19 @@ TEST_CASE("schedule: what a person accepted for one run holds for the next, whil
     f.templates.trouble = "PROVIDER_TEMPLATE_PAUSED";
   }
   SECTION("another one") { f.templates.trouble = "PROVIDER_TEMPLATE_REJECTED"; }
+  SECTION("taken back: its run is cancelled") {
+    v1::CancelCampaignRequest cancel;
+    cancel.set_id(f.Runs()[0].id());
+    REQUIRE_THAT(f.Call(&Stub::CancelCampaign, cancel), IsOk());
+  }
+  SECTION("taken back: its run is paused") {
+    v1::PauseCampaignRequest pause;
+    pause.set_id(f.Runs()[0].id());
+    REQUIRE_THAT(f.Call(&Stub::PauseCampaign, pause), IsOk());
+    v1::ResumeCampaignRequest resume;
+    resume.set_id(f.Runs()[0].id());
+    CHECK_THAT(f.Call(&Stub::ResumeCampaign, resume), ReasonIs("PROVIDER_TEMPLATE_PAUSED"));
+  }
   f.GoTo("2093-11-26 08:00 WIB");
   f.GoTo("2093-11-26 08:01 WIB");
   CHECK(f.Runs()[0].state() == v1::PAUSED);

@@ -255,8 +255,63 @@ TEST_CASE("Facts: one that is closed after its contact was deleted holds no more
   v1::DeleteContactResponse removed;
   REQUIRE_THAT(f.Call(&Stub::DeleteContact, remove, &removed), IsOk());
   CHECK(f.Record(f.Of(v1::COMPLAINT, "K-1", false, kMorning + 1)).state() == v1::Fact::CLOSED);
-  CHECK(f.Create("081200000001", "Ani").id() == f.ani);
+  // Nothing is left that he would have to stay for.
+  CHECK(f.Sql("SELECT count(*) FROM contacts") == "0");
+  f.Create("081200000001", "Ani");
   CHECK(f.Suppressed(v1::MARKETING) == "Ani:");
+}
+
+TEST_CASE("Facts: closed under the id of one who was merged and went with his survivor",
+          "[facts]") {
+  Facts f;
+  const v1::Contact budi = f.Create("081200000002", "Budi");
+  v1::MergeContactsRequest merge;
+  merge.set_survivor_id(budi.id());
+  merge.set_merged_id(f.ani);
+  v1::ContactMerge merged;
+  REQUIRE_THAT(f.Call(&Stub::MergeContacts, merge, &merged), IsOk());
+  f.Record(f.Of(v1::COMPLAINT, "K-1", true, kMorning));
+  v1::DeleteContactRequest remove;
+  remove.set_id(budi.id());
+  v1::DeleteContactResponse removed;
+  REQUIRE_THAT(f.Call(&Stub::DeleteContact, remove, &removed), IsOk());
+  v1::Fact response;
+  CHECK_THAT(f.Call(&Stub::RecordFact, f.Of(v1::COMPLAINT, "K-2", true, kMorning), &response,
+                    "service", kA),
+             ReasonIs("CONTACT_NOT_FOUND"));
+  CHECK(f.Record(f.Of(v1::COMPLAINT, "K-1", false, kMorning + 1)).state() == v1::Fact::CLOSED);
+  CHECK(f.Sql("SELECT count(*) FROM contacts") == "0");
+}
+
+TEST_CASE("RecordFact: one that waits for an undoing is of whom it was told", "[facts]") {
+  Facts f;
+  const v1::Contact budi = f.Create("081200000002", "Budi");
+  v1::MergeContactsRequest merge;
+  merge.set_survivor_id(budi.id());
+  merge.set_merged_id(f.ani);
+  v1::ContactMerge merged;
+  REQUIRE_THAT(f.Call(&Stub::MergeContacts, merge, &merged), IsOk());
+  absl::Status recorded;
+  std::jthread other;
+  f.Must(kA, [&](Store::Unit& u) {
+    auto undone = u.UndoMerge(merged.id(), "op");
+    if (!other.joinable()) {
+      other = std::jthread([&] {
+        v1::Fact response;
+        recorded = f.Call(&Stub::RecordFact, f.Of(v1::COMPLAINT, "K-1", true, kMorning), &response,
+                          "service", kA);
+      });
+    }
+    const absl::Time give_up = Soon();
+    while (f.Sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                 "AND wait_event_type = 'Lock'") == "0" &&
+           absl::Now() < give_up) {
+    }
+    return undone;
+  });
+  other.join();
+  CHECK_THAT(recorded, IsOk());
+  CHECK(f.Suppressed(v1::MARKETING) == "Ani:OPEN_COMPLAINT Budi:");
 }
 
 TEST_CASE("RecordFact: what people tell is audited, with what it was before", "[facts]") {

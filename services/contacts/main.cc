@@ -67,7 +67,7 @@ int Main(const Config& config) {
   };
   events::Consumer inbound({.source = "dispatcher", .consumer = "contacts"},
                            rpc::MakeChannel(config.dispatcher_address), prepare, *dispatcher_sink);
-  events::Consumer orders({.source = "triggers", .consumer = "contacts"},
+  events::Consumer orders({.source = "triggers", .consumer = "contacts", .from_oldest = true},
                           rpc::MakeChannel(config.triggers_address), prepare, *triggers_sink);
   RequestSweep sweep(store, config.audience_retention, base::SystemClock());
   rpc::Guard guard({.service = "contacts"}, **keys);

@@ -1,8 +1,12 @@
 #include "services/contacts/pg_store.h"
 
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+#include "absl/types/span.h"
 #include "kabar/events/v1/events.pb.h"
 #include "libs/base/status.h"
 #include "libs/events/consumer.h"
@@ -34,6 +38,21 @@ constexpr pg::Query kForget{
     "DELETE FROM request_log WHERE (outlet_id, request_id) IN "
     "(SELECT outlet_id, request_id FROM request_log WHERE created_at < $1 LIMIT $2 "
     "FOR UPDATE SKIP LOCKED)"};
+
+using Batches = absl::Span<const events::v1::NumberedBatch* const>;
+
+// The outlets of those events, in order: two sinks that hold the people of several must not wait
+// for each other.
+std::set<std::string> OutletsOf(Batches batches,
+                                absl::FunctionRef<bool(const events::v1::Event&)> chosen) {
+  std::set<std::string> outlets;
+  for (const events::v1::NumberedBatch* batch : batches) {
+    for (const events::v1::Event& event : batch->batch().events()) {
+      if (chosen(event)) outlets.insert(event.outlet_id());
+    }
+  }
+  return outlets;
+}
 
 }  // namespace
 
@@ -68,48 +87,58 @@ absl::StatusOr<int64_t> PgStore::ForgetRequests(absl::Time time, int limit, absl
 }
 
 std::unique_ptr<events::Sink> PgStore::MakeDispatcherSink() {
-  return events::MakePgSink(
-      pool_, "dispatcher",
-      [this](pg::Transaction& tx, absl::Span<const events::v1::NumberedBatch* const> batches) {
-        events::v1::EventBatch caused;
-        MessageTimeline messages;
-        std::vector<const events::v1::Event*> erased;
-        for (const events::v1::NumberedBatch* batch : batches) {
-          for (const events::v1::Event& event : batch->batch().events()) {
-            if (event.has_lane_changed()) NoteLaneChanged(tx, event);
-            if (event.has_message_changed()) messages.Add(event);
-            if (event.has_contact_erased()) erased.push_back(&event);
-            PgUnit unit(tx, event.outlet_id(), zone_, &caused);
-            if (event.has_inbound_received()) {
-              KABAR_RETURN_IF_ERROR(ApplyInbound(unit, event));
-            } else if (RefusesMarketing(event)) {
-              KABAR_RETURN_IF_ERROR(
-                  unit.RefuseMarketing(event.message_changed().contact_id(), TimeOf(event.time())));
-            }
-          }
+  return events::MakePgSink(pool_, "dispatcher", [this](pg::Transaction& tx, Batches batches) {
+    events::v1::EventBatch caused;
+    for (const std::string& outlet : OutletsOf(batches, [](const events::v1::Event& event) {
+           return event.has_inbound_received() || RefusesMarketing(event);
+         })) {
+      PgUnit(tx, outlet, zone_, &caused).HoldPeople(/*alone=*/true);
+    }
+    MessageTimeline messages;
+    std::vector<const events::v1::Event*> erased;
+    for (const events::v1::NumberedBatch* batch : batches) {
+      for (const events::v1::Event& event : batch->batch().events()) {
+        if (event.has_lane_changed()) NoteLaneChanged(tx, event);
+        if (event.has_message_changed()) messages.Add(event);
+        if (event.has_contact_erased()) erased.push_back(&event);
+        PgUnit unit(tx, event.outlet_id(), zone_, &caused);
+        if (event.has_inbound_received()) {
+          KABAR_RETURN_IF_ERROR(ApplyInbound(unit, event));
+        } else if (RefusesMarketing(event)) {
+          KABAR_RETURN_IF_ERROR(
+              unit.RefuseMarketing(event.message_changed().contact_id(), TimeOf(event.time())));
         }
-        messages.Flush(tx);  // after the merges, whose survivors they belong to
-        for (const events::v1::Event* event : erased) {
-          ForgetTimelineOf(tx, event->outlet_id(), event->contact_erased());
-        }
-        return events::AppendToOutbox(tx, caused);
-      });
+      }
+    }
+    messages.Flush(tx);  // after the merges, whose survivors they belong to
+    for (const events::v1::Event* event : erased) {
+      ForgetTimelineOf(tx, event->outlet_id(), event->contact_erased());
+    }
+    return events::AppendToOutbox(tx, caused);
+  });
 }
 
 std::unique_ptr<events::Sink> PgStore::MakeTriggersSink() {
   return events::MakePgSink(
       pool_, "triggers",
-      [this](pg::Transaction& tx, absl::Span<const events::v1::NumberedBatch* const> batches) {
+      [this](pg::Transaction& tx, Batches batches) {
         events::v1::EventBatch caused;
+        const auto is_order = [](const events::v1::Event& event) {
+          return event.has_order_reported();
+        };
+        for (const std::string& outlet : OutletsOf(batches, is_order)) {
+          PgUnit(tx, outlet, zone_, &caused).HoldPeople(/*alone=*/false);
+        }
         for (const events::v1::NumberedBatch* batch : batches) {
           for (const events::v1::Event& event : batch->batch().events()) {
-            if (!event.has_order_reported()) continue;
+            if (!is_order(event)) continue;
             PgUnit unit(tx, event.outlet_id(), zone_, &caused);
             KABAR_RETURN_IF_ERROR(ApplyOrder(unit, event));
           }
         }
         return events::AppendToOutbox(tx, caused);
-      });
+      },
+      /*from_oldest=*/true);  // it came later than analytics
 }
 
 absl::StatusOr<std::optional<rpc::RequestRecord>> PgUnit::ReserveRequest(

@@ -33,6 +33,15 @@ constexpr pg::Query kList{
     "reference) "
     "> ($3::text COLLATE \"C\", $4::text COLLATE \"C\", $5::text COLLATE \"C\")) "
     "ORDER BY kind, source, reference LIMIT $6"};
+// Told of one who was merged, and went with his survivor, but for the fact.
+constexpr pg::Query kBearer{"contacts.bearer_of_fact",
+                            "SELECT contact_id FROM facts WHERE outlet_id = $1 AND kind = $2 "
+                            "AND source = $3 AND reference = $4 AND merged_from = $5"};
+constexpr pg::Query kDropShell{
+    "contacts.drop_shell",
+    "DELETE FROM contacts c WHERE c.outlet_id = $1 AND c.id = $2 AND c.deleted_at IS NOT NULL "
+    "AND NOT (c.delivery_updates_opted_out OR c.marketing_opted_out) AND NOT EXISTS (SELECT 1 "
+    "FROM facts f WHERE f.outlet_id = $1 AND f.contact_id = $2 AND f.open AND f.kind <> 'ORDER')"};
 constexpr pg::Query kSwitchedOff{
     "contacts.suppressions_switched_off",
     "SELECT switched_off FROM marketing_suppressions WHERE outlet_id = $1"};
@@ -55,15 +64,28 @@ absl::StatusOr<Fact> FactOf(const pqxx::row& row) {
 
 }  // namespace
 
+absl::StatusOr<std::string> PgUnit::LockBearer(const Fact& fact) {
+  absl::StatusOr<std::string> person = LockPerson(fact.contact_id);
+  if (!absl::IsNotFound(person.status())) return person;
+  const std::optional<pqxx::row> bearer =
+      tx_.ExecMaybe(kBearer, outlet_, std::string(FactKindName(fact.kind)), fact.source,
+                    fact.reference, fact.contact_id);
+  return bearer ? LockPerson(pg::TextField((*bearer)[0])) : person;
+}
+
 absl::StatusOr<Fact> PgUnit::RecordFact(const Fact& fact) {
-  // Held: who is merged or erased at this moment takes his facts along. Shells too: the closing
-  // word may come after the contact was deleted.
-  KABAR_ASSIGN_OR_RETURN(const std::string contact_id, LockPerson(fact.contact_id));
+  // Held: who is merged, parted or erased at this moment takes his facts along. Shells too: the
+  // closing word may come after the contact was deleted, who then has no reason to stay.
+  const bool may_end_shell = !fact.open && fact.kind != FactKind::kOrder;
+  HoldPeople(/*alone=*/may_end_shell);
+  KABAR_ASSIGN_OR_RETURN(const std::string contact_id, LockBearer(fact));
   const std::string kind(FactKindName(fact.kind));
   const std::string merged_from = contact_id == fact.contact_id ? "" : fact.contact_id;
   tx_.Exec(kRecord, outlet_, kind, fact.source, fact.reference, contact_id, fact.open, fact.amount,
            fact.time, merged_from);
-  return FactOf(tx_.ExecOne(kGet, outlet_, kind, fact.source, fact.reference));
+  absl::StatusOr<Fact> kept = FactOf(tx_.ExecOne(kGet, outlet_, kind, fact.source, fact.reference));
+  if (may_end_shell) tx_.Exec(kDropShell, outlet_, contact_id);
+  return kept;
 }
 
 absl::StatusOr<std::optional<Fact>> PgUnit::FindFact(const Fact& fact) {

@@ -168,6 +168,14 @@ absl::StatusOr<Contact> PgUnit::FindOrInsertContact(const Contact& wanted) {
   return written;
 }
 
+absl::StatusOr<Recognized> PgUnit::FindOrInsertByPhone(const Contact& wanted) {
+  Recognized out;
+  KABAR_ASSIGN_OR_RETURN(out.contact, FindOrInsertContact(wanted));
+  const std::optional<Owner> owner = OwnerOf(IdentityKind::kPhone, wanted.phone);
+  if (owner && owner->contact_id == out.contact.id) out.merged_from = owner->merged_from;
+  return out;
+}
+
 absl::StatusOr<Contact> PgUnit::Adopt(const Owner& owner, const Contact& wanted) {
   const std::string& id = owner.contact_id;
   const int64_t claims_before = claims_;

@@ -54,9 +54,6 @@ constexpr pg::Query kRefusedOf{
     " ORDER BY r.at DESC, r.key"};
 constexpr pg::Query kForgetRefusedOf{"contacts.forget_refused_rows_of",
                                      "DELETE FROM " KABAR_REFUSED_OF};
-constexpr pg::Query kCountRefused{
-    "contacts.count_refused_rows",
-    "SELECT count(*) FROM source_refused WHERE outlet_id = $1 AND source = $2"};
 constexpr pg::Query kKnown{"contacts.knows_source",
                            "SELECT 1 FROM sources WHERE outlet_id = $1 AND name = $2"};
 constexpr pg::Query kDone{
@@ -151,13 +148,6 @@ absl::Status PgUnit::EndPull(const DueSource& due, const PullEnd& end) {
     EndPullsImport(last, "the process that pulled it is gone");
   }
   const bool done = end.kind == PullEnd::Kind::kDone;
-  // The oldest were dropped, or will be: behind the since-token nobody would see them any more.
-  if (done && end.refused > 0 &&
-      tx_.ExecOne(kCountRefused, outlet_, name)[0].as<int64_t>() >= kMaxRefused) {
-    return base::Error(absl::StatusCode::kFailedPrecondition, "SOURCE_ROWS_REFUSED",
-                       "as many refused rows as are kept wait for somebody to look at them; mend "
-                       "the mapping, or have the API mended. Rows taken stay");
-  }
   if (!end.turn.id.empty() && done) {
     KABAR_RETURN_IF_ERROR(EndImport(end.turn, ImportState::kCompleted, ""));
   } else if (!end.turn.id.empty()) {

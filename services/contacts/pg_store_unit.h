@@ -52,6 +52,7 @@ class PgUnit : public Store::Unit {
   absl::StatusOr<std::vector<Identity>> ListIdentities(const std::string& contact_id) override;
 
   // pg_store_senders.cc
+  absl::StatusOr<Recognized> FindOrInsertByPhone(const Contact& wanted) override;
   absl::StatusOr<Recognized> RecognizeSender(const Contact& sender,
                                              const std::string& written_to) override;
   absl::StatusOr<Recognized> ChangeNumber(const Contact& before, const Contact& after,
@@ -183,6 +184,8 @@ class PgUnit : public Store::Unit {
   std::string Claim(IdentityKind kind, const std::string& value, const std::string& contact_id,
                     const std::string& merged_from = "");
   absl::StatusOr<std::string> LockPerson(const std::string& id);
+  // Whom the fact is told of, or who bears it since he is gone.
+  absl::StatusOr<std::string> LockBearer(const Fact& fact);
   absl::StatusOr<Contact> Named(const pg::Query& query, const std::string& id);
   absl::StatusOr<Contact> WriteContact(const std::string& id, const Contact& contact);
   absl::StatusOr<Contact> Adopt(const Owner& owner, const Contact& wanted);

@@ -25,8 +25,19 @@ Contact BuyerOf(const events::v1::OrderReported& order) {
 // By whose alias the order came: the fact goes back with him when a merge is undone.
 absl::StatusOr<std::string> FindBuyer(Store::Unit& unit, const Contact& buyer) {
   if (!buyer.id.empty()) return buyer.id;
-  KABAR_ASSIGN_OR_RETURN(const Recognized who, unit.RecognizeSender(buyer, ""));
+  KABAR_ASSIGN_OR_RETURN(const Recognized who, unit.FindOrInsertByPhone(buyer));
   return who.merged_from.empty() ? who.contact.id : who.merged_from;
+}
+
+// The word together with what is known of the order: received, it stays so (a COD order is paid
+// afterwards); an amount that was told stays, also if the word that brings it is late.
+void Join(const Fact& before, Fact& told) {
+  told.open = told.open && before.open;
+  if (told.amount == 0) told.amount = before.amount;
+  if (told.time >= before.time || before.amount != 0) return;
+  told.open = before.open;
+  told.time = before.time;
+  told.contact_id = before.contact_id;
 }
 
 }  // namespace
@@ -41,14 +52,14 @@ absl::Status ApplyOrder(Store::Unit& unit, const events::v1::Event& event) {
             .open = order.open(),
             .amount = order.amount(),
             .time = TimeOf(order.report_time())};
-  unit.HoldPeople(/*alone=*/true);
+  unit.HoldPeople(/*alone=*/false);
   KABAR_ASSIGN_OR_RETURN(const bool erased, unit.ErasedSince(buyer, TimeOf(event.time())));
   if (erased) return absl::OkStatus();
   KABAR_ASSIGN_OR_RETURN(fact.contact_id, FindBuyer(unit, buyer));
   absl::Status recorded = NormalizeFact(fact);
   if (recorded.ok()) {
     KABAR_ASSIGN_OR_RETURN(const std::optional<Fact> before, unit.FindFact(fact));
-    if (before && fact.amount == 0) fact.amount = before->amount;
+    if (before) Join(*before, fact);
     recorded = unit.RecordFact(fact).status();
   }
   // One that can never be kept must not hold up all that stand behind it.

@@ -2,7 +2,9 @@
 #include "services/contacts/reported_order.h"
 
 #include <catch2/catch.hpp>
+#include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -66,6 +68,79 @@ TEST_CASE("Orders: the newest report counts, whatever comes late; an amount stay
   CHECK(f.Orders() == "SO-1 closed 250000 of Budi");
   f.Apply({f.Order("+62811", "SO-1", 1795222850)});
   CHECK(f.Orders() == "SO-1 closed 250000 of Budi");
+}
+
+TEST_CASE("Orders: received it stays so, though a COD order is paid afterwards", "[orders]") {
+  OrderFixture f;
+  events::v1::Event received = f.Order("+62811", "SO-1", 1795222900);
+  received.mutable_order_reported()->set_open(false);
+  f.Apply({f.Order("+62811", "SO-1"), received, f.Order("+62811", "SO-1", 1795223000)});
+  CHECK(f.Orders() == "SO-1 closed 250000 of Budi");
+}
+
+TEST_CASE("Orders: the amount counts also if the word that brings it is late", "[orders]") {
+  OrderFixture f;
+  events::v1::Event paid = f.Order("+62811", "SO-1", 1795222900);
+  paid.mutable_order_reported()->set_amount(0);
+  f.Apply({paid, f.Order("+62811", "SO-1", 1795222800)});
+  CHECK(f.Orders() == "SO-1 open 250000 of Budi");
+  CHECK(f.Sql("SELECT extract(epoch FROM at)::bigint FROM facts") == "1795222900");
+}
+
+TEST_CASE("Orders: by a number that he gave up it is still his", "[orders]") {
+  OrderFixture f;
+  const Contact ani = f.Add(kA, "+62811", "Ani");
+  f.Must(kA, [&](Store::Unit& u) {
+    return u.ChangeNumber({.phone = "+62811"}, {.phone = "+62899"}, absl::Now());
+  });
+  f.Apply({f.Order("+62811", "SO-1")});
+  CHECK(f.Orders() == "SO-1 open 250000 of Ani");
+  CHECK(f.Get(kA, ani.id).phone == "+62899");
+  CHECK(f.Names(kA, "") == "Ani");
+}
+
+TEST_CASE("Orders, messages: while one outlet's people are held by another, no later outlet's are",
+          "[orders]") {
+  OrderFixture f;
+  const std::unique_ptr<events::Sink> inbound = f.store.MakeDispatcherSink();
+  events::v1::NumberedBatch batch;
+  batch.set_number(1);
+  for (const std::string outlet : {"toko-b", "toko-a"}) {
+    events::v1::Event& event = *batch.mutable_batch()->add_events();
+    event = f.Order("+62811", "SO-1");
+    event.set_outlet_id(outlet);
+  }
+  events::Sink* sink = f.sink.get();
+  SECTION("orders") {}
+  SECTION("messages") {
+    sink = inbound.get();
+    for (events::v1::Event& event : *batch.mutable_batch()->mutable_events()) {
+      event.mutable_inbound_received()->set_phone("+62811");
+    }
+  }
+  absl::Status applied;
+  std::jthread other;
+  const absl::Status held = f.Do("toko-a", [&](Store::Unit& unit) {
+    unit.HoldPeople(/*alone=*/true);
+    if (!other.joinable()) {
+      other = std::jthread([&] {
+        const std::vector<const events::v1::NumberedBatch*> batches = {&batch};
+        applied = sink->Apply(batches, Soon());
+      });
+    }
+    const absl::Time give_up = Soon();
+    while (f.Sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                 "AND wait_event_type = 'Lock'") == "0" &&
+           absl::Now() < give_up) {
+    }
+    return f.store.Write("toko-b", "Free", absl::Now() + absl::Seconds(5), [](Store::Unit& later) {
+      later.HoldPeople(/*alone=*/true);
+      return absl::OkStatus();
+    });
+  });
+  other.join();
+  CHECK_THAT(held, IsOk());
+  CHECK_THAT(applied, IsOk());
 }
 
 TEST_CASE("Orders: what cannot be kept does not hold up what stands behind it", "[orders]") {

@@ -31,6 +31,7 @@ constexpr absl::Duration kLongestWait = absl::Minutes(30);
 constexpr absl::Duration kOverlap = absl::Minutes(5);
 constexpr std::size_t kMaxSecret = 8192;
 constexpr std::size_t kMaxError = 500;
+constexpr int64_t kFewRefused = 20;
 
 absl::Duration WaitAfter(int failures) {
   return std::min(kLongestWait, kFirstWait * (1 << std::min(failures, 5)));
@@ -117,16 +118,11 @@ absl::Status SourcePuller::End(const DueSource& due, const PullEnd& end) {
                         [&](Store::Unit& unit) { return unit.EndPull(due, how); });
   };
   absl::Status noted = note(end);
-  const std::string reason = base::GetReason(noted);
-  if (reason == "IMPORT_CANCELLED" || reason == "SOURCE_ROWS_REFUSED") {
+  if (base::GetReason(noted) == "IMPORT_CANCELLED") {  // behind its last chunk
     PullEnd failed = end;
     failed.kind = PullEnd::Kind::kFailed;
     failed.error = std::string(noted.message());
-    if (reason == "IMPORT_CANCELLED") {  // behind its last chunk
-      failed.turn.id.clear();
-    } else {
-      failed.next_at = std::min(end.next_at, end.now + WaitAfter(due.source.failures));
-    }
+    failed.turn.id.clear();
     noted = note(failed);
   }
   // Changed or deleted meanwhile: this pull is of no account any more.
@@ -171,9 +167,10 @@ absl::Status SourcePuller::Pull(const DueSource& due, const std::stop_token& sto
     end->rows = importer->report().rows;
     end->refused = importer->report().refused;
   }
-  // Behind the since-token nobody asks for them again: many of them are a fault of the mapping, or
-  // of the API, and those beyond the ones that are kept would be lost.
-  if (end->refused * 2 > end->rows || end->refused > kMaxRefused) {
+  // Behind the since-token nobody asks for them again. Most of them refused is a fault of the
+  // mapping or of the API, which is mended; a few, day after day, are not, and must not keep the
+  // rest from going on.
+  if (end->refused > kFewRefused && end->refused * 2 > end->rows) {
     return Failed("SOURCE_ROWS_REFUSED",
                   absl::StrCat(end->refused, " of ", end->rows,
                                " rows were refused; the refused rows say why. The others were "

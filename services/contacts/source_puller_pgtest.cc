@@ -190,7 +190,7 @@ TEST_CASE("SourcePuller: a pull that refuses most rows has failed; since stays",
   CHECK(f.Now().failures == 0);
 }
 
-TEST_CASE("SourcePuller: more than half refused, or more than are kept, is no success",
+TEST_CASE("SourcePuller: most refused is no success, a few or more than are kept go on",
           "[sources]") {
   PullFixture f;
   const auto page = [](int good, int bad) {
@@ -203,27 +203,29 @@ TEST_CASE("SourcePuller: more than half refused, or more than are kept, is no su
   };
   f.Put();
   f.clock.Advance(absl::Hours(1));
-  f.api.Answer("1", page(2, 3));
+  f.api.Answer("1", page(2, 21));
   REQUIRE(f.Pulled());
   CHECK(f.Now().failures == 1);
   CHECK(f.Now().since.empty());
   CHECK(f.Sql("SELECT count(*) FROM shipments") == "2");
-  f.api.Answer("1", page(2, 2));
+  f.api.Answer("1", page(2, 20));
   f.clock.Advance(absl::Minutes(1));
   REQUIRE(f.Pulled());
   CHECK(f.Now().failures == 0);
   const std::string since = f.Now().since;
+  CHECK_FALSE(since.empty());
   f.api.Answer("1", page(1500, 1001));
   f.PullNextDay();
-  CHECK(f.Now().failures == 1);
-  CHECK(f.Now().since == since);
+  CHECK(f.Now().failures == 0);
+  CHECK(f.Now().since != since);
+  CHECK(f.Now().last_refused == 1001);
   CHECK(f.State().open_refused == 1000);
-  // As many as are kept wait: none more goes by unseen.
+  // Those that wait keep no other from going on.
   f.api.Answer("1", R"([{"awb": "G1", "hp": "081234567890"}, {"awb": "B1", "hp": "1"}])");
-  f.clock.Advance(absl::Minutes(1));
-  REQUIRE(f.Pulled());
-  CHECK(f.Now().failures == 2);
-  CHECK(f.Now().since == since);
+  f.PullNextDay();
+  CHECK(f.Now().failures == 0);
+  CHECK(f.Now().last_refused == 1);
+  CHECK(f.State().open_refused == 1000);
   CHECK(f.Sql("SELECT count(*) FROM imports WHERE state IN ('RUNNING', 'STOPPED')") == "0");
 }
 

@@ -108,6 +108,8 @@ class Store {
     // The same, made of `wanted` where there is none. A new identity beside a known one is added to
     // the contact.
     virtual absl::StatusOr<Contact> FindOrInsertContact(const Contact& wanted) = 0;
+    // By the phone alone, and by whose alias: nobody has written from it, so a former one will do.
+    virtual absl::StatusOr<Recognized> FindOrInsertByPhone(const Contact& wanted) = 0;
     virtual absl::StatusOr<std::vector<Identity>> ListIdentities(const std::string& contact_id) = 0;
 
     // Whoever writes, as the provider names him; created if nobody knows him. Two contacts that he

@@ -18,6 +18,11 @@ absl::Time ToTime(const google::protobuf::Timestamp& from) {
   return absl::FromUnixSeconds(from.seconds()) + absl::Nanoseconds(from.nanos());
 }
 
+bool IsE164(absl::string_view phone) {
+  return phone.size() >= 8 && phone.size() <= 16 && phone[0] == '+' &&
+         std::all_of(phone.begin() + 1, phone.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
 bool IsId(absl::string_view id) {
   return !id.empty() && id.size() <= kMaxIdBytes && std::all_of(id.begin(), id.end(), [](char c) {
     return c > ' ' && c < 0x7f && c != '{' && c != '}';

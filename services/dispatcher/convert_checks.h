@@ -27,6 +27,9 @@ absl::Time ToTime(const google::protobuf::Timestamp& from);
 // Ids of callers: whatever they like that fits Redis keys and logs.
 bool IsId(absl::string_view id);
 
+// "+6281234567890"
+bool IsE164(absl::string_view phone);
+
 class Faults {
  public:
   void Add(absl::string_view field, absl::string_view what);

@@ -16,11 +16,6 @@ constexpr std::size_t kMaxTextBytes = 16 * 1024;
 constexpr std::size_t kMaxPartsBytes = 16 * 1024;
 constexpr int kMaxMessages = 1000;
 
-bool IsE164(absl::string_view phone) {
-  return phone.size() >= 8 && phone.size() <= 16 && phone[0] == '+' &&
-         std::all_of(phone.begin() + 1, phone.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
 ProviderForm FormFromProto(const v1::ProviderForm& from) {
   ProviderForm form{.name = from.name(),
                     .language = from.language(),

@@ -65,6 +65,9 @@ absl::StatusOr<MessageFilter> FilterOf(const v1::ExportMessagesRequest& request)
   filter.run_id = request.run_id();
   filter.state = static_cast<MessageState>(request.state());
   filter.contact_id = request.contact_id();
+  if (!request.phone().empty() && !IsE164(request.phone())) {
+    return base::InvalidField("phone", "must be in E.164 form, such as +6281234567890");
+  }
   filter.phone = request.phone();
   filter.bsuid = request.bsuid();
   if (request.reason().size() > kMaxReason) {

@@ -80,6 +80,36 @@ TEST_CASE("ExportMessages: by run, state, contact, phone and time, of the outlet
   CHECK(f.Subjects(request) == "resi-1 resi-2 resi-3 resi-4 resi-5");
 }
 
+TEST_CASE("ExportMessages: by when a message was made, whatever the day of its run", "[export]") {
+  ExportApi f;
+  f.AddLane("second");
+  f.Enqueue(f.Messages(1, 3));
+  f.Enqueue(f.Messages(4, 5), "second");
+  // A run that has gone on for eleven days, and one that is to come.
+  f.Sql("UPDATE messages SET created_at = day + interval '11 days' WHERE subject = 'resi-3'");
+  f.Sql("UPDATE messages SET created_at = day - interval '6 days' WHERE lane_id = 'second'");
+  const std::int64_t day =
+      std::stoll(f.Sql("SELECT extract(epoch FROM min(day)::timestamptz)::bigint FROM messages"));
+  v1::ExportMessagesRequest request;
+  request.mutable_from_time()->set_seconds(day + 10 * 86400);
+  CHECK(f.Subjects(request) == "resi-3");
+  request.Clear();
+  request.mutable_to_time()->set_seconds(day - 5 * 86400);
+  CHECK(f.Subjects(request) == "resi-4 resi-5");
+}
+
+TEST_CASE("ExportMessages: a run that is none, a phone that is none", "[export]") {
+  ExportApi f;
+  f.Enqueue(f.Messages(1, 1));
+  std::string csv;
+  v1::ExportMessagesRequest request;
+  request.set_run_id("runn");
+  CHECK_THAT(f.Export(request, &csv), StatusIs(absl::StatusCode::kNotFound));
+  request.Clear();
+  request.set_phone("08121000001");
+  CHECK_THAT(f.Export(request, &csv), HasFieldViolation("phone"));
+}
+
 TEST_CASE("ExportMessages: a line as people read it, no formula in it", "[export]") {
   ExportApi f;
   NewMessage message = f.Message(1);

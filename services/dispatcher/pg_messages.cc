@@ -90,11 +90,24 @@ constexpr pg::Query kMessagesTo{
 constexpr std::int64_t kExportRows = 2000;
 constexpr int kExportLanes = 200;
 
+// The days of lanes in order, and whether one can have messages that were made between $3 and $4: a
+// message's day is its run's or its event's, and says nothing of when it was made. Those of a day
+// and lane were made in the order of their seq, but for what two transactions overlap.
+#define KABAR_MADE_AT(order)                                                  \
+  "(SELECT m.created_at FROM messages m WHERE m.day = d.day AND m.lane_id = " \
+  "d.lane_id ORDER BY m.seq " order " LIMIT 1)"
 constexpr pg::Query kLaneDays{
     "dispatcher.export_lane_days",
-    "SELECT d.day, d.lane_id FROM lane_days d JOIN lanes l ON l.id = d.lane_id"
-    " WHERE l.outlet_id = $1 AND ($2 = '' OR l.id = $2 OR l.run_id = $2) AND d.day >= $3::date"
-    " AND (d.day, d.lane_id) >= ($4::date, $5) ORDER BY d.day, d.lane_id LIMIT $6::bigint"};
+    "SELECT d.day, d.lane_id, coalesce(" KABAR_MADE_AT("DESC")
+    " >= $3::timestamptz - interval '1 hour' AND " KABAR_MADE_AT("ASC")
+    " < $4::timestamptz + interval '1 hour', false) FROM (SELECT d.day, d.lane_id FROM lane_days d"
+    " JOIN lanes l ON l.id = d.lane_id WHERE l.outlet_id = $1"
+    " AND ($2 = '' OR l.id = $2 OR l.run_id = $2) AND (d.day, d.lane_id) >= ($5::date, $6)"
+    " ORDER BY d.day, d.lane_id LIMIT $7::bigint) d ORDER BY d.day, d.lane_id"};
+constexpr pg::Query kKnowsRun{
+    "dispatcher.knows_run",
+    "SELECT 1 FROM lanes WHERE outlet_id = $1 AND (id = $2 OR run_id = $2)"
+    " LIMIT 1"};
 constexpr pg::Query kNextRows{
     "dispatcher.export_next_rows",
     "SELECT count(*), coalesce(max(p.seq), 0) FROM (SELECT m.seq FROM messages m"
@@ -165,16 +178,9 @@ void AddStale(const pqxx::result& rows, std::vector<StaleMessage>& stale) {
   }
 }
 
-// A message's day is the one on which it is due: never before that on which it was made, anywhere
-// on earth.
-std::string FirstDay(absl::Time from) {
-  if (from == absl::InfinitePast()) return "-infinity";
-  return absl::FormatCivilTime(absl::ToCivilDay(from, absl::UTCTimeZone()) - 1);
-}
-
 void ExportOfLanes(pg::Transaction& tx, const std::string& outlet, const MessageFilter& filter,
                    MessagePlace* place, std::vector<LedgerMessage>& out) {
-  const pqxx::result days = tx.Exec(kLaneDays, outlet, filter.run_id, FirstDay(filter.from),
+  const pqxx::result days = tx.Exec(kLaneDays, outlet, filter.run_id, filter.from, filter.to,
                                     place->day.empty() ? std::string("-infinity") : place->day,
                                     place->lane_id, kExportLanes);
   std::int64_t left = kExportRows;
@@ -183,6 +189,7 @@ void ExportOfLanes(pg::Transaction& tx, const std::string& outlet, const Message
     const std::string lane = pg::TextField(row[1]);
     const std::int64_t behind = day == place->day && lane == place->lane_id ? place->seq : 0;
     *place = {.day = day, .lane_id = lane, .seq = behind};
+    if (!row[2].as<bool>()) continue;
     const pqxx::row next = tx.ExecOne(kNextRows, day, lane, behind, left);
     const auto looked_at = next[0].as<std::int64_t>();
     if (looked_at == 0) continue;
@@ -353,6 +360,10 @@ absl::StatusOr<std::vector<LedgerMessage>> PgStore::ExportMessages(const std::st
       [&](pg::Transaction& tx) -> absl::Status {
         messages.clear();
         *place = from;
+        if (!filter.run_id.empty() && !tx.ExecMaybe(kKnowsRun, outlet, filter.run_id)) {
+          return base::Error(absl::StatusCode::kNotFound, "RUN_NOT_FOUND",
+                             "this outlet has sent nothing under such a run, event or lane");
+        }
         if (filter.phone.empty() && filter.bsuid.empty()) {
           ExportOfLanes(tx, outlet, filter, place, messages);
           return absl::OkStatus();

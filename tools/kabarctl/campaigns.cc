@@ -246,11 +246,10 @@ Commands CampaignCommands() {
   Command resume = VerbCommand("resume", "Goes on after a pause.", Resume);
   resume.details =
       "It is refused while WhatsApp has paused, disabled, changed or re-categorised one of the\n"
-      "campaign's provider templates. With --accept-troubles a re-categorised one is sent at its "
-      "new\n"
-      "price, by every campaign; of the others, customers who wrote within 24 hours get the text "
-      "and\n"
-      "the rest is recorded as FAILED.";
+      "campaign's provider templates. With --accept-troubles a re-categorised one is sent at its\n"
+      "new price, by every campaign; of the others, customers who wrote within 24 hours get the\n"
+      "text and the rest is recorded as FAILED. That holds, for a schedule's next runs too, while\n"
+      "the trouble does and until the run is paused or cancelled by hand.";
   resume.options = {{.name = "accept-troubles",
                      .help = "all the same, whatever is known against its provider templates",
                      .field = "accept_troubles"}};

@@ -30,13 +30,18 @@ std::string Age(const google::protobuf::Timestamp& time) {
 // "3: phone REQUIRED (2), status TOO_LONG (1)"
 std::string Refused(const Source& source) {
   if (source.open_refused() == 0) return "0";
+  const std::string more = source.last_refused() > source.open_refused()
+                               ? absl::StrCat(" (the last pull refused ", source.last_refused(),
+                                              "; mended, pull --from-start)")
+                               : "";
   return absl::StrCat(source.open_refused(), ": ",
                       absl::StrJoin(source.refused_reasons(), ", ",
                                     [](std::string* out, const Source::RefusedReason& reason) {
                                       absl::StrAppend(out, reason.column(),
                                                       reason.column().empty() ? "" : " ",
                                                       reason.reason(), " (", reason.rows(), ")");
-                                    }));
+                                    }),
+                      more);
 }
 
 // What went wrong, or looks as if it did.
