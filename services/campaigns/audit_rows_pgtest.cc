@@ -48,18 +48,6 @@ struct Calls : testing::CampaignFixture {
     request.set_id("cmp_1");
     return Call(method, request);
   }
-  std::string Sql(const std::string& sql) {
-    std::string value;
-    REQUIRE_THAT(pg::Transact(pool, "TestSql", Soon(),
-                              [&](pg::Transaction& tx) {
-                                const pqxx::result rows = tx.ExecDynamic("test.sql", sql, {});
-                                value =
-                                    rows.empty() || rows[0][0].is_null() ? "" : rows[0][0].c_str();
-                                return absl::OkStatus();
-                              }),
-                 IsOk());
-    return value;
-  }
   v1::Campaign Draft() const {
     v1::Campaign campaign;
     campaign.set_id("cmp_1");

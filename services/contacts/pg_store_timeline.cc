@@ -92,7 +92,7 @@ void MessageTimeline::Flush(pg::Transaction& tx) {
     outlets.Add(event->outlet_id());
     refs.Add(change.message_id());
     contacts.Add(change.contact_id());
-    times.Add(TimeOf(*event));
+    times.Add(TimeOf(event->time()));
     states.Add(events::v1::MessageState_Name(change.to()));
     reasons.Add(change.reason());
     details.Add(change.subject());

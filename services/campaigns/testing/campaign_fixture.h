@@ -12,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "libs/pg/migration.h"
 #include "libs/pg/pool.h"
+#include "libs/pg/transaction.h"
 #include "libs/testing/private_postgres.h"
 #include "libs/testing/status_matchers.h"
 #include "services/campaigns/migrations.h"
@@ -53,6 +54,19 @@ struct CampaignFixture {
   }
   void Save(const Campaign& c) {
     Write([&](Store::Unit& unit) { return unit.Save(c, std::nullopt); });
+  }
+  // The first value of what it finds.
+  std::string Sql(const std::string& sql) {
+    std::string value;
+    REQUIRE_THAT(pg::Transact(pool, "TestSql", Soon(),
+                              [&](pg::Transaction& tx) {
+                                const pqxx::result rows = tx.ExecDynamic("test.sql", sql, {});
+                                value =
+                                    rows.empty() || rows[0][0].is_null() ? "" : rows[0][0].c_str();
+                                return absl::OkStatus();
+                              }),
+                 kabar::testing::IsOk());
+    return value;
   }
   void Write(absl::FunctionRef<absl::Status(Store::Unit&)> work) {
     REQUIRE_THAT(store.Write("toko-a", "Test", Soon(), work), kabar::testing::IsOk());
