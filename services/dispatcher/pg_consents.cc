@@ -8,6 +8,7 @@
 #include "services/dispatcher/consent_sink.h"
 #include "services/dispatcher/pg_erasure.h"
 #include "services/dispatcher/pg_recipients.h"
+#include "services/dispatcher/pg_windows.h"
 
 namespace kabar::dispatcher {
 namespace {

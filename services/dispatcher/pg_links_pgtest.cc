@@ -6,6 +6,7 @@
 #include "libs/base/clock.h"
 #include "libs/base/status.h"
 #include "services/dispatcher/pg_recipients.h"
+#include "services/dispatcher/pg_windows.h"
 #include "services/dispatcher/queue_keeper.h"
 #include "services/dispatcher/testing/ledger_fixture.h"
 #include "services/dispatcher/testing/open_transaction.h"

@@ -15,7 +15,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "libs/pg/transaction.h"
 
 namespace kabar::dispatcher {
@@ -62,18 +61,5 @@ std::vector<std::vector<std::int64_t>> FindRecipientIds(
 // what is QUEUED for either is stale: who it is for is asked again.
 void PartRecipients(pg::Transaction& tx, const std::string& outlet,
                     const std::vector<std::string>& phones, const std::vector<std::string>& bsuids);
-
-// Of the identity and of every id that was merged into it, since messages still name those.
-void OpenWindowFor(pg::Transaction& tx, const std::string& sender_id, std::int64_t recipient_id,
-                   absl::Time last_inbound);
-// Unless it was opened later than `before`.
-void CloseWindowFor(pg::Transaction& tx, const std::string& sender_id, std::int64_t recipient_id,
-                    absl::Time before);
-void Suppress(pg::Transaction& tx, const std::string& outlet, std::int64_t recipient_id,
-              const std::string& purpose, const std::string& source, const std::string& reason,
-              absl::Time until);
-// Takes back what this source said.
-void Unsuppress(pg::Transaction& tx, std::int64_t recipient_id, const std::string& purpose,
-                const std::string& source);
 
 }  // namespace kabar::dispatcher

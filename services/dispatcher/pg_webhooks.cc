@@ -24,6 +24,7 @@
 #include "services/dispatcher/pg_rows.h"
 #include "services/dispatcher/pg_store.h"
 #include "services/dispatcher/pg_webhook_parties.h"
+#include "services/dispatcher/pg_windows.h"
 
 namespace kabar::dispatcher {
 namespace {
