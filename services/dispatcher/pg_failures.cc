@@ -2,7 +2,6 @@
 
 #include "absl/time/clock.h"
 #include "services/dispatcher/pg_lane_state.h"
-#include "services/dispatcher/pg_recipients.h"
 #include "services/dispatcher/pg_windows.h"
 
 namespace kabar::dispatcher {
