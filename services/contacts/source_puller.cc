@@ -167,10 +167,11 @@ absl::Status SourcePuller::Pull(const DueSource& due, const std::stop_token& sto
     end->rows = importer->report().rows;
     end->refused = importer->report().refused;
   }
-  // Behind the since-token nobody asks for them again. Most of them refused is a fault of the
-  // mapping or of the API, which is mended; a few, day after day, are not, and must not keep the
-  // rest from going on.
-  if (end->refused > kFewRefused && end->refused * 2 > end->rows) {
+  // Behind the since-token nobody asks for them again. All or most of them refused is a fault of
+  // the mapping or of the API, which is mended; a few, day after day, are not, and must not keep
+  // the rest from going on.
+  const bool all = end->refused > 1 && end->refused == end->rows;
+  if (all || (end->refused > kFewRefused && end->refused * 2 > end->rows)) {
     return Failed("SOURCE_ROWS_REFUSED",
                   absl::StrCat(end->refused, " of ", end->rows,
                                " rows were refused; the refused rows say why. The others were "

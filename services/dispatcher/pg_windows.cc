@@ -1,5 +1,6 @@
 #include "services/dispatcher/pg_windows.h"
 
+#include "libs/base/status.h"
 #include "services/dispatcher/pg_recipients.h"
 #include "services/dispatcher/pg_store.h"
 
