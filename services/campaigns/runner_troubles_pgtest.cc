@@ -207,7 +207,7 @@ TEST_CASE("ResumeCampaign: whoever accepts another category agrees to it, and al
   REQUIRE_THAT(f.ResumeIt(/*accept=*/true), IsOk());
   CHECK(f.templates.agreed == std::vector<std::string>{"antar"});
   CHECK(f.Sql("SELECT became ->> 'agreed_category of antar/id' FROM audit_log "
-              "WHERE action = 'ResumeCampaign'") == "MARKETING");
+              "WHERE action = 'ResumeCampaign'") == "UTILITY");
   CHECK(f.Get().accepted_troubles.empty());
   CHECK(f.dispatcher.rendered_again);
   f.templates.rendered_trouble = kMoved;  // another process of templates, for three seconds

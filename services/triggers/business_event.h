@@ -61,8 +61,8 @@ absl::Status NormalizeEvent(BusinessEvent* event, absl::Time now);
 // The canonical name where the suite knows the field ("nama" -> "name"), else the name as it is.
 std::string VariableName(absl::string_view written);
 
-// The order that the event is about: its order_id, or the documentnumber where it is the sales code,
-// or "".
+// The order that the event is about: its order_id, or the documentnumber where it is the sales
+// code, or "".
 std::string OrderOf(const BusinessEvent& event);
 
 // The order or shipment that a message of the event is about: its documentnumber, or "".
