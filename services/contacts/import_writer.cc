@@ -36,7 +36,8 @@ class ChunkWriter {
       absl::StatusOr<ChunkCounts> counts = TryWrite(chunk, *merged, /*beside=*/true);
       // In each other's way after all: an API call in between, a chunk ahead that was tried again.
       const bool again =
-          absl::IsAborted(counts.status()) || absl::IsDeadlineExceeded(counts.status());
+          absl::IsAborted(counts.status()) || absl::IsDeadlineExceeded(counts.status()) ||
+          absl::IsResourceExhausted(counts.status());  // no connection for the second one
       if (!again || base::GetReason(counts.status()) == "IMPORT_TAKEN_OVER") return counts;
     }
     if (chunk.ahead && !chunk.ahead->AwaitOver()) return NotWritten();

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "libs/base/csv.h"
@@ -166,8 +167,11 @@ absl::Status Importer::Flush() {
   chunk_.ahead_behind = chunk.behind;
   chunk_read_ = 0;
   writing->written = std::async(std::launch::async, [this, &chunk] {
+    bool written = false;
+    // Also if it throws: the chunk behind it waits for the word.
+    const absl::Cleanup over = [&] { chunk.place->SetOver(written); };
     absl::StatusOr<ChunkCounts> counts = write_(chunk);
-    chunk.place->SetOver(counts.ok());
+    written = counts.ok();
     return counts;
   });
   writing_.push_back(std::move(writing));

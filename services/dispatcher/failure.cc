@@ -7,13 +7,10 @@ namespace {
 
 using whatsapp::ErrorAction;
 
-// A provider template that WhatsApp does not take. Where the lane is no campaign's, it carries many
-// templates' messages and goes on; this one waits. After the first refusal, so that the templates
-// service has heard of it (a webhook, or its next look at the account) and holds the message back;
-// where nobody tells it, after the second for longer than WhatsApp's first pause of a template,
-// which is three hours.
-constexpr absl::Duration kFormWait = absl::Minutes(5);
-constexpr absl::Duration kLongFormWait = absl::Hours(4);
+// A provider template that WhatsApp does not take: long enough that templates has heard of it (a
+// webhook, or its look at the account every five minutes) and the message is held back until it is
+// well again. What is nothing that templates can hear of has used up its tries soon.
+constexpr absl::Duration kFormWait = absl::Minutes(7);
 
 OutcomeAction ActionFor(ErrorAction action, const FailedTry& tried) {
   switch (action) {
@@ -84,7 +81,7 @@ Judgement Judge(const whatsapp::ErrorDecision& decision, const FailedTry& tried,
     case ErrorAction::kEndCampaign:
       if (tried.of_campaign) break;
       judgement.render_again = true;
-      again(tried.attempt <= 1 ? kFormWait : kLongFormWait);
+      again(kFormWait);
       break;
   }
   return judgement;

@@ -249,6 +249,7 @@ TEST_CASE("ResumeLane: what waits is rendered again if that is asked for", "[dis
   CHECK(f.Call(&Stub::ListStaleMessages, stale)->messages_size() == 0);
   REQUIRE_THAT(f.Call(&Stub::PauseLane, WithId<v1::PauseLaneRequest>("lane")), IsOk());
   resume.set_render_again(true);
+  CHECK_THAT(f.Call(&Stub::ResumeLane, resume, "operator-a"), HasFieldViolation("render_again"));
   REQUIRE_THAT(f.Call(&Stub::ResumeLane, resume), IsOk());
   CHECK(f.Call(&Stub::ListStaleMessages, stale)->messages_size() == 2);
   CHECK(f.store.StartAttempts("lane", f.Ids(1, 2), "w", absl::Seconds(5), f.Deadline())

@@ -124,8 +124,12 @@ grpc::Status Handler::ResumeLane(grpc::ServerContext* context, const v1::ResumeL
                                  v1::Lane* response) {
   return rpc::Serve(context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) {
     KABAR_RETURN_IF_ERROR(NeedOutlet(call));
-    if (call.role != rpc::Role::kService)
+    if (call.role != rpc::Role::kService) {
+      if (request->render_again()) {
+        return base::InvalidField("render_again", "is for services; old texts are made anew anyway");
+      }
       KABAR_RETURN_IF_ERROR(CheckNoCampaign(call, request->id()));
+    }
     if (request->render_again()) {
       KABAR_RETURN_IF_ERROR(store_.ForgetTexts(call.outlet, request->id(), call.deadline));
     }
