@@ -64,6 +64,7 @@ constexpr absl::string_view kContactColumns[] = {
     "name",     "address",        "city",  "province",    "service_type",
     "vip",      "preferred_time", "notes", "subdistrict", "district",
     "postcode", "language",       "style", "time_zone",   "satisfaction"};
+constexpr std::size_t kLittle = 5;  // of them, at the front: see SayLittle
 constexpr absl::string_view kShipmentColumns[] = {
     "status",     "location", "estimate",     "driver_name",  "driver_phone", "destination_address",
     "cod_amount", "cod_paid", "delay_reason", "new_estimate", "service_type"};
@@ -83,21 +84,29 @@ std::string News(absl::Span<const absl::string_view> columns, absl::string_view 
   });
 }
 
-const std::string& UpdateContacts() {
-  static const auto* const kSql = new std::string(absl::StrCat(
+std::string UpdateContactsSql(bool little) {
+  const absl::Span<const absl::string_view> columns =
+      little ? absl::MakeConstSpan(kContactColumns).first(kLittle) : kContactColumns;
+  return absl::StrCat(
       "UPDATE contacts c SET phone = CASE WHEN c.phone = '' AND EXISTS (SELECT 1 FROM "
       "contact_identities i WHERE i.outlet_id = t.outlet_id AND i.kind = 'phone' "
       "AND i.value = t.phone AND i.former_since IS NULL) THEN t.phone ELSE c.phone END, ",
-      Assignments(kContactColumns, "c"),
-      ", attributes = c.attributes || t.attributes, "
-      "tags = c.tags || ARRAY(SELECT e FROM unnest(t.tags) AS e WHERE NOT EXISTS "
-      "(SELECT 1 FROM unnest(c.tags) AS k WHERE lower(k) = lower(e))), "
-      "deleted_at = NULL, updated_at = now() FROM import_contacts t "
+      Assignments(columns, "c"),
+      little ? ""
+             : ", attributes = c.attributes || t.attributes, "
+               "tags = c.tags || ARRAY(SELECT e FROM unnest(t.tags) AS e WHERE NOT EXISTS "
+               "(SELECT 1 FROM unnest(c.tags) AS k WHERE lower(k) = lower(e)))",
+      ", deleted_at = NULL, updated_at = now() FROM import_contacts t "
       "WHERE c.outlet_id = t.outlet_id AND c.id = t.id AND (c.deleted_at IS NOT NULL OR c.phone = "
-      "'' "
-      "OR ",
-      News(kContactColumns, "c"), " OR NOT c.attributes @> t.attributes OR NOT c.tags @> t.tags)"));
-  return *kSql;
+      "'' OR ",
+      News(columns, "c"),
+      little ? ")" : " OR NOT c.attributes @> t.attributes OR NOT c.tags @> t.tags)");
+}
+
+const std::string& UpdateContacts(bool little) {
+  static const auto* const kAll = new std::string(UpdateContactsSql(false));
+  static const auto* const kOfLittle = new std::string(UpdateContactsSql(true));
+  return little ? *kOfLittle : *kAll;
 }
 
 const std::string& UpdateShipments() {
@@ -156,9 +165,32 @@ std::string AttributesJson(const std::map<std::string, std::string>& attributes)
   return nlohmann::json(attributes).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+// Whether the file says of them nothing but what nearly every file says: then the other columns are
+// neither copied nor compared.
+bool SayLittle(const std::vector<Person>& people) {
+  return std::none_of(people.begin(), people.end(), [](const Person& person) {
+    const ContactPatch& p = person.said->patch;
+    return p.vip || p.preferred_time || p.notes || p.subdistrict || p.district || p.postcode ||
+           p.language || p.style || p.time_zone || p.satisfaction || !p.attributes.empty() ||
+           !p.tags.empty();
+  });
+}
+
 void CopyContacts(pg::Transaction& tx, absl::string_view table, const std::string& outlet,
                   const std::vector<Person>& people) {
   if (people.empty()) return;
+  if (SayLittle(people)) {
+    tx.CopyIn("contacts.copy_contacts", table,
+              {"outlet_id", "id", "phone", "name", "address", "city", "province", "service_type"},
+              [&](pg::Transaction::RowSink row) {
+                for (const Person& person : people) {
+                  const ContactPatch& p = person.said->patch;
+                  row({outlet, person.id, person.said->phone, p.name, p.address, p.city, p.province,
+                       p.service_type});
+                }
+              });
+    return;
+  }
   tx.CopyIn("contacts.copy_contacts", table,
             {"outlet_id", "id",         "phone",        "name",        "address",
              "city",      "province",   "service_type", "vip",         "preferred_time",
@@ -205,21 +237,23 @@ void CopyShipments(pg::Transaction& tx, absl::string_view table, const std::stri
                    absl::Time now, const std::vector<Parcel>& parcels) {
   if (parcels.empty()) return;
   const bool known = table != "shipments";
-  tx.CopyIn("contacts.copy_shipments", table,
-            {"outlet_id", "id", "tracking_number", "contact_id", "status", "location", "estimate",
-             "driver_name", "driver_phone", "destination_address", "cod_amount", "cod_paid",
-             "delay_reason", "new_estimate", "updated_at", "service_type", "merged_from"},
-            [&](pg::Transaction::RowSink row) {
-              for (const Parcel& parcel : parcels) {
-                const ShipmentPatch& p = parcel.said->patch;
-                std::optional<absl::Time> at = p.updated_at.value_or(now);
-                if (known && p.keeps_age) at.reset();
-                row({outlet, base::NewOrderedId("shp"), parcel.said->tracking_number,
-                     parcel.contact_id, p.status, p.location, p.estimate, p.driver_name,
-                     p.driver_phone, p.destination_address, p.cod_amount, p.cod_paid,
-                     p.delay_reason, p.new_estimate, at, p.service_type, parcel.merged_from});
-              }
-            });
+  tx.CopyIn(
+      "contacts.copy_shipments", table,
+      {"outlet_id", "id", "tracking_number", "contact_id", "status", "location", "estimate",
+       "driver_name", "driver_phone", "destination_address", "cod_amount", "cod_paid",
+       "delay_reason", "new_estimate", "updated_at", "service_type", "merged_from"},
+      [&](pg::Transaction::RowSink row) {
+        for (const Parcel& parcel : parcels) {
+          const ShipmentPatch& p = parcel.said->patch;
+          std::optional<absl::Time> at = p.updated_at.value_or(now);
+          if (known && p.keeps_age) at.reset();
+          // One that is known has its id.
+          const auto id = known ? pg::Param(nullptr) : pg::Param(base::NewOrderedId("shp"));
+          row({outlet, id, parcel.said->tracking_number, parcel.contact_id, p.status, p.location,
+               p.estimate, p.driver_name, p.driver_phone, p.destination_address, p.cod_amount,
+               p.cod_paid, p.delay_reason, p.new_estimate, at, p.service_type, parcel.merged_from});
+        }
+      });
 }
 
 // Who opted out and has one more BSUID now: whoever suppresses by address must hear of it.
@@ -306,7 +340,8 @@ absl::StatusOr<ChunkCounts> PgUnit::Import(const ImportChunk& chunk, const Chunk
   if (!sorted.known_people.empty() || !sorted.known_parcels.empty()) {
     tx_.ExecScript("contacts.import_tables", kTables);
     CopyContacts(tx_, "import_contacts", outlet_, sorted.known_people);
-    tx_.ExecDynamic("contacts.import_update_contacts", UpdateContacts(), {});
+    tx_.ExecDynamic("contacts.import_update_contacts",
+                    UpdateContacts(SayLittle(sorted.known_people)), {});
     CopyShipments(tx_, "import_shipments", outlet_, now, sorted.known_parcels);
     tx_.ExecDynamic("contacts.import_update_shipments", UpdateShipments(), {});
   }
