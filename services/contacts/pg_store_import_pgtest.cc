@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "libs/fields/fields.h"
 #include "services/contacts/testing/store_fixture.h"
 
 namespace kabar::contacts {
@@ -116,6 +117,56 @@ TEST_CASE("Import: what a file does not say stays", "[import]") {
   CHECK(r1.status == "In Transit");
   CHECK(r1.delay_reason.empty());              // the column is there, the cell is empty
   CHECK(r1.driver_phone == "+6281311112222");  // the column is not there
+}
+
+// Of people who say little only the usual columns are copied and compared; whatever one of a chunk
+// says besides must be seen, alone and among such people.
+TEST_CASE("Import: each column alone, of a new contact and of a known one", "[import]") {
+  struct Column {
+    std::string header;
+    std::string cell;
+    std::string sql;  // how it reads in the store
+    std::string stored;
+  };
+  std::vector<Column> columns = {{"tags", "x", "array_to_string(tags, ' ')", "x"},
+                                 {"attributes.a", "1", "attributes ->> 'a'", "1"}};
+  for (const fields::Field& field : fields::All()) {
+    if (field.owner != fields::Owner::kContact || field.derived || field.name == "phone") continue;
+    const std::string name(field.name);
+    Column column{name, "Isi", name, "Isi"};
+    if (field.type == fields::Type::kBool) column = {name, "ya", name + "::text", "true"};
+    if (field.type == fields::Type::kNumber) column = {name, "4", name + "::text", "4"};
+    if (name == "time_zone") column.cell = column.stored = "WIT";
+    columns.push_back(std::move(column));
+  }
+  REQUIRE(columns.size() >= 17);
+  StoreFixture f;
+  int people = 0;
+  for (const Column& column : columns) {
+    for (const bool known : {false, true}) {
+      for (const bool among_others : {false, true}) {
+        INFO(column.header << (known ? ", known" : ", new") << (among_others ? ", not alone" : ""));
+        const std::string before = absl::StrCat("0812345", 10000 + people++);
+        const std::string number = absl::StrCat("0812345", 10000 + people++);
+        const std::string after = absl::StrCat("0812345", 10000 + people++);
+        std::string everybody = "no_hp\n";
+        for (const std::string& one : {before, number, after}) {
+          absl::StrAppend(&everybody, one, "\n");
+        }
+        if (known) ImportFile(f, kA, everybody);
+        std::string file = absl::StrCat("no_hp,", column.header, "\n");
+        if (among_others) absl::StrAppend(&file, before, ",\n");
+        absl::StrAppend(&file, number, ",", column.cell, "\n");
+        if (among_others) absl::StrAppend(&file, after, ",\n");
+        ImportFile(f, kA, file);
+        CHECK(f.Sql(absl::StrCat("SELECT ", column.sql, " FROM contacts WHERE phone = '+62",
+                                 number.substr(1), "'")) == column.stored);
+        CHECK(f.Sql(absl::StrCat("SELECT count(*) FROM contacts WHERE ", column.sql, " = '",
+                                 column.stored, "' AND phone IN ('+62", before.substr(1), "', '+62",
+                                 after.substr(1), "')")) == "0");
+      }
+    }
+  }
 }
 
 TEST_CASE("Import: never touches a consent, not even of a deleted contact", "[import]") {
