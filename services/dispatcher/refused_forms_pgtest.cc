@@ -72,9 +72,9 @@ TEST_CASE("A refused form on a lane of automatic messages: its message waits, th
     f.Record({f.Accepted(2)});
     CHECK(f.State(2) == MessageState::kSent);
 
-    // Five minutes, in which the templates service hears of it; then it is rendered anew, and until
-    // it is it cannot be claimed.
-    CHECK(f.MinutesToWait() == 5);
+    // Seven minutes, in which the templates service hears of it; then it is rendered anew, and
+    // until it is it cannot be claimed.
+    CHECK(f.MinutesToWait() == 7);
     CHECK(f.Stale().empty());
     CHECK(f.store.ListQueued("auto", f.Deadline())->empty());
     CHECK(f.Start({f.Id(1)}, "auto").started.empty());
@@ -99,9 +99,7 @@ TEST_CASE("A refused form on a lane of automatic messages: no more tries than th
   f.Enqueue({f.Message(1)}, "auto");
   for (const int attempt : {1, 2}) {
     f.StartAndRefuse(1, attempt, 132015);
-    // Longer than WhatsApp's first pause of a template, which nobody tells the templates service
-    // of.
-    CHECK(f.MinutesToWait() == (attempt == 1 ? 5 : 240));
+    CHECK(f.MinutesToWait() == 7);
     f.MakeDue();
     f.Enqueue({f.Message(1)}, "auto");
   }
@@ -124,7 +122,7 @@ TEST_CASE("A refused form told by webhook: the lane of automatic messages goes o
   REQUIRE(effects.alerts.size() == 1);  // a person hears of it all the same
   CHECK(f.LaneStateOf("auto") == LaneState::kRunning);
   CHECK(f.State(1) == MessageState::kQueued);
-  CHECK(f.MinutesToWait() == 5);
+  CHECK(f.MinutesToWait() == 7);
   f.MakeDue();
   REQUIRE(f.Stale().size() == 1);
   f.Enqueue({f.Message(1)}, "auto");
