@@ -18,6 +18,7 @@
 #include "libs/metrics/metrics.h"
 #include "libs/rpc/status.h"
 #include "libs/rpc/testing/local_server.h"
+#include "libs/testing/eventually.h"
 
 namespace kabar::rpc {
 namespace {
@@ -232,7 +233,7 @@ TEST_CASE("Serve: writes the method's name and code to metrics and the log", "[r
 }
 
 TEST_CASE("Serve: a full pool refuses at once, a free place is waited for", "[rpc]") {
-  Fixture f({.service = "guardtest", .max_calls = 1, .max_waiting = 1});
+  Fixture f({.service = "guardfull", .max_calls = 1, .max_waiting = 1});
   absl::Notification at_work, release;
   std::atomic<int> calls = 0;
   f.handler.body = [&](const Call&) {
@@ -251,6 +252,12 @@ TEST_CASE("Serve: a full pool refuses at once, a free place is waited for", "[rp
   testing::As(hasty, "viewer-a", "", absl::Milliseconds(100));
   CHECK_FALSE(f.Read(hasty).ok());
   CHECK(calls == 1);
+  // Its place is free when the server is through with it, not when the caller is.
+  REQUIRE(kabar::testing::Eventually([] {
+    return absl::StrContains(
+        metrics::RenderText(),
+        "kabar_guardfull_rpc_duration_seconds_count{code=\"RESOURCE_EXHAUSTED\"");
+  }));
 
   // Of several more, one place to wait: exactly one is served, the others are refused at once.
   std::atomic<int> served = 0, busy = 0;
