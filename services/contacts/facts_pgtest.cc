@@ -302,11 +302,7 @@ TEST_CASE("RecordFact: one that waits for an undoing is of whom it was told", "[
                           "service", kA);
       });
     }
-    const absl::Time give_up = Soon();
-    while (f.Sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-                 "AND wait_event_type = 'Lock'") == "0" &&
-           absl::Now() < give_up) {
-    }
+    f.AwaitLock();
     return undone;
   });
   other.join();
@@ -371,11 +367,7 @@ TEST_CASE("RecordFact: a contact who is merged at this moment takes it along", "
                           "service", kA);
       });
     }
-    const absl::Time give_up = Soon();
-    while (f.Sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-                 "AND wait_event_type = 'Lock'") == "0" &&
-           absl::Now() < give_up) {
-    }
+    f.AwaitLock();
     return merge;
   });
   other.join();

@@ -50,14 +50,6 @@ struct MergeFixture : StoreFixture {
   std::string OwnerOfShipment(const std::string& number) {
     return Must(kA, [&](Store::Unit& u) { return u.FindShipment(number); }).contact_id;
   }
-  // Until somebody waits for somebody else's transaction.
-  void AwaitLock() {
-    const absl::Time give_up = Soon();
-    while (Sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-               "AND wait_event_type = 'Lock'") == "0" &&
-           absl::Now() < give_up) {
-    }
-  }
   std::atomic<bool> failed = false;
   // The last consent events: "phone/bsuid out|in", sorted by nothing.
   std::string LastConsents() {

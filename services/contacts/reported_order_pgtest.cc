@@ -128,11 +128,7 @@ TEST_CASE("Orders, messages: while one outlet's people are held by another, no l
         applied = sink->Apply(batches, Soon());
       });
     }
-    const absl::Time give_up = Soon();
-    while (f.Sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-                 "AND wait_event_type = 'Lock'") == "0" &&
-           absl::Now() < give_up) {
-    }
+    f.AwaitLock();
     return f.store.Write("toko-b", "Free", absl::Now() + absl::Seconds(5), [](Store::Unit& later) {
       later.HoldPeople(/*alone=*/true);
       return absl::OkStatus();

@@ -36,6 +36,15 @@ struct StoreFixture {
     return store.Write(outlet, "Test", Soon(), work);
   }
 
+  // Until somebody waits for somebody else's transaction.
+  void AwaitLock() {
+    const absl::Time give_up = Soon();
+    while (Sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+               "AND wait_event_type = 'Lock'") == "0" &&
+           absl::Now() < give_up) {
+    }
+  }
+
   // What `get` of a unit answers; it must be OK.
   template <typename Get>
   auto Must(const std::string& outlet, Get get) {
