@@ -126,7 +126,8 @@ grpc::Status Handler::ResumeLane(grpc::ServerContext* context, const v1::ResumeL
     KABAR_RETURN_IF_ERROR(NeedOutlet(call));
     if (call.role != rpc::Role::kService) {
       if (request->render_again()) {
-        return base::InvalidField("render_again", "is for services; old texts are made anew anyway");
+        return base::InvalidField("render_again",
+                                  "is for services; old texts are made anew anyway");
       }
       KABAR_RETURN_IF_ERROR(CheckNoCampaign(call, request->id()));
     }
