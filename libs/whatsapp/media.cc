@@ -2,6 +2,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "libs/base/ids.h"
 #include "libs/base/status.h"
 #include "libs/whatsapp/management_answer.h"
@@ -37,6 +38,17 @@ constexpr Type kTypes[] = {
     {"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", Media::Kind::kDocument},
     {"application/vnd.openxmlformats-officedocument.presentationml.presentation",
      Media::Kind::kDocument},
+};
+
+// How files of a type begin, from an offset. Types that are not here have no one beginning.
+struct Beginning {
+  absl::string_view mime_type;
+  std::size_t offset;
+  absl::string_view bytes;
+};
+constexpr Beginning kBeginnings[] = {
+    {"image/jpeg", 0, "\xFF\xD8\xFF"}, {"image/png", 0, "\x89PNG"},     {"video/mp4", 4, "ftyp"},
+    {"video/3gpp", 4, "ftyp"},         {"application/pdf", 0, "%PDF-"},
 };
 
 std::string OneLine(absl::string_view filename) {
@@ -82,6 +94,21 @@ absl::Status CheckMedium(absl::string_view mime_type, std::size_t bytes) {
     return base::InvalidField("content",
                               absl::StrCat("has ", bytes, " bytes; WhatsApp takes at most ",
                                            MaxMediaBytes(*kind) / kMebi, " MiB of ", mime_type));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckMediumContent(absl::string_view mime_type, absl::string_view content) {
+  KABAR_RETURN_IF_ERROR(CheckMedium(mime_type, content.size()));
+  for (const Beginning& beginning : kBeginnings) {
+    if (beginning.mime_type != mime_type ||
+        absl::StartsWith(absl::ClippedSubstr(content, beginning.offset), beginning.bytes)) {
+      continue;
+    }
+    return base::InvalidField(
+        "content", absl::StrCat("is no ", mime_type,
+                                ": its first bytes are another kind's. WhatsApp would refuse each "
+                                "message with it; name its real type, or convert the file"));
   }
   return absl::OkStatus();
 }

@@ -35,6 +35,9 @@ std::size_t MaxMediaBytes(Media::Kind kind);
 // Names the field at fault: mime_type or content.
 absl::Status CheckMedium(absl::string_view mime_type, std::size_t bytes);
 
+// And that the bytes begin as those of their type do, where a type tells.
+absl::Status CheckMediumContent(absl::string_view mime_type, absl::string_view content);
+
 struct MediaUpload {
   std::string content_type = {};  // of the request, with its boundary
   std::string body = {};

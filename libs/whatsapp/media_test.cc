@@ -26,6 +26,21 @@ TEST_CASE("CheckMedium: type and size, as WhatsApp takes them", "[whatsapp]") {
   CHECK_FALSE(MediaKindOf("image/gif").has_value());
 }
 
+TEST_CASE("CheckMediumContent: bytes that are not of their type", "[whatsapp]") {
+  using namespace std::string_literals;
+  CHECK_THAT(CheckMediumContent("image/png", "\x89PNG\r\n\x1A\n..."), IsOk());
+  CHECK_THAT(CheckMediumContent("image/jpeg", "\xFF\xD8\xFF\xE0"), IsOk());
+  CHECK_THAT(CheckMediumContent("video/mp4", "\0\0\0\x18"s + "ftypmp42"), IsOk());
+  CHECK_THAT(CheckMediumContent("application/pdf", "%PDF-1.7"), IsOk());
+  CHECK_THAT(CheckMediumContent("text/plain", "%PDF-1.7"), IsOk());
+  CHECK_THAT(CheckMediumContent("image/png", "\xFF\xD8\xFF\xE0"), HasFieldViolation("content"));
+  CHECK_THAT(CheckMediumContent("image/jpeg", "\x89PNG"), HasFieldViolation("content"));
+  CHECK_THAT(CheckMediumContent("video/mp4", "ft"), HasFieldViolation("content"));
+  CHECK_THAT(CheckMediumContent("application/pdf", "<html>"), HasFieldViolation("content"));
+  CHECK_THAT(CheckMediumContent("image/png", ""), HasFieldViolation("content"));
+  CHECK_THAT(CheckMediumContent("image/gif", "GIF8"), HasFieldViolation("mime_type"));
+}
+
 TEST_CASE("BuildMediaUpload: three parts, whose boundary the content does not hold", "[whatsapp]") {
   const std::string content("\x89PNG\r\n\0--", 10);
   const MediaUpload upload = BuildMediaUpload("image/png", "lo\"go\r\nX: y.png", content);

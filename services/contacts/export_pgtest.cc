@@ -138,7 +138,7 @@ TEST_CASE("ExportShipments: by filter, with whose they are", "[export]") {
   std::string csv;
   REQUIRE_THAT(f.Shipments(request, &csv), IsOk());
   CHECK(absl::StartsWith(csv, "phone,name,tracking_number,status,"));
-  CHECK(absl::StrContains(csv, "\n+6281234567890,Siti,JP2,Delivered,"));
+  CHECK(absl::StrContains(csv, "\n'+6281234567890,Siti,JP2,Delivered,"));
   CHECK_FALSE(absl::StrContains(csv, "JP1"));
   v1::ImportContactsResponse report;
   REQUIRE_THAT(f.Import(csv, &report, {}, 1000, "operator-b"), IsOk());

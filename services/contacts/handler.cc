@@ -57,6 +57,18 @@ absl::StatusOr<std::vector<absl::Time>> Heard(const v1::ResolveContactsRequest& 
   return heard;
 }
 
+// Whether he may lose an address that somebody else then has.
+bool MovesAddress(const v1::UpdateContactRequest& request) {
+  const v1::Contact& contact = request.contact();
+  const auto& paths = request.update_mask().paths();
+  if (paths.empty()) {
+    return !contact.phone().empty() || !contact.bsuid().empty() || !contact.username().empty();
+  }
+  return std::any_of(paths.begin(), paths.end(), [](const std::string& path) {
+    return path == "*" || path == "phone" || path == "bsuid" || path == "username";
+  });
+}
+
 }  // namespace
 
 // What PostgreSQL keeps is microseconds; an answer must equal what is read later.
@@ -134,6 +146,7 @@ grpc::Status Handler::UpdateContact(grpc::ServerContext* context,
       if (request->contact().id().empty()) {
         return base::InvalidField("contact.id", "is required");
       }
+      if (MovesAddress(*request)) unit.HoldPeople(/*alone=*/true);
       KABAR_ASSIGN_OR_RETURN(Contact changed, unit.LockContact(request->contact().id()));
       KABAR_RETURN_IF_ERROR(ApplyMask(request->contact(), request->update_mask(), &changed));
       KABAR_RETURN_IF_ERROR(NormalizeContact("contact.", changed));

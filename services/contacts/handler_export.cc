@@ -40,7 +40,7 @@ std::vector<std::string> ContactHeader(const std::vector<std::string>& attribute
 
 std::vector<std::string> ContactCells(const Contact& contact,
                                       const std::vector<std::string>& attributes) {
-  std::vector<std::string> out = {contact.phone, Text(contact.bsuid)};
+  std::vector<std::string> out = {Text(contact.phone), Text(contact.bsuid)};
   for (const absl::string_view name : kTextColumns) {
     for (const ContactText& text : ContactTexts()) {
       if (text.name == name) out.push_back(Text(contact.*text.member));
@@ -58,14 +58,14 @@ std::vector<std::string> ContactCells(const Contact& contact,
 
 std::vector<std::string> ShipmentCells(const Shipment& s, const Contact& contact,
                                        absl::TimeZone zone) {
-  return {contact.phone,
+  return {Text(contact.phone),
           Text(contact.name),
           Text(s.tracking_number),
           Text(s.status),
           Text(s.location),
           Text(s.estimate),
           Text(s.driver_name),
-          s.driver_phone,
+          Text(s.driver_phone),
           Text(s.destination_address),
           absl::StrCat(s.cod_amount),
           YesNo(s.cod_paid),

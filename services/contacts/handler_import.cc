@@ -117,7 +117,7 @@ absl::Status Handler::ImportFile(const rpc::Call& call,
                 [&](Store::Unit& unit) -> absl::Status {
                   ToProto(importer.report(), response);
                   response->set_import_id(turn.id);
-                  return unit.EndImport(turn, ImportState::kCompleted, "");
+                  return unit.EndImport(turn, ImportState::kCompleted, "", importer.report().rows);
                 });
 }
 

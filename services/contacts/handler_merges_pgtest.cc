@@ -1,5 +1,6 @@
 // Merges and duplicates as callers see them: gRPC in, PostgreSQL behind.
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "services/contacts/testing/server_fixture.h"
 
@@ -95,6 +96,31 @@ TEST_CASE("Contacts API: merges and duplicates page by page", "[handler]") {
   CHECK(first.merges(0).merged_id() == page.pairs(1).second().id());
   CHECK(second.merges(0).merged_id() == page.pairs(0).second().id());
   CHECK(second.next_page_token().empty());
+}
+
+TEST_CASE("Contacts API: a number is taken away by whoever holds the people alone", "[handler]") {
+  Server s;
+  const v1::Contact siti = s.Create("081234567890", "Siti");
+  v1::UpdateContactRequest request;
+  request.mutable_contact()->set_id(siti.id());
+  request.mutable_contact()->set_phone("081234567899");
+  request.mutable_update_mask()->add_paths("phone");
+  absl::Status updated;
+  std::jthread operators_call;
+  const absl::Status held = s.Do(kA, [&](Store::Unit& unit) {
+    unit.HoldPeople(/*alone=*/false);  // as an order does, which looks up whose the number is
+    operators_call = std::jthread([&] {
+      v1::Contact changed;
+      updated = s.Call(&Stub::UpdateContact, request, &changed);
+    });
+    s.AwaitLock();
+    CHECK(s.Sql("SELECT count(*) FROM contact_identities WHERE value = '+6281234567890'") == "1");
+    return absl::OkStatus();
+  });
+  operators_call.join();
+  CHECK_THAT(held, IsOk());
+  CHECK_THAT(updated, IsOk());
+  CHECK(s.Sql("SELECT count(*) FROM contact_identities WHERE value = '+6281234567890'") == "0");
 }
 
 }  // namespace

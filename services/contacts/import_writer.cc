@@ -88,7 +88,8 @@ void NoteStopped(Store& store, const std::string& outlet, const ImportTurn& turn
                  const absl::Status& why) {
   const absl::Status noted = store.Write(
       outlet, "StopImport", absl::Now() + kNoteTimeout, [&](Store::Unit& unit) -> absl::Status {
-        return unit.EndImport(turn, ImportState::kStopped, std::string(why.message()));
+        return unit.EndImport(turn, ImportState::kStopped, std::string(why.message()),
+                              std::nullopt);
       });
   // Cancelled or taken over: it has its state from there.
   const bool over = absl::IsCancelled(noted) || absl::IsAborted(noted);

@@ -190,6 +190,17 @@ TEST_CASE("Imports: one that was cut off goes on and reports as a whole one", "[
   CHECK(s.Counts() == "18000 18000");
 }
 
+TEST_CASE("Imports: one whose last chunk a crash of PostgreSQL took away has not ended",
+          "[imports]") {
+  ImportServer s;
+  const auto stream = s.Begin("r1");
+  stream->Write(Rows(0, 4000));
+  s.Await("r1", [](const v1::Import& import) { return import.rows() == 4000; });
+  s.Sql("UPDATE imports SET rows = 2000");
+  CHECK_THAT(stream->Finish(), ReasonIs("IMPORT_CHUNK_EARLY"));
+  CHECK(s.Get("r1")->state() == v1::Import::STOPPED);
+}
+
 TEST_CASE("Imports: of two streams of one request id the later writes on", "[imports]") {
   ImportServer s;
   const auto begin = [&] {

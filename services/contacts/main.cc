@@ -86,11 +86,9 @@ int Main(const Config& config) {
   const SourceRules rules{
       .hosts = *std::move(source_hosts), .secrets = config.source_secrets, .zone = *zone_name};
   SourcesHandler sources_handler(store, rules, base::SystemClock(), guard);
-  SourcePuller puller({.rules = rules,
-                       .zone = *zone,
-                       .threads = config.source_pulls,
-                       .pull_timeout = config.source_pull_timeout},
-                      store, base::SystemClock());
+  SourcePuller puller(
+      {.rules = rules, .threads = config.source_pulls, .pull_timeout = config.source_pull_timeout},
+      store, base::SystemClock());
   EventsHandler events_handler(reader, guard);
   audit::Handler audit_handler(pool, guard);
 

@@ -33,6 +33,9 @@ constexpr pg::Query kReserved{"contacts.reserved_request",
 constexpr pg::Query kSaveResponse{
     "contacts.save_response",
     "UPDATE request_log SET response = $3 WHERE outlet_id = $1 AND request_id = $2"};
+// 143 ms instead of 265 for those of 1,000,000 shipments that have a status.
+constexpr pg::Query kLookInParallel{"contacts.look_in_parallel",
+                                    "SELECT set_config('parallel_tuple_cost', '0.02', true)"};
 constexpr pg::Query kForget{
     "contacts.forget_requests",
     "DELETE FROM request_log WHERE (outlet_id, request_id) IN "
@@ -170,6 +173,8 @@ absl::Status PgUnit::SaveResponse(const std::string& request_id, const std::stri
   tx_.Exec(kSaveResponse, outlet_, request_id, pg::Bytes(response));
   return absl::OkStatus();
 }
+
+void PgUnit::LookInParallel() { tx_.Exec(kLookInParallel); }
 
 pqxx::result PgUnit::ExecFiltered(const char* name, const std::string& sql,
                                   std::vector<pg::Param> fixed,

@@ -47,7 +47,8 @@ constexpr pg::Query kInsertRefused{
     "$8, $9)"};
 constexpr pg::Query kEnd{"contacts.end_import",
                          "UPDATE imports SET state = $4, error = $5, updated_at = now() "
-                         "WHERE outlet_id = $1 AND id = $2 AND holder = $3 AND state = 'RUNNING'"};
+                         "WHERE outlet_id = $1 AND id = $2 AND holder = $3 AND state = 'RUNNING' "
+                         "AND ($6::bigint IS NULL OR rows = $6::bigint)"};
 constexpr pg::Query kEndPulls{
     "contacts.end_pulls_import",
     "UPDATE imports SET state = 'CANCELLED', error = $3, updated_at = now() "
@@ -211,9 +212,10 @@ absl::Status PgUnit::NoteChunk(const ImportTurn& turn, const FileChunk& chunk,
   return absl::OkStatus();
 }
 
-absl::Status PgUnit::EndImport(const ImportTurn& turn, ImportState state,
-                               const std::string& error) {
-  const pqxx::result ended = tx_.Exec(kEnd, outlet_, turn.id, turn.holder, NameOf(state), error);
+absl::Status PgUnit::EndImport(const ImportTurn& turn, ImportState state, const std::string& error,
+                               std::optional<int64_t> rows) {
+  const pqxx::result ended =
+      tx_.Exec(kEnd, outlet_, turn.id, turn.holder, NameOf(state), error, rows);
   if (ended.affected_rows() != 1) return WhyNotMine(turn);
   // Only one that can be gone on with needs them.
   if (state != ImportState::kStopped) tx_.Exec(kDropRefused, outlet_, turn.id);

@@ -149,7 +149,7 @@ absl::Status PgUnit::EndPull(const DueSource& due, const PullEnd& end) {
   }
   const bool done = end.kind == PullEnd::Kind::kDone;
   if (!end.turn.id.empty() && done) {
-    KABAR_RETURN_IF_ERROR(EndImport(end.turn, ImportState::kCompleted, ""));
+    KABAR_RETURN_IF_ERROR(EndImport(end.turn, ImportState::kCompleted, "", end.rows));
   } else if (!end.turn.id.empty()) {
     EndPullsImport(end.turn.id, end.error.empty() ? "the service ended" : end.error);
   }

@@ -112,6 +112,7 @@ absl::StatusOr<SegmentSize> PgUnit::CountContacts(const SegmentFilter& filter) {
   if (filter.names_shipment() && filter.parts()->of_contact.empty()) {
     // A deleted contact has no shipments, so nobody's contact need be looked at.
     KABAR_ASSIGN_OR_RETURN(const std::string condition, ShipmentSql(*filter.parts(), params));
+    LookInParallel();
     sql =
         absl::StrCat("SELECT count(*) FROM (SELECT 1 FROM shipments s WHERE s.outlet_id = $1 AND ",
                      condition, " GROUP BY s.contact_id) AS found");

@@ -106,8 +106,8 @@ class PgUnit : public Store::Unit {
                                          const std::string& options) override;
   absl::Status NoteChunk(const ImportTurn& turn, const FileChunk& chunk,
                          const ChunkCounts& counts) override;
-  absl::Status EndImport(const ImportTurn& turn, ImportState state,
-                         const std::string& error) override;
+  absl::Status EndImport(const ImportTurn& turn, ImportState state, const std::string& error,
+                         std::optional<int64_t> rows) override;
   absl::StatusOr<ImportRecord> GetImport(const std::string& id,
                                          const std::string& request_id) override;
   absl::StatusOr<std::vector<ImportRecord>> ListImports(const std::string& before_id,
@@ -224,6 +224,9 @@ class PgUnit : public Store::Unit {
   // Of the members that a page found, which are kContactParcels.
   void AddParcels(const AudienceQuery& query, int64_t audience,
                   std::vector<AudienceMember>& members);
+  // For the rest of the transaction: what parallel workers hand over costs less than PostgreSQL
+  // supposes. Without this it looks at all rows of a large table alone, in twice the time.
+  void LookInParallel();
   // Runs SQL made of a filter: `fixed` are $1, $2, ..., the filter's parameters follow.
   pqxx::result ExecFiltered(const char* name, const std::string& sql, std::vector<pg::Param> fixed,
                             const filter_lang::SqlParams& params);

@@ -29,13 +29,14 @@ absl::StatusOr<std::string> FindBuyer(Store::Unit& unit, const Contact& buyer) {
   return who.merged_from.empty() ? who.contact.id : who.merged_from;
 }
 
-// The word together with what is known of the order: received, it stays so (a COD order is paid
-// afterwards); an amount that was told stays, also if the word that brings it is late.
+// The word together with what is known of the order. The newest word counts, but: received, it
+// stays so, whichever word comes later (a COD order is paid afterwards, the word that it was
+// received may be late); an amount that was told stays, also if the word that brings it is late.
 void Join(const Fact& before, Fact& told) {
+  const bool late = told.time < before.time;
   told.open = told.open && before.open;
-  if (told.amount == 0) told.amount = before.amount;
-  if (told.time >= before.time || before.amount != 0) return;
-  told.open = before.open;
+  if (told.amount == 0 || (late && before.amount != 0)) told.amount = before.amount;
+  if (!late) return;
   told.time = before.time;
   told.contact_id = before.contact_id;
 }

@@ -78,6 +78,16 @@ TEST_CASE("Orders: received it stays so, though a COD order is paid afterwards",
   CHECK(f.Orders() == "SO-1 closed 250000 of Budi");
 }
 
+TEST_CASE("Orders: received it is so, though a newer word came first", "[orders]") {
+  OrderFixture f;
+  events::v1::Event received = f.Order("+62811", "SO-1", 1795222900);
+  received.mutable_order_reported()->set_open(false);
+  received.mutable_order_reported()->set_amount(100);
+  f.Apply({f.Order("+62811", "SO-1"), f.Order("+62811", "SO-1", 1795223000), received});
+  CHECK(f.Orders() == "SO-1 closed 250000 of Budi");
+  CHECK(f.Sql("SELECT extract(epoch FROM at)::bigint FROM facts") == "1795223000");
+}
+
 TEST_CASE("Orders: the amount counts also if the word that brings it is late", "[orders]") {
   OrderFixture f;
   events::v1::Event paid = f.Order("+62811", "SO-1", 1795222900);

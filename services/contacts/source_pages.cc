@@ -1,12 +1,15 @@
 #include "services/contacts/source_pages.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "libs/base/status.h"
+#include "libs/base/text.h"
 #include "nlohmann/json.hpp"
 #include "services/contacts/contact.h"
 
@@ -45,6 +48,40 @@ bool IsSmall(absl::string_view body) {
     if (values > kMaxValues || depth > kMaxDepth) return false;
   }
   return true;
+}
+
+// The code of "\\uD83D" at the front; 0: it is no such escape.
+int EscapedCode(absl::string_view text) {
+  int code = 0;
+  if (text.size() < 6 || text[0] != '\\' || text[1] != 'u') return 0;
+  return absl::SimpleHexAtoi(text.substr(2, 4), &code) ? code : 0;
+}
+
+// With U+FFFD for what is no character: bytes that are no UTF-8, and halves of one, which are left
+// where a text was cut within an emoji. One such name must not keep a whole list out.
+std::string Mended(absl::string_view body) {
+  std::string text;
+  while (!body.empty()) {
+    const std::size_t good = std::min(base::FirstInvalidUtf8(body), body.size());
+    absl::StrAppend(&text, body.substr(0, good), good < body.size() ? "\uFFFD" : "");
+    body.remove_prefix(std::min(good + 1, body.size()));
+  }
+  std::string out;
+  for (absl::string_view rest = text; !rest.empty();) {
+    std::size_t taken = rest[0] == '\\' ? std::min<std::size_t>(2, rest.size()) : 1;
+    const int code = EscapedCode(rest);
+    const int next = code == 0 ? 0 : EscapedCode(rest.substr(6));
+    const bool whole = code >= 0xD800 && code <= 0xDBFF && next >= 0xDC00 && next <= 0xDFFF;
+    if (whole) taken = 12;
+    if (!whole && code >= 0xD800 && code <= 0xDFFF) {
+      out += "\uFFFD";
+      taken = 6;
+    } else {
+      absl::StrAppend(&out, rest.substr(0, taken));
+    }
+    rest.remove_prefix(taken);
+  }
+  return out;
 }
 
 // "meta.next" in {"meta": {"next": 7}}; the value itself for "". Null where it is not there.
@@ -105,7 +142,10 @@ CsvRecord SourcePages::Header() const {
 absl::StatusOr<std::vector<CsvRecord>> SourcePages::Read(absl::string_view body) {
   const SourceSettings& s = source_.settings;
   if (!IsSmall(body)) return Answer("has too many values, or too many in each other; ask for less");
-  const Json answer = Json::parse(body.begin(), body.end(), nullptr, /*allow_exceptions=*/false);
+  Json answer = Json::parse(body.begin(), body.end(), nullptr, /*allow_exceptions=*/false);
+  if (answer.is_discarded()) {
+    answer = Json::parse(Mended(body), nullptr, /*allow_exceptions=*/false);
+  }
   if (answer.is_discarded()) return Answer("is no JSON");
   const Json* const items = At(answer, s.items_path);
   if (items == nullptr || !items->is_array()) {
@@ -120,9 +160,10 @@ absl::StatusOr<std::vector<CsvRecord>> SourcePages::Read(absl::string_view body)
     const base::Sha256Digest digest =
         base::Sha256(items->dump(-1, ' ', false, Json::error_handler_t::replace));
     if (before_ == digest) {
-      // Some repeat the last page for every number behind it.
+      // Some repeat the last page for every number behind it. That the parameter is known, earlier
+      // pages or pulls have shown.
       next_.reset();
-      if (pages_ > 1) return out;
+      if (pages_ > 1 || source_.last_success_at) return out;
       return Answer("is the same for two pages: the API does not seem to know the page_parameter");
     }
     before_ = digest;

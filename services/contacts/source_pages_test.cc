@@ -137,6 +137,40 @@ TEST_CASE("SourcePages: the last page for every number behind it is the end", "[
   CHECK_FALSE(pages.Next().has_value());
 }
 
+TEST_CASE("SourcePages: one page, once more for every number, where pages were seen before",
+          "[sources]") {
+  Source source = Good();
+  source.settings.paging = Paging::kPageNumber;
+  source.settings.page_parameter = "p";
+  source.last_success_at = absl::UnixEpoch();
+  SourcePages pages(source, Hosts());
+  CHECK(Joined(pages.Read(R"([{"awb": "R1"}])")) == "2:R1|~|~");
+  CHECK(Joined(pages.Read(R"([{"awb": "R1"}])")).empty());
+  CHECK_FALSE(pages.Next().has_value());
+}
+
+TEST_CASE("SourcePages: half a character spoils nothing but itself", "[sources]") {
+  Source source = Good();
+  SourcePages pages(source, Hosts());
+  const std::string item = R"({"awb": "R1", "state": ")";
+  int number = 1;
+  for (const auto& [written, read] : {std::pair{"a\\uD83D", "a\uFFFD"},
+                                      {"\\uDE00b", "\uFFFDb"},
+                                      {"\\uD83D\\uD83D\\uDE00", "\uFFFD\U0001F600"},
+                                      {"\\uD83Dx\\uDE00", "\uFFFDx\uFFFD"},
+                                      {"\xF0\x9F kopi", "\uFFFD\uFFFD kopi"},
+                                      {"\xFF \\\\uD83D \\\" \\n.", "\uFFFD \\uD83D \" \n."}}) {
+    CAPTURE(written);
+    CHECK(Joined(pages.Read(absl::StrCat("[", item, written, "\"}]"))) ==
+          absl::StrCat(++number, ":R1|~|", read));
+  }
+  for (const char* body :
+       {"[{\"awb\": \"\\uD8\"}]", "[{\"awb\": \"\\uD83D\"", "[\xFF]", "\\uD83D"}) {
+    CAPTURE(body);
+    CHECK_THAT(pages.Read(body).status(), ReasonIs("SOURCE_ANSWER"));
+  }
+}
+
 TEST_CASE("SourcePages: no such page is behind the last one, but not the first", "[sources]") {
   Source source = Good();
   SourcePages all(source, Hosts());

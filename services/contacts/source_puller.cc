@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "libs/base/clock.h"
+#include "libs/base/local_time.h"
 #include "libs/base/status.h"
 #include "libs/base/text.h"
 #include "libs/http/fetch.h"
@@ -133,6 +134,40 @@ absl::Status SourcePuller::Pull(const DueSource& due, const std::stop_token& sto
   absl::Time began = clock_.Now();
   SourcePages pages(due.source, options_.rules.hosts);
   std::unique_ptr<Importer> importer;
+  const absl::Status read = ReadPages(due, stop, pages, began, importer, &end->turn);
+  // What came before a page that failed is news too.
+  if (importer && !stop.stop_requested()) {
+    const absl::Status finished = importer->Finish();
+    end->rows = importer->report().rows;
+    end->refused = importer->report().refused;
+    // Whoever cancelled it is not to see it again in a minute, whatever else went wrong.
+    if (read.ok() || base::GetReason(finished) == "IMPORT_CANCELLED") {
+      KABAR_RETURN_IF_ERROR(finished);
+    }
+  }
+  KABAR_RETURN_IF_ERROR(read);
+  // Behind the since-token nobody asks for them again. All or most of them refused is a fault of
+  // the mapping or of the API, which is mended; a few, day after day, are not, and must not keep
+  // the rest from going on.
+  const bool all = end->refused > 1 && end->refused == end->rows;
+  if (all || (end->refused > kFewRefused && end->refused * 2 > end->rows)) {
+    return Failed("SOURCE_ROWS_REFUSED",
+                  absl::StrCat(end->refused, " of ", end->rows,
+                               " rows were refused; the refused rows say why. The others were "
+                               "taken, and all are asked for again"));
+  }
+  end->missing_places = pages.MissingPlaces();
+  if (due.source.settings.since_path.empty()) {
+    end->since = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", began - kOverlap, absl::UTCTimeZone());
+  } else {
+    end->since = pages.since().empty() ? due.source.since : pages.since();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SourcePuller::ReadPages(const DueSource& due, const std::stop_token& stop,
+                                     SourcePages& pages, absl::Time& began,
+                                     std::unique_ptr<Importer>& importer, ImportTurn* turn) {
   const absl::Time deadline = began + options_.pull_timeout;
   KABAR_ASSIGN_OR_RETURN(const std::string secret, Secret(due));
   while (pages.Next()) {
@@ -156,32 +191,11 @@ absl::Status SourcePuller::Pull(const DueSource& due, const std::stop_token& sto
     }
     KABAR_ASSIGN_OR_RETURN(std::vector<CsvRecord> records, pages.Read(answer.body));
     if (!importer && !records.empty()) {
-      KABAR_ASSIGN_OR_RETURN(importer, Begin(due, pages, &end->turn));
+      KABAR_ASSIGN_OR_RETURN(importer, Begin(due, pages, turn));
     }
     for (CsvRecord& record : records) {
       KABAR_RETURN_IF_ERROR(importer->Add(std::move(record)));
     }
-  }
-  if (importer) {
-    KABAR_RETURN_IF_ERROR(importer->Finish());
-    end->rows = importer->report().rows;
-    end->refused = importer->report().refused;
-  }
-  // Behind the since-token nobody asks for them again. All or most of them refused is a fault of
-  // the mapping or of the API, which is mended; a few, day after day, are not, and must not keep
-  // the rest from going on.
-  const bool all = end->refused > 1 && end->refused == end->rows;
-  if (all || (end->refused > kFewRefused && end->refused * 2 > end->rows)) {
-    return Failed("SOURCE_ROWS_REFUSED",
-                  absl::StrCat(end->refused, " of ", end->rows,
-                               " rows were refused; the refused rows say why. The others were "
-                               "taken, and all are asked for again"));
-  }
-  end->missing_places = pages.MissingPlaces();
-  if (due.source.settings.since_path.empty()) {
-    end->since = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", began - kOverlap, absl::UTCTimeZone());
-  } else {
-    end->since = pages.since().empty() ? due.source.since : pages.since();
   }
   return absl::OkStatus();
 }
@@ -190,7 +204,7 @@ absl::StatusOr<std::unique_ptr<Importer>> SourcePuller::Begin(const DueSource& d
                                                               const SourcePages& pages,
                                                               ImportTurn* turn) {
   ImportOptions options;
-  options.zone = options_.zone;
+  KABAR_ASSIGN_OR_RETURN(options.zone, base::LoadZone(due.source.time_zone));
   options.chunks_at_once = kChunksAtOnce;
   options.keep_refused_cells = true;
   options.max_problems = kMaxRefused;

@@ -41,7 +41,6 @@ class SourcePuller {
  public:
   struct Options {
     SourceRules rules = {};
-    absl::TimeZone zone = absl::UTCTimeZone();  // of times without one
     int threads = 4;
     absl::Duration every = absl::Seconds(5);  // between two looks for due ones
     absl::Duration page_timeout = absl::Seconds(30);
@@ -64,6 +63,10 @@ class SourcePuller {
  private:
   void Run(std::stop_token stop);
   absl::Status Pull(const DueSource& due, const std::stop_token& stop, PullEnd* end);
+  // What the pages hold goes to `importer`, which is there from the first row on. `began` becomes
+  // the earliest moment that the API's clock told.
+  absl::Status ReadPages(const DueSource& due, const std::stop_token& stop, SourcePages& pages,
+                         absl::Time& began, std::unique_ptr<Importer>& importer, ImportTurn* turn);
   absl::StatusOr<std::unique_ptr<Importer>> Begin(const DueSource& due, const SourcePages& pages,
                                                   ImportTurn* turn);
   // "" where the source has none.

@@ -328,14 +328,42 @@ TEST_CASE("SourcePuller: broken off in the middle, rows taken stay and since doe
   f.PullNextDay();
   CHECK(f.Now().failures == 1);
   CHECK(f.Now().since == since);
-  CHECK(f.Sql("SELECT count(*) FROM shipments WHERE tracking_number LIKE 'N%'") == "2000");
+  CHECK(f.Sql("SELECT count(*) FROM shipments WHERE tracking_number LIKE 'N%'") == "2500");
   CHECK(f.Sql("SELECT state || ' ' || rows FROM imports ORDER BY id DESC LIMIT 1") ==
-        "CANCELLED 2000");
+        "CANCELLED 2500");
   f.api.Refuse("2", 0);
   f.clock.Advance(absl::Minutes(1));
   REQUIRE(f.Pulled());
   CHECK(f.Now().failures == 0);
   CHECK(f.Sql("SELECT count(*) FROM shipments WHERE tracking_number LIKE 'N%'") == "2500");
+}
+
+TEST_CASE("SourcePuller: changed while it is pulled, nothing more is taken as it was",
+          "[sources]") {
+  PullFixture f;
+  f.api.Answer("1", R"([{"awb": "R1", "hp": "081234567890", "state": "Transit"}])");
+  f.Put();
+  f.clock.Advance(absl::Hours(1));
+  f.api.Before("2", [&] {
+    f.source.settings.since_parameter = "from";
+    f.Put();
+  });
+  f.api.Answer("2", "[]");
+  REQUIRE(f.Pulled());
+  CHECK(f.Sql("SELECT count(*) FROM shipments") == "0");
+  REQUIRE(f.Pulled());  // as it is now
+  CHECK(f.Status("R1") == "Transit");
+}
+
+TEST_CASE("SourcePuller: times of an API are those of its source's zone", "[sources]") {
+  PullFixture f;
+  f.source.time_zone = "WIT";
+  f.source.schedule = "09:00";
+  f.api.Answer("1", R"([{"awb": "R1", "hp": "081234567890", "at": "2026-11-22 08:00"}])");
+  f.Put();
+  f.clock.Advance(absl::Hours(1));
+  REQUIRE(f.Pulled());
+  CHECK(f.Parcel("R1").updated_at == absl::FromUnixSeconds(1795302000));  // 08:00 WIT, 06:00 WIB
 }
 
 TEST_CASE("SourcePuller: an answer may not be larger than a page", "[sources]") {

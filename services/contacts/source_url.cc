@@ -16,7 +16,8 @@
 namespace kabar::contacts {
 namespace {
 
-constexpr std::size_t kMaxUrl = 2000;
+// With a token of 2,000 characters, each of them escaped.
+constexpr std::size_t kMaxUrl = 8000;
 constexpr std::uint16_t kHttps = 443;
 constexpr std::uint16_t kHttp = 80;
 
@@ -121,7 +122,7 @@ bool SourceHosts::Allows(const http::Url& url) const {
 }
 
 std::string UrlFault(absl::string_view url, const SourceHosts& hosts, bool with_secret) {
-  if (url.size() > kMaxUrl) return "is longer than 2,000 characters";
+  if (url.size() > kMaxUrl) return "is longer than 8,000 characters";
   for (const char c : url) {
     if (static_cast<unsigned char>(c) <= ' ' || c == '\x7F') return "has blanks or line breaks";
   }

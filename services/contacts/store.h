@@ -196,9 +196,11 @@ class Store {
     // must not be written.
     virtual absl::Status NoteChunk(const ImportTurn& turn, const FileChunk& chunk,
                                    const ChunkCounts& counts) = 0;
-    // Errors as of NoteChunk.
+    // `rows`: how many it must have by now, or it does not end (chunks' commits do not wait for the
+    // disk: a crash of PostgreSQL may have taken the last away); nullopt: any. Errors as of
+    // NoteChunk.
     virtual absl::Status EndImport(const ImportTurn& turn, ImportState state,
-                                   const std::string& error) = 0;
+                                   const std::string& error, std::optional<int64_t> rows) = 0;
     // By `id` or, where that is empty, by `request_id`. NOT_FOUND (IMPORT_NOT_FOUND).
     virtual absl::StatusOr<ImportRecord> GetImport(const std::string& id,
                                                    const std::string& request_id) = 0;

@@ -76,7 +76,7 @@ std::map<std::string, std::function<absl::Status(Api&)>> Calls() {
          part.mutable_info()->set_name("promo");
          part.mutable_info()->set_mime_type("image/png");
          writer->Write(part);
-         part.set_data("x");
+         part.set_data("\x89PNG");
          writer->Write(part);
          writer->WritesDone();
          return rpc::ToAbsl(writer->Finish());

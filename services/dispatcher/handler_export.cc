@@ -32,7 +32,7 @@ std::string Time(absl::Time time, absl::TimeZone zone) {
   return absl::FormatTime("%Y-%m-%d %H:%M:%S", time, zone);
 }
 
-// A phone alone begins with a plus and is harmless.
+// A phone too: a spreadsheet would make it a number, and keep seven digits of it.
 std::vector<std::string> Cells(const LedgerMessage& m, absl::TimeZone zone) {
   return {m.id,
           Time(m.create_time, zone),
@@ -40,7 +40,7 @@ std::vector<std::string> Cells(const LedgerMessage& m, absl::TimeZone zone) {
           base::GuardFormula(m.run_id),
           base::GuardFormula(m.lane_id),
           base::GuardFormula(m.contact_id),
-          m.phone,
+          base::GuardFormula(m.phone),
           base::GuardFormula(m.bsuid),
           base::GuardFormula(m.subject),
           events::v1::MessageState_Name(static_cast<events::v1::MessageState>(m.state)),

@@ -127,7 +127,7 @@ TEST_CASE("ExportMessages: a line as people read it, no formula in it", "[export
                      message.id, ",2026-11-20 10:00:00,",
                      f.Sql("SELECT to_char(updated_at AT TIME "
                            "ZONE 'Asia/Jakarta', 'YYYY-MM-DD HH24:MI:SS') FROM messages"),
-                     ",run,lane,", message.contact_id, ",", message.phone,
+                     ",run,lane,", message.contact_id, ",'", message.phone,
                      ",,'- resi,QUEUED,,0,,paket,id,\"'=HYPERLINK(\"\"x\"\"), halo\nSiti\"\n"));
   request.set_time_zone("WIT");
   REQUIRE_THAT(f.Export(request, &csv), IsOk());

@@ -92,7 +92,7 @@ grpc::Status Handler::UploadMedia(grpc::ServerContext* context,
         KABAR_ASSIGN_OR_RETURN(const std::string bytes, ReadBytes(reader));
         // Half a medium must not look like a whole one.
         if (call.Cancelled()) return absl::CancelledError("the caller has gone");
-        KABAR_RETURN_IF_ERROR(whatsapp::CheckMedium(info.mime_type(), bytes.size()));
+        KABAR_RETURN_IF_ERROR(whatsapp::CheckMediumContent(info.mime_type(), bytes));
         const base::Sha256Digest digest = base::Sha256(bytes);
         KABAR_ASSIGN_OR_RETURN(
             const Medium kept,

@@ -60,8 +60,9 @@ TEST_CASE("UploadMedia, ListMedia, DeleteMedia: kept in pieces, listed, deleted"
 
   CHECK_THAT(f.Upload("x", "image/png", {"y"}, "viewer-a"),
              StatusIs(absl::StatusCode::kPermissionDenied));
-  for (const auto& [name, type, bytes] : {std::tuple{"Promo", "image/png", "x"},
-                                          {"", "image/png", "x"},
+  for (const auto& [name, type, bytes] : {std::tuple{"Promo", "image/png", "\x89PNG"},
+                                          {"", "image/png", "\x89PNG"},
+                                          {"x", "image/jpeg", "\x89PNG"},
                                           {"x", "image/gif", "x"},
                                           {"x", "audio/ogg", "x"},
                                           {"x", "image/png", ""}}) {
@@ -88,10 +89,10 @@ TEST_CASE("ForeseeMessages: a medium that is not there, or cannot be such a head
   MediaApi f;
   const v1::OutgoingMessage message = f.Batch(1, 1).messages(0);
   CHECK(f.Foresee(message, "promo").reason() == "MEDIUM_NOT_UPLOADED");
-  REQUIRE_THAT(f.Upload("promo", "image/png", {"x"}), IsOk());
+  REQUIRE_THAT(f.Upload("promo", "image/png", {"\x89PNG"}), IsOk());
   CHECK(f.Foresee(message, "promo").reason().empty());
   CHECK(f.Foresee(message, "promo").state() == events::v1::SENT);
-  REQUIRE_THAT(f.Upload("film", "video/mp4", {"x"}), IsOk());
+  REQUIRE_THAT(f.Upload("film", "video/mp4", {"----ftyp"}), IsOk());
   CHECK(f.Foresee(message, "film").reason() == "MEDIUM_OF_OTHER_KIND");
 }
 

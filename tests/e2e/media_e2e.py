@@ -161,6 +161,7 @@ class Media(StageTest):
                                             ("salah", "audio/ogg", b"OggS", "no header"),
                                             ("salah", "image/png", bytes(6 << 20), "at most 5 MiB"),
                                             ("salah", "image/png", b"", "is empty"),
+                                            ("salah", "image/jpeg", png((0, 0, 0)), "first bytes"),
                                             ("Nama Salah", "image/png", png((0, 0, 0)), "small letters")):
             with self.assertRaises(grpc.RpcError) as refused:
                 self.upload(name, data, mime_type)

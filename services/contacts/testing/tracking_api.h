@@ -116,10 +116,7 @@ struct PullFixture : StoreFixture {
     return *std::move(hosts);
   }
   SourcePuller::Options Options() {
-    return {.rules = rules,
-            .zone = absl::FixedTimeZone(7 * 3600),
-            .threads = 2,
-            .page_timeout = absl::Hours(1)};
+    return {.rules = rules, .threads = 2, .page_timeout = absl::Hours(1)};
   }
 
   void Put(const std::string& outlet = kA) {
