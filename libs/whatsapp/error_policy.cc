@@ -44,6 +44,10 @@ constexpr ActionRow kActions[] = {
      "Suite, then set them ACTIVE with UpdateSender"},
     {ErrorAction::kRequestWrong, "REQUEST_WRONG", true, false, true, 0, 0,
      "our request was wrong: tell the developers the code and the message's id"},
+    {ErrorAction::kMediumWrong, "MEDIUM_WRONG", true, false, true, 0, 0,
+     "WhatsApp cannot use the picture, video or document: upload another one under its name "
+     "(kabarctl media upload), or mend its link; a campaign with an uploaded one is paused: resume "
+     "it then and retry what failed"},
     {ErrorAction::kAmbiguous, "AMBIGUOUS", false, false, true, 0, 0, ""},
 };
 
@@ -103,7 +107,8 @@ constexpr BuiltInRow kBuiltIn[] = {
     {131008, 131009, ErrorAction::kRequestWrong},
     {131021, 131021, ErrorAction::kRequestWrong},  // to the number itself; not listed
     {131051, 131051, ErrorAction::kRequestWrong},
-    {131052, 131053, ErrorAction::kRequestWrong},  // media; not listed
+    {131052, 131052, ErrorAction::kRequestWrong},  // a customer's medium; not listed
+    {131053, 131053, ErrorAction::kMediumWrong},   // our medium; not listed
 };
 
 // Of codes that stand nowhere.

@@ -40,6 +40,7 @@ enum class ErrorAction {
   kStopSender,              // credentials or rights of the number
   kStopAccount,             // policy, payment, country: the whole account
   kRequestWrong,            // failed; our request is wrong
+  kMediumWrong,             // failed; the medium cannot be used
   kAmbiguous,               // nobody knows: UNKNOWN
 };
 // What a person who gets its alert should do, a sentence; empty for those that alert nobody.

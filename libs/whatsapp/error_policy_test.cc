@@ -34,7 +34,8 @@ TEST_CASE("ErrorPolicy: the built-in table says what the provider's page says", 
       {{132015, 132016}, ErrorAction::kEndCampaign, true, false},
       {{0, 3, 10, 190, 200, 250, 299, 133010}, ErrorAction::kStopSender, true, false},
       {{368, 131031, 131042, 130497}, ErrorAction::kStopAccount, true, false},
-      {{100, 131008, 131009, 131051}, ErrorAction::kRequestWrong, true, false},
+      {{100, 131008, 131009, 131021, 131051, 131052}, ErrorAction::kRequestWrong, true, false},
+      {{131053}, ErrorAction::kMediumWrong, true, false},
   };
   for (const Row& row : rows) {
     for (const int code : row.codes) {

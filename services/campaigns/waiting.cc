@@ -68,9 +68,11 @@ std::string WaitsForWord(std::int64_t unknown) {
 }
 
 std::string WaitsForTurn(const Progress& progress, absl::Time since) {
-  return absl::StrCat(Standstill(progress, since),
-                      ": they wait for their next try, or the dispatcher's workers are busy or "
-                      "away; it goes on by itself");
+  return absl::StrCat(
+      Standstill(progress, since),
+      ": they wait for their next try or for a medium that is not uploaded yet "
+      "(kabarctl media list), or the dispatcher's workers are busy or away; but for "
+      "a medium that is not there, it goes on by itself");
 }
 
 std::string WaitsForLimit(const Progress& progress, absl::Time since, const QuotaView& plan) {

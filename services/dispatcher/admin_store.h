@@ -384,7 +384,8 @@ class AdminStore : public MediaStore {
   virtual absl::StatusOr<LanePass> CloseLanes(absl::Time deadline) = 0;
   // Costs the same however large the ledger is.
   virtual absl::StatusOr<LedgerFigures> ReadFigures(absl::Time deadline) = 0;
-  // Deletes what nobody needs any more (applied journal, claims, request ids). How many rows.
+  // Deletes what nobody needs any more (applied journal, claims, request ids, ids of
+  // media that nobody used of late). How many rows.
   virtual absl::StatusOr<std::int64_t> Trim(absl::Duration journal_retention,
                                             absl::Time deadline) = 0;
   // The days of which the ledger has messages, or had: in their order.

@@ -86,7 +86,11 @@ const std::vector<Row>& Document() {
        .most_wait = 10,
        .number = kStopped,
        .others = kStopped},
-      {.codes = {100, 131008, 131009, 131051}, .alert = "REQUEST_WRONG", .failures = 1},
+      {.codes = {100, 131008, 131009, 131021, 131051, 131052},
+       .alert = "REQUEST_WRONG",
+       .failures = 1},
+      // By a link: nobody else's message is to blame.
+      {.codes = {131053}, .alert = "MEDIUM_WRONG", .failures = 1},
       // And one that nobody has named.
       {.codes = {999999}, .alert = "FINAL", .failures = 1},
   };

@@ -29,6 +29,9 @@ OutcomeAction ActionFor(ErrorAction action, const FailedTry& tried) {
       return OutcomeAction::kRest24h;
     case ErrorAction::kWindowClosed:
       return tried.free_text ? OutcomeAction::kCloseWindow : OutcomeAction::kNone;
+    case ErrorAction::kMediumWrong:
+      return tried.of_campaign && tried.with_medium ? OutcomeAction::kPauseLane
+                                                    : OutcomeAction::kNone;
     case ErrorAction::kRetryBackoffSlowSender:
     case ErrorAction::kRetryRecipient:
     case ErrorAction::kFinal:
@@ -75,6 +78,7 @@ Judgement Judge(const whatsapp::ErrorDecision& decision, const FailedTry& tried,
     case ErrorAction::kNotReachable:
     case ErrorAction::kFinalNoRetry24h:
     case ErrorAction::kRequestWrong:
+    case ErrorAction::kMediumWrong:
     case ErrorAction::kAmbiguous:
       break;
     case ErrorAction::kPauseCampaign:

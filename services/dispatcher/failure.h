@@ -15,9 +15,10 @@ namespace kabar::dispatcher {
 // The attempt that failed.
 struct FailedTry {
   std::int32_t attempt = 1;
-  bool free_text = false;   // it went as free text, or may have
-  bool has_form = false;    // a provider template can go instead
-  bool of_campaign = true;  // its lane is a campaign's: one text's, and somebody watches it
+  bool free_text = false;    // it went as free text, or may have
+  bool has_form = false;     // a provider template can go instead
+  bool with_medium = false;  // it names one that was uploaded, as all of its campaign do
+  bool of_campaign = true;   // its lane is a campaign's: one text's, and somebody watches it
 };
 
 struct Judgement {

@@ -30,14 +30,6 @@ v1::ForeseenMessage Judge(const NewMessage& message, const AdminStore::Foresight
     return told;
   }
   const std::string medium = MediumOf(message.parts);
-  if (!medium.empty() && known.mime_type.empty()) {
-    end(MessageState::kFailed, "MEDIUM_NOT_UPLOADED");
-    return told;
-  }
-  if (!medium.empty() && !FitsHeader(known.mime_type, message.parts.header_kind)) {
-    end(MessageState::kFailed, "MEDIUM_OF_OTHER_KIND");
-    return told;
-  }
   bool free_text = false;
   const auto body = BuildBody({.id = message.id,
                                .attempt = 1,
@@ -49,7 +41,16 @@ v1::ForeseenMessage Judge(const NewMessage& message, const AdminStore::Foresight
                                .window_open = known.window_open,
                                .media_id = medium},
                               &free_text);
-  end(body.ok() ? MessageState::kSent : MessageState::kFailed, base::GetReason(body.status()));
+  // First what keeps the message from going for good: whoever holds it back for that must hear it.
+  if (!body.ok()) {
+    end(MessageState::kFailed, base::GetReason(body.status()));
+  } else if (!medium.empty() && known.mime_type.empty()) {
+    end(MessageState::kFailed, "MEDIUM_NOT_UPLOADED");
+  } else if (!medium.empty() && !FitsHeader(known.mime_type, message.parts.header_kind)) {
+    end(MessageState::kFailed, "MEDIUM_OF_OTHER_KIND");
+  } else {
+    end(MessageState::kSent, "");
+  }
   return told;
 }
 

@@ -21,6 +21,7 @@ namespace {
 
 // Each is held in memory whole: WhatsApp would take documents of 100 MiB.
 constexpr int kMaxUploads = 4;
+constexpr absl::Duration kLongestUpload = absl::Minutes(10);
 constexpr std::size_t kMaxBytes = 16 * 1024 * 1024;
 
 void ToProto(const Medium& from, v1::Medium* to) {
@@ -76,6 +77,11 @@ grpc::Status Handler::UploadMedia(grpc::ServerContext* context,
   return rpc::ServeStream(
       context, guard_, rpc::Access::kWrite, [&](const rpc::Call& call) -> absl::Status {
         KABAR_RETURN_IF_ERROR(NeedOutlet(call));
+        if (call.deadline > clock_.Now() + kLongestUpload) {
+          return base::Error(absl::StatusCode::kInvalidArgument, "DEADLINE_MISSING",
+                             "an upload needs a deadline, of 10 minutes at most: one that stands "
+                             "still must not keep others out");
+        }
         const absl::Cleanup done = [this] { uploads_.fetch_sub(1); };
         if (uploads_.fetch_add(1) >= kMaxUploads) {
           return base::Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_UPLOADS",
@@ -94,15 +100,16 @@ grpc::Status Handler::UploadMedia(grpc::ServerContext* context,
         if (call.Cancelled()) return absl::CancelledError("the caller has gone");
         KABAR_RETURN_IF_ERROR(whatsapp::CheckMediumContent(info.mime_type(), bytes));
         const base::Sha256Digest digest = base::Sha256(bytes);
-        KABAR_ASSIGN_OR_RETURN(
-            const Medium kept,
-            store_.PutMedium({.outlet_id = call.outlet,
-                              .name = info.name(),
-                              .mime_type = info.mime_type(),
-                              .sha256 = std::string(digest.begin(), digest.end()),
-                              .size = static_cast<std::int64_t>(bytes.size())},
-                             bytes, MakeRequestKey(call, "UploadMedia", info.request_id(), info),
-                             clock_.Now() + absl::Seconds(30)));
+        const std::string sha256(digest.begin(), digest.end());
+        RequestKey key = MakeRequestKey(call, "UploadMedia", info.request_id(), info);
+        key.fingerprint += sha256;
+        KABAR_ASSIGN_OR_RETURN(const Medium kept,
+                               store_.PutMedium({.outlet_id = call.outlet,
+                                                 .name = info.name(),
+                                                 .mime_type = info.mime_type(),
+                                                 .sha256 = sha256,
+                                                 .size = static_cast<std::int64_t>(bytes.size())},
+                                                bytes, key, clock_.Now() + absl::Seconds(30)));
         ToProto(kept, response);
         return absl::OkStatus();
       });

@@ -11,8 +11,6 @@ namespace kabar::dispatcher {
 namespace {
 
 constexpr std::size_t kMaxName = 64;
-// No name that one can have: what texts make of a name may be anything.
-constexpr char kNobodys[] = "?";
 
 }  // namespace
 
@@ -27,7 +25,7 @@ bool IsMediumName(absl::string_view name) {
 std::string MediumOf(const Parts& parts) {
   absl::string_view link = parts.media_link;
   if (!absl::ConsumePrefix(&link, "medium:")) return "";
-  return IsMediumName(link) ? std::string(link) : kNobodys;
+  return IsMediumName(link) ? std::string(link) : kNobodysMedium;
 }
 
 bool FitsHeader(absl::string_view mime_type, HeaderKind kind) {

@@ -13,6 +13,9 @@ namespace kabar::dispatcher {
 // Small letters, digits, '-', '_' and '.', at most 64.
 bool IsMediumName(absl::string_view name);
 
+// What MediumOf makes of a name that none can have.
+inline constexpr char kNobodysMedium[] = "?";
+
 // The medium that the header names; empty: none, or an address. What is no name is one that no
 // medium has.
 std::string MediumOf(const Parts& parts);

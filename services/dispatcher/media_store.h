@@ -50,8 +50,9 @@ class MediaStore {
  public:
   virtual ~MediaStore() = default;
 
-  // The same bytes under the same name again change nothing. Other bytes take the place of the
-  // former, which are uploaded anew.
+  // The same bytes under the same name again change nothing, but what WhatsApp has not taken yet is
+  // tried again at once. Other bytes take the place of the former, which are uploaded anew.
+  // RESOURCE_EXHAUSTED (TOO_MANY_MEDIA).
   virtual absl::StatusOr<Medium> PutMedium(const Medium& medium, const std::string& bytes,
                                            const RequestKey& request, absl::Time deadline) = 0;
   // By name, those after `after`, with their uploads.

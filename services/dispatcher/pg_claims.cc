@@ -7,6 +7,7 @@
 #include "libs/base/message_id.h"
 #include "libs/base/status.h"
 #include "libs/events/outbox.h"
+#include "libs/log/log.h"
 #include "libs/pg/transaction.h"
 #include "services/dispatcher/ledger_events.h"
 #include "services/dispatcher/pg_rows.h"
@@ -23,6 +24,7 @@ namespace {
   " false))"
 
 #define KABAR_NO_MEDIUM "MEDIUM_NOT_UPLOADED"
+#define KABAR_NOBODYS_MEDIUM "?"  // kNobodysMedium
 
 // Rows are locked in the order of their ids, judged by their newest version, and only then changed.
 // What is known of the attempt before goes to `attempts`, since the row tells of the latest only.
@@ -30,10 +32,12 @@ namespace {
 // verdict: 1 stays QUEUED (not due, or without its medium), 0 stays QUEUED (stale), 2 SENDING, 10
 // SUPPRESSED. The window is held to be closed a minute early, so that it does not close on the way.
 // One whose medium has no id that is good for this number (29 of 30 days) waits for it, looked at
-// less often the longer it does (each look takes a slot from the others), 24 hours at most: then it
-// is 6, FAILED. A person of two ids is judged by both, whichever the message names:
-// what was written for the one while the other was being linked to it holds too. While the queue
-// may still hold him as two he waits a moment.
+// less often the longer it does (each look takes a slot from the others). It is 6, FAILED, at once
+// if its name can be nobody's, and when it is 24 hours old, unless an upload may soon succeed:
+// there is such a medium, and fewer than five tries have failed (the number may have been stopped).
+// A person of two ids is judged by both, whichever the message names: what was written for the one
+// while the other was being linked to it holds too. While the queue may still hold him as two he
+// waits a moment.
 constexpr pg::Query kStart{
     "dispatcher.start_attempts",
     "WITH locked AS MATERIALIZED ("
@@ -49,7 +53,8 @@ constexpr pg::Query kStart{
     "' END AS reason,"
     "    CASE WHEN p.untold THEN clock_timestamp() + interval '1 second'"
     "         WHEN k.not_before IS NULL OR k.not_before <= clock_timestamp()"
-    "           THEN clock_timestamp() + GREATEST(interval '3 seconds', LEAST(interval '1 minute',"
+    "           THEN clock_timestamp() + GREATEST(interval '3 seconds', LEAST(interval '10 "
+    "minutes',"
     "             (clock_timestamp() - k.created_at) / 2)) ELSE k.not_before END AS not_before,"
     "    k.attempt_state, k.provider_id, k.reason AS attempt_reason, k.started_at,"
     "    d.provider_id AS media_id,"
@@ -58,7 +63,11 @@ constexpr pg::Query kStart{
     "           OR k.rendered_at < clock_timestamp() - $6::bigint * interval '1 second' THEN 0"
     "         WHEN p.untold OR k.not_before > clock_timestamp() THEN 1"
     "         WHEN k.medium <> '' AND d.provider_id IS NULL THEN"
-    "           CASE WHEN k.created_at < clock_timestamp() - interval '24 hours' THEN 6 ELSE 1 END"
+    "           CASE WHEN k.medium = '" KABAR_NOBODYS_MEDIUM
+    "' THEN 6 WHEN k.created_at < clock_timestamp() - interval '24 hours' AND NOT EXISTS ("
+    "               SELECT 1 FROM media_uploads u JOIN media f ON f.outlet_id = u.outlet_id"
+    "                 AND f.name = u.name WHERE u.sender_id = $4 AND u.name = k.medium"
+    "                 AND u.tries < 5) THEN 6 ELSE 1 END"
     "         ELSE 2 END AS verdict,"
     "    COALESCE(w.last_inbound_at > clock_timestamp() - interval '23 hours 59 minutes', false)"
     "      AS window_open"
@@ -215,7 +224,14 @@ void StartDay(pg::Transaction& tx, const Lane& lane, const std::string& day,
                                   .not_before = pg::TimeField(row[19])});
     }
   }
-  if (!waiting.empty()) tx.Exec(kNoteWaiting, day, pg::TextArray(waiting));
+  if (waiting.empty()) return;
+  tx.Exec(kNoteWaiting, day, pg::TextArray(waiting));
+  static log::Throttle throttle(absl::Minutes(1));
+  log::Warn(throttle, "messages wait for a medium that is not uploaded",
+            {{"lane_id", lane.id},
+             {"sender_id", lane.sender_id},
+             {"messages", waiting.size()},
+             {"do", "see kabarctl media list; upload what is not there (kabarctl media upload)"}});
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ constexpr pg::Query kLockMessages{
     "dispatcher.lock_messages",
     "SELECT id, lane_id, contact_id, subject, ordinal, recipient_id, form_name <> '', state,"
     " reason, attempt, failures, resends, revision, not_before, claimed_at, provider_id,"
-    " reached, attempt_state, started_at, phone"
+    " reached, attempt_state, started_at, phone, medium <> ''"
     " FROM messages WHERE day = $1::date AND id = ANY($2::text[]) ORDER BY id FOR UPDATE"};
 constexpr pg::Query kReadAttempts{
     "dispatcher.read_attempts",
@@ -134,6 +134,7 @@ void LedgerBatch::Load(pg::Transaction& tx, const std::vector<std::string>& ids,
       loaded.claimed_at = pg::OptTimeField(row[14]);
       loaded.reached = static_cast<MessageState>(row[16].as<int>());
       loaded.phone = pg::TextField(row[19]);
+      loaded.with_medium = row[20].as<bool>();
       if (loaded.attempt > 0) {
         loaded.attempts.push_back({.attempt = loaded.attempt,
                                    .state = static_cast<AttemptState>(row[17].as<int>()),

@@ -47,6 +47,7 @@ struct LedgerRow {
   std::int64_t recipient_id = 0;
   std::string phone;
   bool has_form = false;
+  bool with_medium = false;  // an uploaded one
   MessageState state = MessageState::kNone;
   std::string reason;
   std::int32_t attempt = 0;

@@ -15,6 +15,8 @@
 namespace kabar::dispatcher {
 namespace {
 
+constexpr int kMaxMedia = 200;  // 3 GB
+
 constexpr pg::Query kLockMedium{"dispatcher.lock_medium",
                                 "SELECT mime_type, sha256 FROM media WHERE outlet_id = $1"
                                 " AND name = $2 FOR UPDATE"};
@@ -28,6 +30,16 @@ constexpr pg::Query kForgetIds{
     "dispatcher.forget_medium_ids",
     "UPDATE media_uploads SET provider_id = '', tries = 0, error = '', next_try = now()"
     " WHERE outlet_id = $1 AND name = $2"};
+// Of a medium, and of a number, that people have mended.
+constexpr pg::Query kTryAgain{"dispatcher.try_upload_again",
+                              "UPDATE media_uploads SET tries = 0, next_try = now()"
+                              " WHERE outlet_id = $1 AND name = $2 AND provider_id = ''"
+                              " AND error <> ''"};
+constexpr pg::Query kTrySenderAgain{"dispatcher.try_senders_uploads_again",
+                                    "UPDATE media_uploads SET tries = 0, next_try = now()"
+                                    " WHERE sender_id = $1 AND provider_id = '' AND error <> ''"};
+constexpr pg::Query kCountMedia{"dispatcher.count_media",
+                                "SELECT count(*) FROM media WHERE outlet_id = $1"};
 #define KABAR_MEDIUM_QUERY \
   "SELECT name, mime_type, sha256, size, created_at, updated_at FROM media WHERE outlet_id = $1"
 constexpr pg::Query kGetMedium{"dispatcher.get_medium", KABAR_MEDIUM_QUERY " AND name = $2"};
@@ -67,9 +79,10 @@ constexpr pg::Query kTakeWanted{
     "   next_try = now() + $1::bigint * interval '1 millisecond'"
     " FROM w WHERE u.sender_id = w.sender_id AND u.name = w.name"
     " RETURNING u.outlet_id, u.sender_id, u.name, w.mime_type, w.sha256, w.bytes, u.tries"};
-constexpr pg::Query kShareMedium{"dispatcher.share_medium",
-                                 "SELECT sha256 FROM media WHERE outlet_id = $1 AND name = $2"
-                                 " FOR SHARE"};
+constexpr pg::Query kShareMedium{
+    "dispatcher.share_medium",
+    "SELECT sha256, mime_type FROM media WHERE outlet_id = $1 AND name = $2"
+    " FOR SHARE"};
 constexpr pg::Query kNoteUploaded{
     "dispatcher.note_uploaded",
     "UPDATE media_uploads SET provider_id = $3, uploaded_at = now(), tries = 0, error = '',"
@@ -116,7 +129,19 @@ std::vector<Medium> ReadMedia(pg::Transaction& tx, const std::string& outlet,
   return media;
 }
 
+absl::Status ReadMedium(pg::Transaction& tx, const std::string& outlet, const std::string& name,
+                        Medium* medium) {
+  const std::vector<Medium> media = ReadMedia(tx, outlet, tx.Exec(kGetMedium, outlet, name));
+  if (media.empty()) return MediumNotFound(name);
+  *medium = media.front();
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+void TryUploadsAgain(pg::Transaction& tx, const std::string& sender_id) {
+  tx.Exec(kTrySenderAgain, sender_id);
+}
 
 void WantMedia(pg::Transaction& tx, const std::string& outlet, const std::string& sender_id,
                const std::set<std::string>& names) {
@@ -136,10 +161,21 @@ absl::StatusOr<Medium> PgStore::PutMedium(const Medium& medium, const std::strin
   KABAR_RETURN_IF_ERROR(pg::Transact(
       pool_, "PutMedium", {.deadline = deadline, .attempts = 3},
       [&](pg::Transaction& tx) -> absl::Status {
+        KABAR_ASSIGN_OR_RETURN(const auto answered,
+                               ReserveRequest(tx, medium.outlet_id, request.request_id,
+                                              request.method, request.fingerprint));
+        if (answered) return ReadMedium(tx, medium.outlet_id, medium.name, &kept);
         const auto before = tx.ExecMaybe(kLockMedium, medium.outlet_id, medium.name);
         const bool same = before && pg::BytesField((*before)[1]) == medium.sha256 &&
                           pg::TextField((*before)[0]) == medium.mime_type;
-        if (!same) {
+        if (!before && tx.ExecOne(kCountMedia, medium.outlet_id)[0].as<int>() >= kMaxMedia) {
+          return base::Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_MEDIA",
+                             absl::StrCat("an outlet keeps at most ", kMaxMedia,
+                                          " media; delete those that nobody needs"));
+        }
+        if (same) {
+          tx.Exec(kTryAgain, medium.outlet_id, medium.name);
+        } else {
           tx.Exec(kPutMedium, medium.outlet_id, medium.name, medium.mime_type,
                   pg::Bytes(medium.sha256), medium.size, pg::Bytes(bytes));
           tx.Exec(kForgetIds, medium.outlet_id, medium.name);
@@ -152,9 +188,8 @@ absl::StatusOr<Medium> PgStore::PutMedium(const Medium& medium, const std::strin
                                           : audit::Fields(),
                          .after = FieldsOf(medium.mime_type, medium.sha256)});
         }
-        kept = ReadMedia(tx, medium.outlet_id, tx.Exec(kGetMedium, medium.outlet_id, medium.name))
-                   .at(0);
-        return absl::OkStatus();
+        SaveAnswer(tx, medium.outlet_id, request.request_id, medium.name);
+        return ReadMedium(tx, medium.outlet_id, medium.name, &kept);
       }));
   return kept;
 }
@@ -231,7 +266,8 @@ absl::Status PgStore::NoteUploaded(const WantedUpload& upload, const std::string
       [&](pg::Transaction& tx) -> absl::Status {
         // Nobody gives it other bytes from here on.
         const auto medium = tx.ExecMaybe(kShareMedium, upload.outlet_id, upload.name);
-        const bool same = medium && pg::BytesField((*medium)[0]) == upload.sha256;
+        const bool same = medium && pg::BytesField((*medium)[0]) == upload.sha256 &&
+                          pg::TextField((*medium)[1]) == upload.mime_type;
         tx.Exec(kNoteUploaded, upload.sender_id, upload.name, same ? provider_id : "");
         return absl::OkStatus();
       });

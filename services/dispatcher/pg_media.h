@@ -15,6 +15,9 @@ namespace kabar::dispatcher {
 void WantMedia(pg::Transaction& tx, const std::string& outlet, const std::string& sender_id,
                const std::set<std::string>& names);
 
+// The number can upload again, perhaps: those that failed are tried at once.
+void TryUploadsAgain(pg::Transaction& tx, const std::string& sender_id);
+
 // WhatsApp does not know it any more: it is uploaded anew.
 void ForgetMediumId(pg::Transaction& tx, const std::string& sender_id,
                     const std::string& provider_id);

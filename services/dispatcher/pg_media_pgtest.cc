@@ -122,7 +122,8 @@ TEST_CASE("Media: what is no name is one that is not there", "[dispatcher]") {
     messages.back().parts.media_link = "medium:" + name;
   }
   f.Enqueue(messages);
-  CHECK(f.Start(f.Ids(1, 3)).started.empty());
+  CHECK(f.Start(f.Ids(1, 3)).not_due.empty());
+  CHECK(f.State(3) == MessageState::kFailed);  // nobody can ever upload it
   CHECK(f.Get(3).reason == "MEDIUM_NOT_UPLOADED");
 }
 
@@ -135,6 +136,114 @@ TEST_CASE("Media: who waits for a day for a medium that never comes has failed",
   CHECK(f.Get(1).reason == "MEDIUM_NOT_UPLOADED");
   CHECK(f.Story(1).back() == "QUEUED>FAILED");
   CHECK(f.Sql("SELECT count(*) FROM claims") == "0");
+}
+
+TEST_CASE("Media: who is a day old when the number may upload again waits for it", "[dispatcher]") {
+  WithMedia f;
+  REQUIRE_THAT(f.Put("one"), IsOk());
+  f.Enqueue({f.Picture(1)});
+  f.Sql("UPDATE messages SET created_at = now() - interval '3 days'");
+  CHECK(f.Start({f.Id(1)}).started.empty());
+  CHECK(f.State(1) == MessageState::kQueued);
+  SECTION("it comes") {
+    CHECK(f.Upload("id-1"));
+    CHECK(f.Start({f.Id(1)}).started.size() == 1);
+  }
+  SECTION("it fails again and again") {
+    for (int tries = 1; tries <= 5; ++tries) {
+      CHECK(f.Start({f.Id(1)}).not_due.size() == 1);
+      f.Sql("UPDATE media_uploads SET next_try = now()");
+      CHECK(f.Upload(absl::UnavailableError("WhatsApp is busy")));
+    }
+    CHECK(f.Start({f.Id(1)}).not_due.empty());
+    CHECK(f.State(1) == MessageState::kFailed);
+  }
+}
+
+TEST_CASE("Media: mended by people, what failed is uploaded at once", "[dispatcher]") {
+  WithMedia f;
+  REQUIRE_THAT(f.Put("one"), IsOk());
+  f.Enqueue({f.Picture(1)});
+  CHECK(f.Upload(absl::UnavailableError("the token is not accepted")));
+  CHECK_FALSE(f.Upload("id-1"));
+  SECTION("the same bytes once more") { REQUIRE_THAT(f.Put("one"), IsOk()); }
+  SECTION("another token") {
+    SenderChange change;
+    change.sealed_token = "new";
+    REQUIRE_THAT(f.store.UpdateSender("toko-a", "snd", change, {}, f.Deadline()), IsOk());
+  }
+  SECTION("the number is active") {
+    SenderChange change;
+    change.state = SenderState::kActive;
+    REQUIRE_THAT(f.store.UpdateSender("toko-a", "snd", change, {}, f.Deadline()), IsOk());
+  }
+  CHECK(f.Upload("id-1"));
+}
+
+TEST_CASE("PutMedium: repeated late, it does not bring the former bytes back", "[dispatcher]") {
+  WithMedia f;
+  const auto put = [&](const std::string& bytes, const std::string& request_id) {
+    return f.store.PutMedium({.outlet_id = "toko-a",
+                              .name = "promo",
+                              .mime_type = "image/png",
+                              .sha256 = bytes,
+                              .size = 3},
+                             bytes, {request_id, "UploadMedia", bytes}, f.Deadline());
+  };
+  REQUIRE_THAT(put("one", "req-1"), IsOk());
+  REQUIRE_THAT(put("two", "req-2"), IsOk());
+  CHECK(put("one", "req-1")->sha256 == "two");
+  CHECK_THAT(put("six", "req-1"), ReasonIs("REQUEST_ID_REUSED"));
+  CHECK(f.Sql("SELECT encode(bytes, 'escape') FROM media") == "two");
+}
+
+TEST_CASE("Media: an outlet keeps 200", "[dispatcher]") {
+  WithMedia f;
+  f.Sql(
+      "INSERT INTO media (outlet_id, name, mime_type, sha256, size, bytes)"
+      " SELECT 'toko-a', 'm' || n, 'image/png', '', 0, '' FROM generate_series(1, 200) n");
+  CHECK_THAT(f.Put("one"), ReasonIs("TOO_MANY_MEDIA"));
+  CHECK_THAT(f.Put("one", "m7"), IsOk());
+}
+
+TEST_CASE("Media: WhatsApp cannot use it: its campaign is paused, automatic messages go on",
+          "[dispatcher]") {
+  for (const bool campaign : {true, false}) {
+    for (const bool by_webhook : {false, true}) {
+      CAPTURE(campaign, by_webhook);
+      WithMedia f;
+      Lane lane = f.NewLane("other");
+      if (!campaign) lane.priority = base::kTriggerPriority;
+      REQUIRE_THAT(f.store.CreateLane(lane, f.Deadline()), IsOk());
+      REQUIRE_THAT(f.Put("one"), IsOk());
+      f.Enqueue({f.Picture(1), f.Picture(2)}, "other");
+      CHECK(f.Upload("id-1"));
+      const StartResult started = f.Start({f.Id(1)}, "other");
+      REQUIRE(started.started.size() == 1);
+      if (by_webhook) {
+        Outcome accepted = f.Accepted(1);
+        accepted.lane_id = "other";
+        f.Record({accepted});
+        StatusChange status = f.Status(1, AttemptState::kFailed, 1, "GRAPH_131053");
+        status.decision = whatsapp::ErrorPolicy::BuiltIn().For(131053);
+        f.Apply({status});
+      } else {
+        SendJob job;
+        job.message_id = f.Id(1);
+        job.lane_id = "other";
+        job.attempt = 1;
+        job.media_id = started.started[0].media_id;
+        job.of_campaign = started.of_campaign;
+        whatsapp::SendOutcome answer;
+        answer.kind = whatsapp::SendOutcome::Kind::kRejected;
+        answer.error.code = 131053;
+        answer.written_at = absl::Now();
+        f.Record({React(job, answer, whatsapp::ErrorPolicy::BuiltIn(), {}, absl::Now()).outcome});
+      }
+      CHECK(f.State(1) == MessageState::kFailed);
+      CHECK(f.LaneStateOf("other") == (campaign ? LaneState::kPaused : LaneState::kRunning));
+    }
+  }
 }
 
 TEST_CASE("Media: once a number, renewed before it runs out while it is used", "[dispatcher]") {

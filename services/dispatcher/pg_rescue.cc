@@ -55,6 +55,12 @@ constexpr pg::Query kTrimRequests{
 constexpr pg::Query kTrimWindows{
     "dispatcher.trim_windows",
     "DELETE FROM windows WHERE last_inbound_at < now() - interval '25 hours'"};
+// Whose names are made of a person's values too; a message that names it again brings it back.
+constexpr pg::Query kTrimUploads{
+    "dispatcher.trim_media_uploads",
+    "DELETE FROM media_uploads WHERE (sender_id, name) IN (SELECT sender_id, name"
+    " FROM media_uploads WHERE used_at < now() - interval '31 days' LIMIT 10000"
+    " FOR UPDATE SKIP LOCKED)"};
 constexpr pg::Query kTrimSuppressions{"dispatcher.trim_suppressions",
                                       "DELETE FROM suppressions WHERE until < now()"};
 
@@ -166,7 +172,8 @@ absl::StatusOr<std::int64_t> PgStore::Trim(absl::Duration journal_retention, abs
         deleted = static_cast<std::int64_t>(
             tx.Exec(kTrimJournal, absl::ToInt64Seconds(journal_retention)).affected_rows() +
             tx.Exec(kTrimClaims).affected_rows() + tx.Exec(kTrimRequests).affected_rows() +
-            tx.Exec(kTrimWindows).affected_rows() + tx.Exec(kTrimSuppressions).affected_rows());
+            tx.Exec(kTrimWindows).affected_rows() + tx.Exec(kTrimSuppressions).affected_rows() +
+            tx.Exec(kTrimUploads).affected_rows());
         return absl::OkStatus();
       }));
   return deleted;

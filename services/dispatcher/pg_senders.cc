@@ -6,6 +6,7 @@
 #include "libs/base/status.h"
 #include "libs/pg/transaction.h"
 #include "services/dispatcher/pg_lane_state.h"
+#include "services/dispatcher/pg_media.h"
 #include "services/dispatcher/pg_rows.h"
 #include "services/dispatcher/pg_store.h"
 
@@ -295,6 +296,7 @@ absl::StatusOr<Sender> PgStore::UpdateSender(const std::string& outlet, const st
         if (change.state) state = static_cast<int>(*change.state);
         tx.Exec(kUpdateSender, outlet, id, change.display_phone, token, RateText(change.throughput),
                 RateText(change.pair_rate), state, change.account_id);
+        if (token || state) TryUploadsAgain(tx, id);
         KABAR_ASSIGN_OR_RETURN(const Sender after, FindSender(tx, outlet, id));
         audit::Entry entry =
             WithChanges({.outlet = outlet, .action = "UpdateSender", .target = "sender/" + id},

@@ -147,8 +147,8 @@ class Application {
     for (std::size_t i = 0; i < targets_.size(); ++i) {
       const StatusChange& status = batch_.statuses[i];
       if (status.state == AttemptState::kFailed && !targets_[i].message_id.empty() &&
-          Judge(status.decision, {.free_text = true, .has_form = true}, {}).action ==
-              OutcomeAction::kPauseLane) {
+          Judge(status.decision, {.free_text = true, .has_form = true, .with_medium = true}, {})
+                  .action == OutcomeAction::kPauseLane) {
         ids.push_back(targets_[i].message_id);
       }
     }
@@ -222,6 +222,7 @@ class Application {
                                       {.attempt = attempt,
                                        .free_text = true,
                                        .has_form = row->has_form,
+                                       .with_medium = row->with_medium,
                                        .of_campaign = row->lane->lane.of_campaign()},
                                       now_);
     move.retry = judgement.retry;

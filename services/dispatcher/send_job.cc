@@ -30,6 +30,7 @@ void Refused(const SendJob& job, const whatsapp::ErrorDecision& decision, absl::
                                     {.attempt = job.attempt,
                                      .free_text = job.free_text,
                                      .has_form = job.has_form,
+                                     .with_medium = !job.media_id.empty(),
                                      .of_campaign = job.of_campaign},
                                     now);
   outcome->state = decision.action == ErrorAction::kAmbiguous ? AttemptState::kAmbiguous

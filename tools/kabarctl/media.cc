@@ -59,8 +59,9 @@ absl::StatusOr<Medium> Send(Session& session, const UploadMediaRequest& info,
                             const std::string& bytes) {
   const auto stub = DispatcherService::NewStub(session.Channel(Area::kDispatcher));
   Medium kept;
-  KABAR_RETURN_IF_ERROR(
-      session.Attempt(Area::kDispatcher, [&](grpc::ClientContext& context) -> absl::Status {
+  KABAR_RETURN_IF_ERROR(session.Attempt(
+      Area::kDispatcher,
+      [&](grpc::ClientContext& context) -> absl::Status {
         kept.Clear();
         const auto writer = stub->UploadMedia(&context, &kept);
         bool open = writer->Write(info);
@@ -71,7 +72,8 @@ absl::StatusOr<Medium> Send(Session& session, const UploadMediaRequest& info,
         }
         if (open) writer->WritesDone();
         return rpc::ToAbsl(writer->Finish());
-      }));
+      },
+      kUploadTimeout));
   return kept;
 }
 

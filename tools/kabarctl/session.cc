@@ -15,7 +15,6 @@
 namespace kabar::kabarctl {
 namespace {
 
-constexpr absl::Duration kUsualTimeout = absl::Seconds(30);
 constexpr int kAttempts = 3;
 
 struct AreaEntry {
@@ -74,9 +73,10 @@ absl::Status Session::Named(absl::Status status, Area area, absl::Duration timeo
                   options_.addresses[static_cast<std::size_t>(area)], timeout);
 }
 
-absl::Status Session::Attempt(
-    Area area, absl::FunctionRef<absl::Status(grpc::ClientContext& context)> call) const {
-  const absl::Duration timeout = Timeout(kUsualTimeout);
+absl::Status Session::Attempt(Area area,
+                              absl::FunctionRef<absl::Status(grpc::ClientContext& context)> call,
+                              absl::Duration usual_timeout) const {
+  const absl::Duration timeout = Timeout(usual_timeout);
   absl::Status status;
   for (int attempt = 1;; ++attempt) {
     grpc::ClientContext context;

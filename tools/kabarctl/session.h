@@ -88,7 +88,8 @@ class Session {
   // One call with a deadline and the key. Repeated (twice at most) only when the service could not
   // be reached: the same request_id makes that harmless.
   absl::Status Attempt(Area area,
-                       absl::FunctionRef<absl::Status(grpc::ClientContext& context)> call) const;
+                       absl::FunctionRef<absl::Status(grpc::ClientContext& context)> call,
+                       absl::Duration usual_timeout = absl::Seconds(30)) const;
 
  private:
   const Options options_;
