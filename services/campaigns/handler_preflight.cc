@@ -17,6 +17,7 @@ namespace kabar::campaigns {
 namespace {
 
 constexpr int kPage = 500;  // messages judged at once: all that is held of the audience
+constexpr std::size_t kPieceBytes = 1 << 20;  // of rows in one answer, about
 constexpr absl::Duration kStoreTimeout = absl::Seconds(10);
 
 using Writer = grpc::ServerWriter<v1::PreflightCampaignResponse>;
@@ -26,14 +27,21 @@ absl::Status HungUp() {
                      "the preflight was given up before its end; nothing of it is left");
 }
 
-void AddRow(const Foreseen& message, Outcome outcome, v1::PreflightCampaignResponse* to) {
+// How many bytes it has, about.
+std::size_t AddRow(const Foreseen& message, Outcome outcome, v1::PreflightCampaignResponse* to) {
   v1::PreflightRow& row = *to->add_rows();
   row.set_phone(message.phone);
   row.set_tracking_number(message.subject);
   row.set_outcome(static_cast<v1::PreflightOutcome>(outcome));
+  if (outcome == Outcome::kSent || outcome == Outcome::kWaits) {
+    row.set_text(message.text);
+    row.set_provider_template(message.provider_template);
+  }
+  if (outcome == Outcome::kSent) return row.ByteSizeLong();
   row.set_reason(outcome == Outcome::kWaits ? kOverQuotaToday : message.reason);
   row.set_variable(message.variable);
   row.set_advice(std::string(Advice(row.reason())));
+  return row.ByteSizeLong();
 }
 
 void ToProto(const Preflight& found, v1::PreflightSummary* to) {
@@ -104,12 +112,19 @@ absl::Status Handler::Foresee(const rpc::Call& call, const v1::PreflightCampaign
     KABAR_ASSIGN_OR_RETURN(const ForeseenPage page, peers_.Foresee(planned, pinned, kPage));
     if (page.messages.empty()) break;
     v1::PreflightCampaignResponse part;
+    part.set_audience(audience.size);
+    part.set_done(planned.cursor);
+    std::size_t bytes = 0;
     for (const Foreseen& message : page.messages) {
       const Outcome outcome = found.Add(message);
-      if (request.with_rows() && outcome != Outcome::kSent) AddRow(message, outcome, &part);
+      if (!request.with_rows()) continue;
+      bytes += AddRow(message, outcome, &part);
+      if (bytes < kPieceBytes) continue;
+      if (!writer->Write(part)) return HungUp();
+      part.clear_rows();
+      bytes = 0;
     }
     planned.cursor = page.last_ordinal;
-    part.set_audience(audience.size);
     part.set_done(planned.cursor);
     if (!writer->Write(part)) return HungUp();
   }

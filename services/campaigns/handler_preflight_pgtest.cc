@@ -184,7 +184,16 @@ TEST_CASE("PreflightCampaign: says of every message what would become of it", "[
                                                         {"BAD_PHONE", 1},  {"CONTACT_GONE", 1},
                                                         {"STALE_DATA", 1}, {"MISSING_VARIABLE", 2}};
   CHECK(answer->reasons == expected);
-  REQUIRE(answer->rows.size() == 8);
+  int rows = 0;
+  for (const auto& part : answer->parts) rows += part.rows_size();
+  CHECK(rows == 1200);
+  CHECK(std::count_if(answer->rows.begin(), answer->rows.end(),
+                      [](const auto& row) { return !row.second.reason().empty(); }) == 8);
+  CHECK(answer->rows["JP8"].outcome() == v1::WOULD_BE_SENT);
+  CHECK(answer->rows["JP8"].text() == "Halo Budi 8");
+  CHECK(answer->rows["JP8"].provider_template() == "pagi");
+  CHECK(answer->rows["JP8"].advice().empty());
+  CHECK(answer->rows["JP4"].text().empty());
   CHECK(answer->rows["JP4"].variable() == "name");
   CHECK(answer->rows["JP4"].phone() == Phone(4));
   CHECK(answer->rows["JP4"].outcome() == v1::WOULD_BE_REFUSED);

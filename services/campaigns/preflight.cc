@@ -46,6 +46,11 @@ constexpr Known kKnown[] = {
      "provider-templates accept, if it shall be sent all the same."},
     {"PROVIDER_TEMPLATE_CHANGED",
      "The provider template takes other parameters now: save the template with those."},
+    {"MEDIUM_NOT_UPLOADED",
+     "There is no such picture, video or document: kabarctl media upload FILE --name NAME."},
+    {"MEDIUM_OF_OTHER_KIND",
+     "The medium of this name is of another kind than the template's header: upload one of its "
+     "kind (kabarctl media upload), or name another one."},
     {kOverQuotaToday, "It goes by itself when the messaging limit has a place for it."},
 };
 

@@ -56,6 +56,9 @@ TEST_CASE("Preflight: every reason comes with what to do", "[preflight]") {
     CHECK_FALSE(Advice(reason).empty());
   }
   CHECK(Advice("NO_PHONE") != Advice("OPTED_OUT"));
+  for (const char* reason : {"MEDIUM_NOT_UPLOADED", "MEDIUM_OF_OTHER_KIND"}) {
+    CHECK_THAT(std::string(Advice(reason)), Catch::Contains("kabarctl media upload"));
+  }
 }
 
 TEST_CASE("EstimateCost: by country and category, at the day's prices", "[preflight]") {

@@ -221,6 +221,7 @@ void SlotSender::Alert(const SendJob& job, const Reaction& reaction) {
 }
 
 void SlotSender::Return(JobPtr job, absl::string_view reason, absl::Time not_before) {
+  AttemptsEnded(SendOutcome::Kind::kNotSent).Increment();
   Outcome outcome;
   outcome.message_id = job->message_id;
   outcome.lane_id = job->lane_id;

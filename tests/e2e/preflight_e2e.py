@@ -75,6 +75,17 @@ class Preflight(StageTest):
         self.assertEqual((summary.suppressed, summary.refused), (1, 6))
         self.assertEqual(told[rows[3]["no_resi"]].variable, "location")
         self.assertEqual(told[rows[10]["no_resi"]].phone, people.phones[10])
+        self.assertEqual(len(told), 12)
+        first, sixth = told[rows[0]["no_resi"]], told[rows[6]["no_resi"]]
+        self.assertEqual((first.text, first.provider_template, first.reason, first.advice),
+                         (f"Sampai di Gudang Bandung, {rows[0]['nama']}.", "paket_terkirim", "", ""))
+        self.assertEqual((sixth.text, sixth.provider_template), (f"Tertunda, {rows[6]['nama']}.", ""))
+        self.assertEqual(told[rows[3]["no_resi"]].text, "")
+        # By the stack's rate card; the windows' texts are charged as templates are since October 2026.
+        self.assertGreater(summary.cost.rupiah, 0)
+        self.assertEqual(summary.cost.unpriced, 0)
+        self.assertEqual(summary.plan.messages, 5)
+        self.assertGreater(summary.plan.finish_time.seconds, 0)
         self.assertEqual(len(summary.samples), 5)
         self.assertEqual(run.state, "DRAFT")
         self.assertEqual(run.sent(), 0)

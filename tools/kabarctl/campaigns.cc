@@ -234,9 +234,10 @@ Commands CampaignCommands() {
       "Goes through the whole audience as the run would and leaves nothing behind. What is known "
       "now\n"
       "counts: a customer who opts out later will not get his message all the same.";
-  preflight.options = {{.name = "csv",
-                        .value = "FILE",
-                        .help = "every message that would not go or not today, with what to do"}};
+  preflight.options = {
+      {.name = "csv",
+       .value = "FILE",
+       .help = "a line for each message: its text, or why it would not go (today) and what to do"}};
   Command set_rate =
       VerbCommand("set-rate", "Changes how fast it sends, also while it runs.", SetRate);
   set_rate.details = "In force within one claim, some hundredths of a second.";

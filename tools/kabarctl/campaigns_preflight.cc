@@ -108,14 +108,14 @@ std::string CostText(const PreflightSummary& summary) {
 }  // namespace
 
 std::string PreflightCsvHeader() {
-  return "phone,tracking_number,outcome,reason,field,what_to_do\n";
+  return "phone,tracking_number,outcome,reason,field,what_to_do,provider_template,text\n";
 }
 
-// The phone is E.164 and harmless as it is.
 std::string PreflightCsvLine(const campaigns::v1::PreflightRow& row) {
-  return absl::StrCat(row.phone(), ",", Cell(row.tracking_number()), ",",
+  return absl::StrCat(Cell(row.phone()), ",", Cell(row.tracking_number()), ",",
                       OutcomeText(row.outcome()), ",", Cell(row.reason()), ",",
-                      Cell(row.variable()), ",", Cell(row.advice()), "\n");
+                      Cell(row.variable()), ",", Cell(row.advice()), ",",
+                      Cell(row.provider_template()), ",", Cell(row.text()), "\n");
 }
 
 std::string PreflightText(const PreflightSummary& summary) {
@@ -145,7 +145,7 @@ std::string PreflightText(const PreflightSummary& summary) {
                     sample.provider_template().empty()
                         ? ""
                         : absl::StrCat(" (goes as template ", sample.provider_template(), ")"),
-                    ": ", Shortened(sample.text(), 160), "\n");
+                    ": ", OneLine(sample.text()), "\n");
   }
   absl::StrAppend(&text, "\n", CostText(summary));
   if (!summary.has_plan()) {
@@ -169,7 +169,8 @@ absl::StatusOr<int> PreflightCampaign(Session& session, const Arguments& argumen
                          Read(session, request, with_file ? &file : nullptr));
   if (with_file) KABAR_RETURN_IF_ERROR(file.Finish());
   session.out() << (session.json() ? Json(summary) : PreflightText(summary));
-  if (with_file) session.error() << "messages that would not go: " << arguments.Get("csv") << "\n";
+  if (with_file)
+    session.error() << "what would become of each message: " << arguments.Get("csv") << "\n";
   return kExitOk;
 }
 

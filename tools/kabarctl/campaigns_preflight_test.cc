@@ -31,6 +31,12 @@ campaigns::v1::PreflightCampaignResponse Page(const std::string& phone, const st
 struct Preflight : Services {
   Preflight() {
     world.preflight = {Page("+62811", "MISSING_VARIABLE"), Page("", "NO_PHONE")};
+    auto& well = *world.preflight.back().add_rows();
+    well.set_phone("+62813");
+    well.set_tracking_number("JP3");
+    well.set_outcome(campaigns::v1::WOULD_BE_SENT);
+    well.set_text("Halo Siti,\npaket JP3");
+    well.set_provider_template("pagi");
     auto& last = world.preflight.emplace_back();
     last.set_audience(1000);
     last.set_done(1000);
@@ -87,9 +93,10 @@ TEST_CASE("campaigns preflight: the rest as CSV that a table program opens safel
   REQUIRE(told.code == 0);
   CHECK(f.world.preflight_asked.with_rows());
   CHECK(ReadFile(path).value() ==
-        "phone,tracking_number,outcome,reason,field,what_to_do\n"
-        "+62811,\"JP1, JP2\",refused,MISSING_VARIABLE,estimate,\"Fill in the \"\"field\"\".\"\n"
-        ",\"JP1, JP2\",refused,NO_PHONE,estimate,\"Fill in the \"\"field\"\".\"\n");
+        "phone,tracking_number,outcome,reason,field,what_to_do,provider_template,text\n"
+        "'+62811,\"JP1, JP2\",refused,MISSING_VARIABLE,estimate,\"Fill in the \"\"field\"\".\",,\n"
+        ",\"JP1, JP2\",refused,NO_PHONE,estimate,\"Fill in the \"\"field\"\".\",,\n"
+        "'+62813,JP3,sent,,,,pagi,\"Halo Siti, paket JP3\"\n");
 }
 
 TEST_CASE("campaigns preflight: no half a file after a failure", "[kabarctl]") {

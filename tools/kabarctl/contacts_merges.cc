@@ -91,8 +91,9 @@ Commands ContactMergeCommands() {
       {.noun = "contacts",
        .verb = "duplicates",
        .summary = "Lists pairs of contacts that may be one person.",
-       .details = "Same name at the same address, however written, and contacts for which the\n"
-                  "provider named one address of the other. Look, then merge by hand.",
+       .details =
+           "Same name and address (or postcode), however written, and contacts for which the\n"
+           "provider named one address of the other. Look, then merge by hand.",
        .options = WithPaging(),
        .run = Duplicates},
       {.noun = "contacts",

@@ -91,7 +91,7 @@ Commands ContactPersonalDataCommands() {
   return {
       {.noun = "contacts",
        .verb = "personal-data",
-       .summary = "Prints everything that is known of one person, as JSON.",
+       .summary = "Prints what contacts and dispatcher know of one person, as JSON.",
        .details = "Contact, addresses, parcels, consents, merges, timeline and the texts of all\n"
                   "messages. Personal data: keep it from others. Noted in the audit log.",
        .positionals = {{"ID", "the contact's id", "id"}},

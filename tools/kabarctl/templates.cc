@@ -322,7 +322,7 @@ std::vector<Option> MissingDataOptions(std::vector<Option> options) {
   options.push_back({.name = "strict",
                      .help = "a recipient whose data lacks a variable gets nothing (the default)"});
   options.push_back({.name = "lenient",
-                     .help = "the default text stands in for missing data",
+                     .help = "missing data is printed as -",
                      .field = "template.missing_data"});
   return options;
 }

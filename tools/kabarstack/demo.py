@@ -120,6 +120,7 @@ def preflight(client, campaign_id):
         print(f"   {reason.messages} {reason.reason}: {reason.advice}")
     if told.samples:
         print(f"   first text: {told.samples[0].text}")
+    print(f"   cost by the example's rate card: Rp{told.cost.rupiah:,}".replace(",", "."))
 
 
 def wait_running(client, campaign_id):

@@ -14,6 +14,8 @@ from . import settings as settings_file
 from .process import Process
 from .servers import Postgres, Redis, StartError
 
+# Round amounts: an outlet puts in its own.
+RATE_CARD = os.path.join(os.path.dirname(__file__), "../../services/campaigns/rate_card.example.csv")
 # A service needs those before it.
 ORDER = ["postgres", "redis", "cloudsim", "contacts", "templates", "dispatcher", "campaigns",
          "triggers", "analytics", "gateway"]
@@ -105,6 +107,8 @@ class Stack:
             flags += [a for a, s in zip(addresses, settings_file.SERVICES) if s in needed]
             if service == "dispatcher":
                 flags += ["--roles=api,keeper", *self._dispatcher_flags()]
+            if service == "campaigns":
+                flags.append(f"--rate-card={RATE_CARD}")
             self._add(service, f"kabar-{service}", flags)
         for i in range(workers):
             name = f"worker-{i + 1}"
