@@ -70,6 +70,20 @@ void ToProto(const DueStep& from, v1::DueStep* to) {
   to->set_message_id(from.message_id);
 }
 
+void ToProto(const BusinessEvent& from, v1::BusinessEvent* to) {
+  to->set_id(from.id);
+  to->set_type(static_cast<v1::EventType>(from.type));
+  if (from.time) Set(*from.time, to->mutable_time());
+  to->set_contact_id(from.contact_id);
+  to->set_phone(from.phone);
+  to->set_name(from.name);
+  for (const Variable& variable : from.variables) {
+    (*to->mutable_variables())[variable.name] = variable.value;
+  }
+  to->set_order_id(from.order_id);
+  to->set_amount(from.amount);
+}
+
 void ToProto(const CustomerAnswer& from, v1::CustomerAnswer* to) {
   to->set_inbound_id(from.inbound_id);
   to->set_message_id(from.message_id);

@@ -17,6 +17,7 @@ namespace kabar::triggers {
 // Microseconds, as the database keeps them.
 void Set(absl::Time time, google::protobuf::Timestamp* proto);
 
+void ToProto(const BusinessEvent& from, v1::BusinessEvent* to);
 BusinessEvent FromProto(const v1::BusinessEvent& from);
 Automation FromProto(const v1::Automation& from);
 

@@ -57,6 +57,9 @@ class Handler : public v1::TriggersService::Service {
                             v1::ListDueStepsResponse* response) override;
   grpc::Status ListAnswers(grpc::ServerContext* context, const v1::ListAnswersRequest* request,
                            v1::ListAnswersResponse* response) override;
+  grpc::Status ExportPersonalData(
+      grpc::ServerContext* context, const v1::ExportPersonalDataRequest* request,
+      grpc::ServerWriter<v1::ExportPersonalDataResponse>* writer) override;
 
  private:
   // Work in one transaction, at most once per request id.

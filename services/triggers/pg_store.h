@@ -70,6 +70,10 @@ class PgStore : public Store {
   absl::Status PostponeAnswers(absl::Span<const PendingAnswer> answers, absl::Time ready_at,
                                absl::Time deadline) override;
 
+  absl::StatusOr<PersonalData> ReadPersonalData(const std::string& outlet,
+                                                const PersonAddresses& person, PersonPlace* place,
+                                                absl::Time deadline) override;
+
   absl::StatusOr<std::int64_t> ForgetEvents(absl::Time before, int limit,
                                             absl::Time deadline) override;
   absl::StatusOr<std::int64_t> ForgetAnswers(absl::Time before, int limit,

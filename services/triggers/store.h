@@ -54,6 +54,22 @@ struct Lane {
   bool operator==(const Lane&) const = default;
 };
 
+// By all that names him.
+struct PersonAddresses {
+  std::vector<std::string> contact_ids = {};
+  std::vector<std::string> phones = {};
+  std::vector<std::string> bsuids = {};
+};
+struct PersonalData {
+  std::vector<BusinessEvent> events = {};
+  std::vector<CustomerAnswer> answers = {};
+};
+struct PersonPlace {
+  bool events_read = false;
+  std::string after = {};  // the id of the last row looked at
+  bool end = false;
+};
+
 class Store {
  public:
   // One transaction, for one outlet. Committed when its function returns OK.
@@ -133,6 +149,13 @@ class Store {
   // They are taken again at `ready_at`.
   virtual absl::Status PostponeAnswers(absl::Span<const PendingAnswer> answers, absl::Time ready_at,
                                        absl::Time deadline) = 0;
+
+  // -- one person ---------------------------------------------------------------------------------
+  // The next of what is kept of him, events first; `place` goes on from page to page until its end.
+  virtual absl::StatusOr<PersonalData> ReadPersonalData(const std::string& outlet,
+                                                        const PersonAddresses& person,
+                                                        PersonPlace* place,
+                                                        absl::Time deadline) = 0;
 
   // -- the sweep: of all outlets, at most `limit`; how many they were
   // -------------------------------

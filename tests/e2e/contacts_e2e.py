@@ -84,6 +84,38 @@ class Contacts(StageTest):
                          [new.lstrip("+")], run.describe())
 
     # -- the personal-data law -------------------------------------------------------------------
+    def kabarctl(self, *words, role="viewer"):
+        done = subprocess.run([os.path.join(BIN, "kabarctl"), *words], capture_output=True,
+                              text=True, timeout=120, check=False, env={
+                                  "PATH": os.environ["PATH"],
+                                  "KABAR_API_KEY": self.stage.stack.settings["keys"][f"toko-a-{role}"],
+                                  **{f"KABAR_{s.upper()}_ADDRESS": self.stage.stack.address(s)
+                                     for s in SERVICES}})
+        self.assertEqual(done.returncode, 0, f"{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+    def test_everything_that_is_known_of_a_person_is_told(self):
+        people = People(2)
+        run = self.stage.send(self.a, people).wait_ended()
+        pb = self.a.pb.triggers
+        self.a.triggers.PublishEvent(pb.PublishEventRequest(event=pb.BusinessEvent(
+            id=self.stage.unique("evt"), type=pb.ORDER_PAID, phone=people.phones[0], name="Siti",
+            variables={"productname": "Sepatu Lari", "documentnumber": "INV-7"})))
+        self.stage.customer_writes(people.phones[0], "YA, sudah sampai")
+        self.stage.customer_writes(people.phones[1], "TIDAK")
+        self.stage.settle()
+        me = self.find(phone=people.phones[0])
+        eventually("the answer is read", lambda: self.stage.query(
+            "SELECT count(*) FROM triggers.answers WHERE recorded_at IS NULL") == "0")
+        told = json.loads(self.kabarctl("contacts", "personal-data", me.id, "--reason", "permintaan",
+                                        role="operator"))
+        self.assertEqual([e["variables"]["productname"] for e in told["events"]], ["Sepatu Lari"])
+        self.assertEqual([a["text"] for a in told["answers"]], ["YA, sudah sampai"])
+        self.assertEqual([m["text"] for m in told["messages"]],
+                         [m.text for m in run.messages() if m.contact_id == me.id])
+        self.assertIn(people.phones[0], json.dumps(told["contacts"]))
+        self.assertNotIn(people.phones[1], json.dumps(told))
+
     def traces(self, *words):
         """Where the whole database still names somebody: as text, or as bytes."""
         found = []
@@ -144,13 +176,7 @@ class Contacts(StageTest):
         after = run.stats()
         self.assertEqual((after.reached_sent, after.delivered, after.suppressed),
                          (before.reached_sent, before.delivered, before.suppressed))
-        done = subprocess.run([os.path.join(BIN, "kabarctl"), "verify", run.id], capture_output=True,
-                              text=True, timeout=120, check=False, env={
-                                  "PATH": os.environ["PATH"],
-                                  "KABAR_API_KEY": self.stage.stack.settings["keys"]["toko-a-viewer"],
-                                  **{f"KABAR_{s.upper()}_ADDRESS": self.stage.stack.address(s)
-                                     for s in SERVICES}})
-        self.assertEqual(done.returncode, 0, f"{done.stdout}\n{done.stderr}")
+        self.kabarctl("verify", run.id)
         # The next file brings him back; nothing is written to him.
         self.stage.load(self.a, people)
         again = self.stage.campaign(self.a, people).start().wait_ended()
