@@ -10,6 +10,7 @@
 #include "libs/pg/transaction.h"
 #include "services/triggers/convert.h"
 #include "services/triggers/pg_erasure.h"
+#include "services/triggers/pg_rows.h"
 #include "services/triggers/pg_store.h"
 
 namespace kabar::triggers {
@@ -55,9 +56,9 @@ constexpr pg::Query kPostpone{
     "ORDER BY b.outlet_id, b.inbound_id FOR UPDATE OF b) l "
     "WHERE a.outlet_id = l.outlet_id AND a.inbound_id = l.inbound_id"};
 
-#define KABAR_ANSWER_COLUMNS                                                      \
-  "SELECT inbound_id, message_id, run_id, contact_id, answer, body, received_at " \
-  "FROM answers WHERE outlet_id = $1 AND recorded_at IS NOT NULL "                \
+#define KABAR_ANSWER_COLUMNS                                       \
+  "SELECT " KABAR_ANSWER_FIELDS                                    \
+  "FROM answers WHERE outlet_id = $1 AND recorded_at IS NOT NULL " \
   "AND (received_at, inbound_id) > ($2::timestamptz, $3) "
 constexpr pg::Query kListAnswers{"triggers.list_answers",
                                  KABAR_ANSWER_COLUMNS "ORDER BY received_at, inbound_id LIMIT $4"};
@@ -237,14 +238,7 @@ absl::StatusOr<std::vector<CustomerAnswer>> PgStore::ListAnswers(const std::stri
                 ? tx.Exec(kListAnswers, outlet, after.time, after.id, limit)
                 : tx.Exec(kListAnswersOfRun, outlet, after.time, after.id, limit, run_id);
         for (const pqxx::row& row : rows) {
-          found.push_back({.outlet_id = outlet,
-                           .inbound_id = pg::TextField(row[0]),
-                           .message_id = pg::TextField(row[1]),
-                           .run_id = pg::TextField(row[2]),
-                           .contact_id = pg::TextField(row[3]),
-                           .answer = static_cast<Answer>(row[4].as<int>()),
-                           .text = pg::TextField(row[5]),
-                           .time = pg::TimeField(row[6])});
+          found.push_back(AnswerOf(outlet, row));
         }
         return absl::OkStatus();
       }));

@@ -7,6 +7,7 @@
 
 #include "libs/base/status.h"
 #include "libs/pg/transaction.h"
+#include "services/triggers/pg_rows.h"
 #include "services/triggers/pg_store.h"
 
 namespace kabar::triggers {
@@ -31,7 +32,8 @@ constexpr pg::Query kAnswerPage{
     "WHERE outlet_id = $1 AND inbound_id > $2 ORDER BY inbound_id LIMIT $3::bigint) AS page"};
 constexpr pg::Query kAnswers{
     "triggers.personal_answers",
-    "SELECT inbound_id, message_id, run_id, contact_id, answer, body, received_at FROM answers "
+    "SELECT " KABAR_ANSWER_FIELDS
+    "FROM answers "
     "WHERE outlet_id = $1 AND inbound_id > $2 AND inbound_id <= $3 "
     "AND (contact_id = ANY($4::text[]) OR (phone <> '' AND phone = ANY($5::text[])) "
     "OR (bsuid <> '' AND bsuid = ANY($6::text[]))) ORDER BY inbound_id"};
@@ -49,17 +51,6 @@ BusinessEvent EventOf(const pqxx::row& row) {
     event.variables.push_back({names[i], values[i]});
   }
   return event;
-}
-
-CustomerAnswer AnswerOf(const std::string& outlet, const pqxx::row& row) {
-  return {.outlet_id = outlet,
-          .inbound_id = pg::TextField(row[0]),
-          .message_id = pg::TextField(row[1]),
-          .run_id = pg::TextField(row[2]),
-          .contact_id = pg::TextField(row[3]),
-          .answer = static_cast<Answer>(row[4].as<int>()),
-          .text = pg::TextField(row[5]),
-          .time = pg::TimeField(row[6])};
 }
 
 }  // namespace
