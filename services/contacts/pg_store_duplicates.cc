@@ -23,8 +23,9 @@ std::string BareSql(absl::string_view column, std::initializer_list<absl::string
 }
 
 // Each of a group is a pair with the group's first: n - 1 pairs, not n * n. Reads all contacts of
-// the outlet (3 s for 1,000,000 with their addresses): for people who clear up, not for any path
-// that is in a hurry. Groups are told apart by 64 bits: what people judge by eye needs no more.
+// the outlet (5 s for 1,000,000 with their addresses, beside a build): for people who clear up, not
+// for any path that is in a hurry. Groups are told apart by 64 bits: what people judge by eye needs
+// no more.
 const std::string& PairsSql() {
   static const auto* const kSql = new std::string(absl::StrCat(
       "WITH bare AS (SELECT c.id, ",
